@@ -1,0 +1,8 @@
+//! Networks as data: layers with every shape known, and the builders that make them.
+
+pub mod blocks;
+pub mod build;
+pub mod network;
+pub mod zoo;
+
+pub use network::{Elementwise, Layer, LayerId, Network, Op, Shape};

@@ -1,0 +1,112 @@
+//! `Network`: a directed acyclic graph of layers in evaluation order, as plain data.
+
+use std::fmt;
+
+/// Shape of one image's activation: channels, height, width.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+pub struct Shape {
+    pub c: usize,
+    pub h: usize,
+    pub w: usize,
+}
+
+impl Shape {
+    /// Channels, height, width.
+    pub const fn new(c: usize, h: usize, w: usize) -> Self {
+        Self { c, h, w }
+    }
+
+    /// Values in one image.
+    pub fn len(&self) -> usize {
+        self.c * self.h * self.w
+    }
+
+    /// Whether any extent is zero.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}x{}x{}", self.c, self.h, self.w)
+    }
+}
+
+/// Index of a layer in [`Network::layers`].
+pub type LayerId = usize;
+
+/// A network: layers in evaluation order, each reading earlier ones. Layer 0 is the input.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Network {
+    /// A zoo name, or the candidate's block notation.
+    pub name: String,
+    pub classes: usize,
+    pub layers: Vec<Layer>,
+}
+
+/// One layer: what it computes, from which layers, and the shape that comes out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Layer {
+    /// Hierarchical name, such as `stages.2.0.expand`; unique in the network.
+    pub name: String,
+    pub op: Op,
+    /// Layers read, in the order the op defines.
+    pub inputs: Vec<LayerId>,
+    /// Shape of the output, per image.
+    pub output: Shape,
+}
+
+/// What a layer computes. Shapes are per image: (C, H, W).
+#[derive(Debug, Clone, PartialEq)]
+pub enum Op {
+    /// The image.
+    Input,
+    /// Convolution with square kernel and symmetric zero padding; depthwise where `groups` = input channels.
+    Conv {
+        out_channels: usize,
+        kernel: usize,
+        stride: usize,
+        pad: usize,
+        groups: usize,
+        bias: bool,
+    },
+    /// Batch normalisation over (N, H, W) with learned gamma and beta; eps 1e-5, momentum 0.1 (PyTorch's meaning).
+    BatchNorm,
+    /// Elementwise function without parameters.
+    Elementwise(Elementwise),
+    /// PReLU with one learned slope, initially 0.25.
+    Prelu,
+    /// Fully connected layer on a (C, 1, 1) input.
+    Linear { out: usize, bias: bool },
+    /// Sum of two equal shapes.
+    Add,
+    /// Mean over channels, flattened: (C, H, W) -> (H*W, 1, 1). The squeeze of CSE.
+    ChannelMean,
+    /// Mean over the map: (C, H, W) -> (C, 1, 1).
+    GlobalAvgPool,
+    /// inputs\[0\] (C, H, W) times inputs\[1\] (H*W, 1, 1), the same map for every channel. The excitation of CSE.
+    ScaleMap,
+    /// inputs\[0\] (C, H, W) times inputs\[1\] (C, 1, 1). The excitation of SE.
+    ScaleChannels,
+}
+
+/// Elementwise functions without parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Elementwise {
+    Relu,
+    /// min(max(x, 0), 6)
+    Relu6,
+    /// x * relu6(x + 3) / 6
+    Hswish,
+    /// relu6(x + 3) / 6
+    Hsigmoid,
+    Sigmoid,
+}
+
+impl Network {
+    /// Shape of the input image.
+    pub fn input(&self) -> Shape {
+        self.layers[0].output
+    }
+}

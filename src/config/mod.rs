@@ -1,0 +1,11 @@
+//! The experiment file: its types, one file per section.
+
+pub mod data;
+pub mod experiment;
+pub mod search;
+pub mod train;
+
+pub use data::{Augment, DataConfig, DataFormat, Limit};
+pub use experiment::{Experiment, Published, Variant};
+pub use search::{SearchConfig, StrategyKind};
+pub use train::{Schedule, TrainConfig};

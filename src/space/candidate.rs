@@ -1,0 +1,141 @@
+//! A candidate: one network of a search space, as plain values.
+
+use sha2::{Digest, Sha256};
+
+/// One network of a space: stem, stages and head with every choice made.
+///
+/// Two candidates are the same network exactly when their [texts](Candidate::text) are equal.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Candidate {
+    /// First convolution; `None` where the first stage reads the image itself.
+    pub stem: Option<Stem>,
+    /// The stages, in order.
+    pub stages: Vec<Stage>,
+    /// What follows the last stage, up to the classifier.
+    pub head: Head,
+    /// A bias on every convolution (the CSE paper's baseline has them, beside batch norm).
+    pub conv_bias: bool,
+}
+
+/// First convolution, with batch norm and activation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stem {
+    pub kernel: usize,
+    pub stride: usize,
+    pub channels: usize,
+    pub activation: Activation,
+}
+
+/// `repeats` blocks of one kind; the first has the stride, the others stride 1.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stage {
+    pub block: Block,
+    /// Depthwise kernel size: 3, 5 or 7.
+    pub kernel: usize,
+    pub stride: usize,
+    /// Output channels.
+    pub channels: usize,
+    pub repeats: usize,
+    /// The block's activation; an inverted residual's default is ReLU6, a CSE block's PReLU.
+    pub activation: Activation,
+}
+
+/// The kind of a block with the parameters that only this kind has.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Block {
+    /// Inverted residual (MobileNetV2, section 3.3; MobileNetV3 adds `se`).
+    InvertedResidual {
+        expand: Expand,
+        /// Squeeze-and-excitation ratio of the hidden width, if any (0.25 in MobileNetV3).
+        se: Option<f64>,
+        shortcut: Shortcut,
+        /// Keep the expansion convolution where it does not widen (t = 1), as the CSE paper does.
+        keep_expansion: bool,
+    },
+    /// Channel-wise squeeze and excitation ('Further Optimize MobileNetV2 with Channel-wise Squeeze and Excitation').
+    Cse {
+        /// Guard of the squeeze width; `None` is no guard.
+        cap: Option<usize>,
+        /// The squeeze width is side * side / reduction, guarded by `cap`.
+        reduction: usize,
+        cap_mode: CapMode,
+        form: CseForm,
+    },
+}
+
+/// Hidden width of an inverted residual.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Expand {
+    /// Hidden width = ratio * input channels of each block (rounded to the nearest integer).
+    Ratio(f64),
+    /// Hidden width, exactly.
+    Hidden(usize),
+}
+
+/// Shortcut of an inverted residual.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shortcut {
+    /// Where stride is 1 and the channels stay (MobileNetV2). The default.
+    Identity,
+    /// Wherever stride is 1; a 1x1 convolution with batch norm where the channels change (the CSE paper).
+    Project,
+    /// Never.
+    None,
+}
+
+/// How `cap` guards the squeeze width side*side/reduction of a CSE block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CapMode {
+    /// A ceiling: min(cap, side*side/reduction). Reproduces the paper's printed counts. The default.
+    Min,
+    /// A floor, as the paper's text reads: max(cap, side*side/reduction).
+    Max,
+}
+
+/// Layout of a CSE block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CseForm {
+    /// The definition that gives the paper's Mix model: 1x1, depthwise, map, shortcut always, 2x2 depthwise for the stride.
+    Paper,
+    /// The stand-in for 'CSE block only': 1x1 only where channels change, strided depthwise, map after the stride,
+    /// shortcut only where shapes match, no activations.
+    Lite,
+}
+
+/// Activations a space may choose from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    Relu,
+    Relu6,
+    Hswish,
+    /// PReLU with one learned slope.
+    Prelu,
+}
+
+/// Last convolution (1x1, batch norm, activation), then global average pooling and a linear classifier with bias.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Head {
+    /// Output channels of the last convolution; `None` leaves it out.
+    pub conv: Option<HeadConv>,
+}
+
+/// The head's 1x1 convolution.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HeadConv {
+    pub channels: usize,
+    pub groups: usize,
+    pub activation: Activation,
+}
+
+impl Candidate {
+    /// The block notation of this candidate: canonical, parses back to the same value.
+    pub fn text(&self) -> String {
+        super::notation::print(self)
+    }
+
+    /// SHA-256 of [`text`](Self::text), first 16 hex digits: the candidate's identity in journals and file names.
+    pub fn hash(&self) -> String {
+        let digest = Sha256::digest(self.text().as_bytes());
+        digest[..8].iter().map(|b| format!("{b:02x}")).collect()
+    }
+}

@@ -1,0 +1,8 @@
+//! What may vary: search spaces, candidates and the block notation.
+
+pub mod candidate;
+pub mod notation;
+
+pub use candidate::{
+    Activation, Block, Candidate, CapMode, CseForm, Expand, Head, Shortcut, Stage, Stem,
+};

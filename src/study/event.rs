@@ -1,0 +1,142 @@
+//! What can happen in a study. The journal is a list of these, one JSON object a line; what is not in it did not happen.
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::Experiment;
+
+/// Version of the journal's format, written in its first line.
+pub const FORMAT: u32 = 1;
+
+/// One line of the journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Milliseconds since the Unix epoch, UTC.
+    pub at: u64,
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// An event. `trial` is the number given by `TrialQueued`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// First line: what this study is.
+    StudyStarted {
+        format: u32,
+        experiment: Box<Experiment>,
+        environment: Box<Environment>,
+    },
+    /// The same command was given again, on a machine that may differ.
+    StudyResumed {
+        environment: Box<Environment>,
+    },
+    /// A trial was planned: one candidate, one seed.
+    TrialQueued {
+        trial: usize,
+        candidate: CandidateRecord,
+        seed: u64,
+    },
+    TrialStarted {
+        trial: usize,
+    },
+    EpochFinished {
+        trial: usize,
+        epoch: EpochMetrics,
+    },
+    /// Training is over; figures of the last epoch.
+    TrialFinished {
+        trial: usize,
+        result: TrialResult,
+    },
+    TrialFailed {
+        trial: usize,
+        epoch: usize,
+        reason: String,
+    },
+    /// The test split was read for this trial, once, after every search decision was made.
+    TestEvaluated {
+        trial: usize,
+        test: Metrics,
+    },
+    StudyInterrupted,
+    StudyFinished,
+}
+
+/// A candidate as the journal keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CandidateRecord {
+    /// Name of the variant, or a short label of the candidate's choices.
+    pub label: String,
+    /// True where `label` is the name of a variant of the experiment file.
+    pub is_variant: bool,
+    /// Block notation.
+    pub text: String,
+    /// Hash of `text`.
+    pub hash: String,
+    /// The choices that made it: (factor, level), such as (`stages[3].cap`, `8`). Empty for variants.
+    pub choices: Vec<(String, String)>,
+    pub params: u64,
+    pub madds: u64,
+    /// Peak activation memory of inference, bytes for one image.
+    pub activation_memory: u64,
+}
+
+/// Loss and accuracy over one pass.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Metrics {
+    /// Mean cross entropy (training loss includes label smoothing).
+    pub loss: f64,
+    /// Percent of images classified rightly.
+    pub accuracy: f64,
+    pub images: usize,
+}
+
+/// One epoch of one trial.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EpochMetrics {
+    /// Counted from 1.
+    pub epoch: usize,
+    /// Learning rate of the epoch's last step.
+    pub lr: f64,
+    pub train: Metrics,
+    pub validation: Metrics,
+    pub seconds: f64,
+}
+
+/// What a finished trial reached.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrialResult {
+    pub epochs: usize,
+    pub train: Metrics,
+    pub validation: Metrics,
+    /// Seconds of training, summed over epochs.
+    pub seconds: f64,
+}
+
+/// Where a study ran.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Environment {
+    /// Version of blocksmith.
+    pub version: String,
+    /// The command line, as given.
+    pub command: String,
+    pub os: String,
+    pub cpu: String,
+    pub cores: usize,
+    pub jobs: usize,
+    pub threads_per_job: usize,
+    pub data: DataRecord,
+}
+
+/// What the study trained on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DataRecord {
+    /// For people: format and where it came from.
+    pub description: String,
+    /// SHA-256 of the decoded training, then test pixels and labels, hex.
+    pub hash: String,
+    pub classes: Vec<String>,
+    pub train: usize,
+    pub validation: usize,
+    pub test: usize,
+}

@@ -1,0 +1,54 @@
+//! What the study asks of a trainer, so that scheduling can be tested without training.
+
+use crate::arch::Network;
+use crate::error::Result;
+use crate::study::event::{EpochMetrics, Metrics};
+
+/// One trial to train.
+#[derive(Debug, Clone)]
+pub struct TrialTask {
+    /// Number of the trial in its study.
+    pub trial: usize,
+    pub network: Network,
+    /// Hash of the candidate; with the study's seed and `seed` it fixes every random stream of the trial.
+    pub candidate_hash: String,
+    pub study_seed: u64,
+    pub seed: u64,
+}
+
+/// How a trial reports while it runs, and how it learns that it should stop.
+pub trait TrialObserver {
+    /// Called after each batch: batches done and batches of the epoch (`epoch` counts from 1).
+    fn on_step(&mut self, epoch: usize, done: usize, total: usize);
+    /// Called after each epoch, in order.
+    fn on_epoch(&mut self, epoch: &EpochMetrics) -> Result<()>;
+    /// Asked before each step; true ends the trial with [`TrialEnd::Interrupted`].
+    fn should_stop(&self) -> bool;
+}
+
+/// How a trial ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TrialEnd {
+    /// All epochs done: the final weights and running statistics, as the bytes of a safetensors file.
+    Finished {
+        weights: Vec<u8>,
+    },
+    /// A loss that is not finite, or similar: ends this trial, not the study.
+    Failed {
+        epoch: usize,
+        reason: String,
+    },
+    Interrupted,
+}
+
+/// Trains trials; shared by all workers.
+pub trait Trainer: Sync {
+    /// Trains one trial on the calling thread to its end.
+    ///
+    /// # Errors
+    /// Only what must end the study (a journal that cannot be written); a trial's own trouble is [`TrialEnd::Failed`].
+    fn train(&self, task: &TrialTask, observer: &mut dyn TrialObserver) -> Result<TrialEnd>;
+
+    /// Reads the test split with the weights that [`train`](Self::train) returned: once per trial, after all training is done.
+    fn test(&self, task: &TrialTask, weights: &[u8]) -> Result<Metrics>;
+}

@@ -1,0 +1,3 @@
+//! Training one trial.
+
+pub mod contract;
