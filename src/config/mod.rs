@@ -4,6 +4,7 @@ pub mod data;
 pub mod experiment;
 pub mod search;
 pub mod train;
+pub mod yaml;
 
 pub use data::{Augment, DataConfig, DataFormat, Limit};
 pub use experiment::{Experiment, Published, Variant};
