@@ -1,1 +1,22 @@
+//! Networks that run: a `Network` as a dfdx model on a device. The only room that knows dfdx.
+//!
+//! dfdx gives the tape, the gradients, the loss and the optimizer. Activations are NHWC and live in pooled buffers of
+//! our own; each has a *token*, an empty dfdx tensor that stands for it on the tape, and its gradient is the buffer
+//! that dfdx's `Gradients` holds under that token.
 
+pub mod act;
+pub mod grad;
+pub mod model;
+pub mod ops;
+pub mod optimizer;
+pub mod pool;
+pub mod real;
+pub mod simd;
+pub mod value;
+pub mod weights;
+pub mod workers;
+
+pub use model::{Batch, Model};
+pub use optimizer::{Sgd, SgdSettings};
+pub use real::Real;
+pub use workers::Workers;

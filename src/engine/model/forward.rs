@@ -1,0 +1,234 @@
+//! The walk over a network's layers, each turned into an op or into something pending.
+
+use super::Model;
+use crate::arch::{Elementwise, LayerId, Op};
+use crate::engine::act::Act;
+use crate::engine::grad;
+use crate::engine::ops::norm::BatchNorm;
+use crate::engine::ops::norm::moments::Moments;
+use crate::engine::ops::{add, conv, depthwise, gate, norm, pointwise, squeeze, tile_rows};
+use crate::engine::pool::Buf;
+use crate::engine::real::{Flat, Real};
+use crate::engine::value::{Context, Value};
+
+/// Whose statistics batch norm uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// The batch's; gradients are wanted.
+    Train,
+    /// The running ones.
+    Evaluate,
+}
+
+/// Statistics of one batch norm: layer, mean, unbiased variance.
+type Statistics = Vec<(LayerId, Vec<f64>, Vec<f64>)>;
+
+/// State of one walk.
+struct Walk<E: Real> {
+    values: Vec<Option<Value<E>>>,
+    moments: Vec<Option<Vec<Moments<E>>>>,
+    /// Layers that read each layer.
+    readers: Vec<Vec<LayerId>>,
+    statistics: Statistics,
+}
+
+impl<E: Real> Model<E> {
+    /// Logits, and in training the statistics of every batch norm.
+    pub(super) fn forward(
+        &self,
+        context: &mut Context<E>,
+        images: &[E],
+        mode: Mode,
+    ) -> (Value<E>, Statistics) {
+        let layers = &self.network.layers;
+        let mut readers = vec![Vec::new(); layers.len()];
+        for (id, layer) in layers.iter().enumerate() {
+            layer.inputs.iter().for_each(|&from| readers[from].push(id));
+        }
+        let mut walk = Walk {
+            values: vec![None; layers.len()],
+            moments: layers.iter().map(|_| None).collect(),
+            readers,
+            statistics: Vec::new(),
+        };
+        for id in 0..layers.len() {
+            if walk.values[id].is_none() {
+                let value = self.layer(context, &mut walk, id, images, mode);
+                walk.values[id] = Some(value);
+            }
+            // What nobody reads any more is dropped; in training the tape keeps what backward needs.
+            for &from in &layers[id].inputs {
+                if walk.readers[from].last() == Some(&id) {
+                    walk.values[from] = None;
+                }
+            }
+        }
+        let logits = walk.values.pop().flatten();
+        (logits.unwrap_or_else(|| Value::plain(Buf::take(0), 0, (1, 1, 1), false)), walk.statistics)
+    }
+
+    fn layer(
+        &self,
+        context: &mut Context<E>,
+        walk: &mut Walk<E>,
+        id: LayerId,
+        images: &[E],
+        mode: Mode,
+    ) -> Value<E> {
+        let layer = &self.network.layers[id];
+        let input = |walk: &Walk<E>, at: usize| -> Option<Value<E>> { walk.values[layer.inputs[at]].clone() };
+        if layer.op == Op::Input {
+            let mut data = Buf::take(images.len());
+            data.copy_from_slice(images);
+            let shape = (layer.output.h, layer.output.w, layer.output.c);
+            return Value::plain(data, images.len() / layer.output.len(), shape, false);
+        }
+        // Layers are in evaluation order, so every input is there.
+        let Some(x) = input(walk, 0) else { return Value::plain(Buf::take(0), 0, (1, 1, 1), false) };
+        let feeds_norm = mode == Mode::Train
+            && walk.readers[id].iter().any(|&r| self.network.layers[r].op == Op::BatchNorm);
+        let weight = self.layers[id].weight.map(|at| &self.params[at].tensor);
+        let bias = self.layers[id].bias.map(|at| &self.params[at].tensor);
+        match (&layer.op, weight) {
+            (Op::Conv { .. }, Some(weight)) => {
+                let (value, moments) = self.convolution(context, &x, id, weight, bias, feeds_norm);
+                walk.moments[id] = Some(moments);
+                value
+            }
+            (Op::Linear { out, .. }, Some(weight)) => {
+                let (value, moments) = pointwise::forward(context, &x, weight, bias, *out, feeds_norm);
+                walk.moments[id] = Some(moments);
+                value
+            }
+            (Op::BatchNorm, _) => self.batch_norm(context, walk, id, x, mode),
+            (Op::Elementwise(function), _) => {
+                let x = plain(context, x);
+                norm::forward(context, &x, None, act(*function), None)
+            }
+            (Op::Prelu, Some(slope)) => {
+                let act = Act::Prelu(grad::values(slope)[0]);
+                let x = plain(context, x);
+                norm::forward(context, &x, None, act, Some(slope.clone()))
+            }
+            (Op::Add, _) => {
+                let (value, moments) = add::forward(context, &x, input(walk, 1).as_ref(), feeds_norm);
+                walk.moments[id] = Some(moments);
+                value
+            }
+            (Op::ChannelMean, _) => squeeze::forward(context, &x, squeeze::Over::Channels),
+            (Op::GlobalAvgPool, _) => squeeze::forward(context, &x, squeeze::Over::Map),
+            (Op::ScaleMap | Op::ScaleChannels, _) => {
+                let per = if layer.op == Op::ScaleMap { gate::Per::Pixel } else { gate::Per::Channel };
+                let x = if x.gate.is_some() { plain(context, x) } else { x };
+                match input(walk, 1) {
+                    Some(factors) => gate::forward(context, &x, &factors, per),
+                    None => x,
+                }
+            }
+            (Op::Input | Op::Conv { .. } | Op::Linear { .. } | Op::Prelu, _) => x,
+        }
+    }
+
+    fn convolution(
+        &self,
+        context: &mut Context<E>,
+        x: &Value<E>,
+        id: LayerId,
+        weight: &Flat<E>,
+        bias: Option<&Flat<E>>,
+        moments: bool,
+    ) -> (Value<E>, Vec<Moments<E>>) {
+        let layer = &self.network.layers[id];
+        let Op::Conv { out_channels, kernel, stride, pad, groups, .. } = layer.op else {
+            return (x.clone(), Vec::new());
+        };
+        let out = (layer.output.h, layer.output.w);
+        if kernel == 1 && stride == 1 && groups == 1 && pad == 0 {
+            return pointwise::forward(context, x, weight, bias, out_channels, moments);
+        }
+        if groups == x.c && out_channels == x.c && depthwise::has_kernel(kernel) {
+            let geometry = depthwise::Geometry { kernel, stride, pad, out };
+            return depthwise::forward(context, x, weight, bias, geometry, moments);
+        }
+        let input = (x.h, x.w, x.c);
+        let geometry = conv::Geometry { input, out, out_channels, kernel, stride, pad, groups };
+        conv::forward(context, x, weight, bias, geometry, moments)
+    }
+
+    /// Batch norm, with the activation that follows it where nothing else reads it.
+    fn batch_norm(
+        &self,
+        context: &mut Context<E>,
+        walk: &mut Walk<E>,
+        id: LayerId,
+        x: Value<E>,
+        mode: Mode,
+    ) -> Value<E> {
+        let layers = &self.network.layers;
+        let from = layers[id].inputs[0];
+        let (moments, x) = match walk.moments[from].take() {
+            Some(moments) if x.is_plain() => (Some(moments), x),
+            _ => (None, plain(context, x)),
+        };
+        let (gamma, beta) = (self.layers[id].weight, self.layers[id].bias);
+        let (Some(gamma), Some(beta)) = (gamma, beta) else { return x };
+        let (mean, variance) = match (mode, &self.running[id]) {
+            (Mode::Evaluate, Some(running)) => {
+                let wide = |values: &[E]| values.iter().map(|v| v.wide()).collect();
+                (wide(&running.mean), wide(&running.variance))
+            }
+            _ => Moments::merge(&moments.filter(|m| !m.is_empty()).unwrap_or_else(|| gather(&x))),
+        };
+        if mode == Mode::Train {
+            let rows = (x.images() * x.pixels()) as f64;
+            let unbiased = variance.iter().map(|v| v * rows / (rows - 1.0).max(1.0)).collect();
+            walk.statistics.push((id, mean.clone(), unbiased));
+        }
+        let (mut act_of, mut slope, mut reader) = (Act::Identity, None, None);
+        if let [next] = walk.readers[id][..] {
+            match (&layers[next].op, self.layers[next].weight) {
+                (Op::Elementwise(function), _) => (act_of, reader) = (act(*function), Some(next)),
+                (Op::Prelu, Some(at)) => {
+                    let tensor = self.params[at].tensor.clone();
+                    act_of = Act::Prelu(grad::values(&tensor)[0]);
+                    (slope, reader) = (Some(tensor), Some(next));
+                }
+                _ => {}
+            }
+        }
+        let norm = BatchNorm {
+            mean,
+            variance,
+            gamma: self.params[gamma].tensor.clone(),
+            beta: self.params[beta].tensor.clone(),
+            of_batch: mode == Mode::Train,
+        };
+        let value = norm::forward(context, &x, Some(norm), act_of, slope);
+        if let Some(next) = reader {
+            walk.values[next] = Some(value.clone());
+        }
+        value
+    }
+}
+
+/// `x` itself where nothing is pending, else a copy with everything applied.
+fn plain<E: Real>(context: &mut Context<E>, x: Value<E>) -> Value<E> {
+    if x.is_plain() { x } else { add::forward(context, &x, None, false).0 }
+}
+
+/// Statistics of stored values that no op gathered.
+fn gather<E: Real>(x: &Value<E>) -> Vec<Moments<E>> {
+    let mut moments = Moments::new(x.c);
+    x.stored.data.chunks(tile_rows(x.c) * x.c).for_each(|tile| moments.add(tile));
+    vec![moments]
+}
+
+fn act<E>(function: Elementwise) -> Act<E> {
+    match function {
+        Elementwise::Relu => Act::Relu,
+        Elementwise::Relu6 => Act::Relu6,
+        Elementwise::Hswish => Act::Hswish,
+        Elementwise::Hsigmoid => Act::Hsigmoid,
+        Elementwise::Sigmoid => Act::Sigmoid,
+    }
+}

@@ -1,0 +1,284 @@
+//! Depthwise convolution: one filter per channel.
+//!
+//! Works image by image and block by block of at most 64 channels: the block's input, pending parts applied, is laid
+//! into a zero-padded buffer that stays in the second-level cache, and the kernels run over that.
+
+mod kernel;
+
+use crate::engine::act::with_act;
+use crate::engine::grad;
+use crate::engine::ops::norm::moments::Moments;
+use crate::engine::ops::pointwise::add_bias;
+use crate::engine::ops::tile_rows;
+use crate::engine::pool::Buf;
+use crate::engine::real::{Flat, Real};
+use crate::engine::simd::vectorized;
+use crate::engine::value::{Context, Gate, LazyGrad, Value};
+use crate::engine::workers::{chunks, split};
+pub use kernel::has_kernel;
+use kernel::{Block, Plane};
+
+/// Geometry of a depthwise convolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Geometry {
+    pub kernel: usize,
+    pub stride: usize,
+    pub pad: usize,
+    /// Output height and width.
+    pub out: (usize, usize),
+}
+
+/// The layer on `x`: `weight` is `(C, 1, K, K)`, `bias` `(C)`. With `moments`, also each chunk's statistics.
+pub fn forward<E: Real>(
+    context: &mut Context<E>,
+    x: &Value<E>,
+    weight: &Flat<E>,
+    bias: Option<&Flat<E>>,
+    geometry: Geometry,
+    moments: bool,
+) -> (Value<E>, Vec<Moments<E>>) {
+    let c = x.c;
+    let images = x.images();
+    let taps = taps_first(&grad::values(weight), c);
+    let biases = bias.map(grad::values);
+    let (oh, ow) = geometry.out;
+    let per_image = oh * ow * c;
+    let mut data = Buf::take(images * per_image);
+    let blocks = blocks(c);
+    let plane = Plane::padded(x.h, x.w, geometry.pad);
+    let parts = chunks(images).into_iter().zip(split(&mut data, images, per_image)).collect();
+    let statistics = context.workers.map(parts, |(range, out)| {
+        let mut scratch = Scratch::new(plane, &blocks);
+        let mut gathered = Moments::new(c);
+        for (image, out) in range.zip(out.chunks_mut(per_image)) {
+            for block in &blocks {
+                let input = scratch.prepare(*block);
+                read_block(x, image, *block, plane, input);
+                let weights = block_weights(&taps, c, *block, geometry.kernel, false);
+                vectorized(
+                    #[inline(always)]
+                    || kernel::correlate(geometry, plane, *block, input, &weights, c, out, false),
+                );
+            }
+            if let Some(biases) = &biases {
+                add_bias(out, biases);
+            }
+            if moments {
+                out.chunks(tile_rows(c) * c).for_each(|tile| gathered.add(tile));
+            }
+        }
+        gathered
+    });
+    let out = Value::plain(data, images, (oh, ow, c), true);
+    record_backward(context, x.clone(), out.clone(), weight.clone(), bias.cloned(), geometry);
+    (out, statistics)
+}
+
+fn record_backward<E: Real>(
+    context: &mut Context<E>,
+    x: Value<E>,
+    out: Value<E>,
+    weight: Flat<E>,
+    bias: Option<Flat<E>>,
+    geometry: Geometry,
+) {
+    let workers = context.workers.clone();
+    context.record(move |grads| {
+        let Some(dz) = grad::take(grads, &out.token)? else { return Ok(()) };
+        let lazy = out.stored.take_lazy();
+        let (c, images, k) = (x.c, x.images(), geometry.kernel);
+        let taps = taps_first(&grad::values(&weight), c);
+        let (mut dx, accumulate) = x.grad_target(grads)?;
+        let blocks = blocks(c);
+        let plane = Plane::padded(x.h, x.w, geometry.pad);
+        // At stride 1 the input's gradient is a correlation of the padded output gradient with the flipped filter.
+        let flipped = geometry.stride == 1 && geometry.pad * 2 + 1 == k;
+        let dz_plane = Plane::padded(out.h, out.w, if flipped { geometry.pad } else { 0 });
+        let parts = chunks(images).into_iter().zip(split(&mut dx, images, x.per_image())).collect();
+        let partial = workers.map(parts, |(range, dx)| {
+            let mut inputs = Scratch::new(plane, &blocks);
+            let mut outputs = Scratch::new(dz_plane, &blocks);
+            let mut scattered = Buf::take(if flipped { 0 } else { plane.len() * widest(&blocks) });
+            let mut dw = vec![0.0; k * k * c];
+            let mut db = vec![0.0; c];
+            for (image, dx) in range.zip(dx.chunks_mut(x.per_image())) {
+                let gradient = &dz[image * out.per_image()..][..out.per_image()];
+                for block in &blocks {
+                    let a = inputs.prepare(*block);
+                    read_block(&x, image, *block, plane, a);
+                    let d = outputs.prepare(*block);
+                    read_gradient(&out, image, gradient, lazy.as_ref(), *block, dz_plane, d);
+                    vectorized(
+                        #[inline(always)]
+                        || kernel::weight_grad(geometry, plane, a, dz_plane, d, *block, c, &mut dw, &mut db),
+                    );
+                    let weights = block_weights(&taps, c, *block, k, flipped);
+                    if flipped {
+                        let same = Geometry { out: (x.h, x.w), ..geometry };
+                        vectorized(
+                            #[inline(always)]
+                            || kernel::correlate(same, dz_plane, *block, d, &weights, c, dx, accumulate),
+                        );
+                    } else {
+                        let da = &mut scattered[..plane.len() * block.padded];
+                        vectorized(
+                            #[inline(always)]
+                            || kernel::scatter(geometry, plane, da, d, *block, &weights, c, dx, accumulate),
+                        );
+                    }
+                }
+            }
+            (dw, db)
+        });
+        for (dw, db) in partial {
+            // Back from (K*K, C) to (C, 1, K, K).
+            let order = (0..c).flat_map(|i| (0..k * k).map(move |t| t * c + i));
+            grad::add_param(grads, &weight, order.map(|at| E::of(dw[at])))?;
+            if let Some(bias) = &bias {
+                grad::add_param(grads, bias, db.into_iter().map(E::of))?;
+            }
+        }
+        drop(dz);
+        if x.needs_grad { grad::put(grads, &x.token, dx) } else { Ok(()) }
+    });
+}
+
+/// `(C, K*K)` to `(K*K, C)`.
+fn taps_first<E: Real>(weights: &[E], c: usize) -> Vec<E> {
+    let taps = weights.len() / c;
+    (0..taps).flat_map(|t| (0..c).map(move |i| weights[i * taps + t])).collect()
+}
+
+/// Blocks of nearly equal width, multiples of 16 channels and at most 64, but for the last.
+fn blocks(c: usize) -> Vec<Block> {
+    let width = c.div_ceil(c.div_ceil(64)).next_multiple_of(16);
+    let block = |start: usize| {
+        let width = width.min(c - start);
+        Block { start, width, padded: width.next_multiple_of(16) }
+    };
+    (0..c).step_by(width).map(block).collect()
+}
+
+fn widest(blocks: &[Block]) -> usize {
+    blocks.iter().map(|block| block.padded).max().unwrap_or(0)
+}
+
+/// The weights of a block as (K*K, padded width), zeros in the padding; `flip` turns the filter round.
+fn block_weights<E: Real>(taps: &[E], c: usize, block: Block, k: usize, flip: bool) -> Vec<E> {
+    let mut out = vec![E::ZERO; k * k * block.padded];
+    for t in 0..k * k {
+        let from = if flip { k * k - 1 - t } else { t };
+        out[t * block.padded..][..block.width]
+            .copy_from_slice(&taps[from * c + block.start..][..block.width]);
+    }
+    out
+}
+
+/// A buffer for one block on a plane, whose padding is zero.
+struct Scratch<E: Real> {
+    buffer: Buf<E>,
+    plane: Plane,
+    /// The block whose layout the zeros fit.
+    width: Option<(usize, usize)>,
+}
+
+impl<E: Real> Scratch<E> {
+    fn new(plane: Plane, blocks: &[Block]) -> Self {
+        Self { buffer: Buf::take(plane.len() * widest(blocks)), plane, width: None }
+    }
+
+    fn prepare(&mut self, block: Block) -> &mut [E] {
+        let buffer = &mut self.buffer[..self.plane.len() * block.padded];
+        if self.width != Some((block.width, block.padded)) {
+            buffer.fill(E::ZERO);
+            self.width = Some((block.width, block.padded));
+        }
+        buffer
+    }
+}
+
+/// Writes a block of one image, pending parts applied, into the interior of a plane.
+fn read_block<E: Real>(x: &Value<E>, image: usize, block: Block, plane: Plane, out: &mut [E]) {
+    let z = &x.stored.data[image * x.per_image()..][..x.per_image()];
+    let (start, end) = (block.start, block.start + block.width);
+    match &x.norm {
+        None => vectorized(
+            #[inline(always)]
+            || {
+                with_act!(x.act, f => plane.fill(block, x.c, z, out, #[inline(always)] |z, out| {
+                    use crate::engine::act::ActFn;
+                    z.iter().zip(out).for_each(|(z, o)| *o = f.value(*z));
+                }));
+            },
+        ),
+        Some(norm) => {
+            let (scale, shift) = (&norm.scale[start..end], &norm.shift[start..end]);
+            vectorized(
+                #[inline(always)]
+                || {
+                    with_act!(x.act, f => plane.fill(block, x.c, z, out, #[inline(always)] |z, out| {
+                        use crate::engine::act::ActFn;
+                        for i in 0..out.len() {
+                            out[i] = f.value(z[i].fma(scale[i], shift[i]));
+                        }
+                    }));
+                },
+            );
+        }
+    }
+    match &x.gate {
+        None => {}
+        Some(Gate::Map(map)) => {
+            let map = &map[image * x.pixels()..][..x.pixels()];
+            plane
+                .each_pixel(block, out, |pixel, values| values.iter_mut().for_each(|v| *v = *v * map[pixel]));
+        }
+        Some(Gate::Channel(factors)) => {
+            let factors = &factors[image * x.c..][start..end];
+            plane.each_pixel(block, out, |_, values| {
+                values.iter_mut().zip(factors).for_each(|(v, f)| *v = *v * *f);
+            });
+        }
+    }
+}
+
+/// Writes a block of one image's output gradient, batch norm's backward applied, into the interior of a plane.
+fn read_gradient<E: Real>(
+    out: &Value<E>,
+    image: usize,
+    gradient: &[E],
+    lazy: Option<&LazyGrad<E>>,
+    block: Block,
+    plane: Plane,
+    to: &mut [E],
+) {
+    let z = &out.stored.data[image * out.per_image()..][..out.per_image()];
+    vectorized(
+        #[inline(always)]
+        || {
+            plane.fill(
+                block,
+                out.c,
+                gradient,
+                to,
+                #[inline(always)]
+                |dy, to| to.copy_from_slice(dy),
+            );
+            let Some(lazy) = lazy else { return };
+            let range = block.start..block.start + block.width;
+            let (a, b, c) = (&lazy.a[range.clone()], &lazy.b[range.clone()], &lazy.c[range]);
+            plane.fill(
+                block,
+                out.c,
+                z,
+                to,
+                #[inline(always)]
+                |z, to| {
+                    for i in 0..to.len() {
+                        to[i] = to[i].fma(a[i], z[i].fma(b[i], c[i]));
+                    }
+                },
+            );
+        },
+    );
+}

@@ -1,0 +1,121 @@
+//! 1x1 convolution and linear layer: one matrix product over the rows (pixels of all images).
+//!
+//! out\[r, o\] = sum over i of a\[r, i\] * weight\[o, i\] (+ bias\[o\]), tile by tile: the input's pending parts are applied to
+//! a tile in cache, and the output's statistics are gathered while the tile is there.
+
+use crate::engine::grad;
+use crate::engine::ops::matmul::{Mat, matmul};
+use crate::engine::ops::norm::moments::Moments;
+use crate::engine::ops::tile_rows;
+use crate::engine::pool::Buf;
+use crate::engine::real::{Flat, Real};
+use crate::engine::value::{Context, Value};
+use crate::engine::workers::{chunks, split};
+
+/// The layer on `x`: `weight` is `(out, in)`, `bias` `(out)`. With `moments`, also each chunk's statistics.
+pub fn forward<E: Real>(
+    context: &mut Context<E>,
+    x: &Value<E>,
+    weight: &Flat<E>,
+    bias: Option<&Flat<E>>,
+    out_channels: usize,
+    moments: bool,
+) -> (Value<E>, Vec<Moments<E>>) {
+    let weights = grad::values(weight);
+    let biases = bias.map(grad::values);
+    let (images, pixels, cin, cout) = (x.images(), x.pixels(), x.c, out_channels);
+    let tile = tile_rows(cin.max(cout));
+    let mut data = Buf::take(images * pixels * cout);
+    let parts = chunks(images).into_iter().zip(split(&mut data, images, pixels * cout)).collect();
+    let statistics = context.workers.map(parts, |(range, out)| {
+        let mut scratch = Buf::take(tile * cin);
+        let mut gathered = Moments::new(cout);
+        let first = range.start * pixels;
+        for (t, out) in out.chunks_mut(tile * cout).enumerate() {
+            let rows = out.len() / cout;
+            let start = first + t * tile;
+            let a = x.rows(start..start + rows, &mut scratch);
+            matmul((rows, cout, cin), out, false, Mat::rows(a, cin), Mat::transposed(&weights, cin));
+            if let Some(biases) = &biases {
+                add_bias(out, biases);
+            }
+            if moments {
+                gathered.add(out);
+            }
+        }
+        gathered
+    });
+    let out = Value::plain(data, images, (x.h, x.w, cout), true);
+    record_backward(context, x.clone(), out.clone(), weight.clone(), bias.cloned());
+    (out, statistics)
+}
+
+/// Adds a bias to every row.
+pub(crate) fn add_bias<E: Real>(out: &mut [E], biases: &[E]) {
+    for row in out.chunks_exact_mut(biases.len()) {
+        row.iter_mut().zip(biases).for_each(|(o, b)| *o += *b);
+    }
+}
+
+fn record_backward<E: Real>(
+    context: &mut Context<E>,
+    x: Value<E>,
+    out: Value<E>,
+    weight: Flat<E>,
+    bias: Option<Flat<E>>,
+) {
+    let workers = context.workers.clone();
+    let (images, pixels, cin, cout) = (x.images(), x.pixels(), x.c, out.c);
+    let tile = tile_rows(cin.max(cout));
+    context.record(move |grads| {
+        let Some(mut dz) = grad::take(grads, &out.token)? else { return Ok(()) };
+        let lazy = out.stored.take_lazy();
+        let weights = grad::values(&weight);
+        let (mut dx, accumulate) = if x.needs_grad { x.grad_target(grads)? } else { (Buf::take(0), false) };
+        let mut dx_parts: Vec<Option<&mut [E]>> = if x.needs_grad {
+            split(&mut dx, images, pixels * cin).into_iter().map(Some).collect()
+        } else {
+            chunks(images).iter().map(|_| None).collect()
+        };
+        let dz_parts = split(&mut dz, images, pixels * cout);
+        let parts = chunks(images).into_iter().zip(dz_parts).zip(dx_parts.drain(..)).collect();
+        let partial = workers.map(parts, |((range, dz), mut dx)| {
+            let mut scratch = Buf::take(tile * cin);
+            let mut dw = Buf::zeros(cout * cin);
+            let mut db = vec![0.0; cout];
+            let first = range.start * pixels;
+            for (t, dz) in dz.chunks_mut(tile * cout).enumerate() {
+                let rows = dz.len() / cout;
+                let start = first + t * tile;
+                if let Some(lazy) = &lazy {
+                    lazy.apply(dz, &out.stored.data[start * cout..(start + rows) * cout]);
+                }
+                let a = x.rows(start..start + rows, &mut scratch);
+                matmul((cout, cin, rows), &mut dw, true, Mat::transposed(dz, cout), Mat::rows(a, cin));
+                if bias.is_some() {
+                    sum_rows(dz, &mut db);
+                }
+                if let Some(dx) = &mut dx {
+                    let dx = &mut dx[t * tile * cin..][..rows * cin];
+                    matmul((rows, cin, cout), dx, accumulate, Mat::rows(dz, cout), Mat::rows(&weights, cin));
+                }
+            }
+            (dw, db)
+        });
+        for (dw, db) in partial {
+            grad::add_param(grads, &weight, dw.iter().copied())?;
+            if let Some(bias) = &bias {
+                grad::add_param(grads, bias, db.into_iter().map(E::of))?;
+            }
+        }
+        drop(dz);
+        if x.needs_grad { grad::put(grads, &x.token, dx) } else { Ok(()) }
+    });
+}
+
+/// Adds every row to `sums`.
+pub(crate) fn sum_rows<E: Real>(rows: &[E], sums: &mut [f64]) {
+    for row in rows.chunks_exact(sums.len()) {
+        sums.iter_mut().zip(row).for_each(|(s, v)| *s += v.wide());
+    }
+}

@@ -1,0 +1,243 @@
+//! An activation: what is stored, and what is still to be applied when it is read.
+//!
+//! A convolution stores its output before normalisation. Batch norm, activation and gate are *pending*: the next op
+//! applies them to a tile as it reads, so that they cost no pass over memory and no storage of their own.
+
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use dfdx::prelude::{CpuError, OwnedTape, Tape};
+
+use super::act::{Act, ActFn, with_act};
+use super::grad::{self, Grads, Token};
+use super::pool::Buf;
+use super::real::Real;
+use super::simd::vectorized;
+use super::workers::Workers;
+
+/// What an op needs beside its inputs.
+pub struct Context<E: Real> {
+    /// Present in training: ops record their backward pass on it.
+    pub tape: Option<OwnedTape<E, dfdx::prelude::Cpu>>,
+    pub workers: Arc<Workers>,
+}
+
+impl<E: Real> Context<E> {
+    /// Records a backward op; without a tape does nothing.
+    pub fn record(&mut self, backward: impl FnOnce(&mut Grads<E>) -> Result<(), CpuError> + 'static) {
+        if let Some(tape) = &mut self.tape {
+            tape.add_backward_op(backward);
+        }
+    }
+}
+
+/// An activation of shape `(N, H, W, C)`.
+#[derive(Clone)]
+pub struct Value<E: Real> {
+    pub stored: Arc<Stored<E>>,
+    /// Stands for this activation, pending parts applied, on the tape.
+    pub token: Token<E>,
+    /// False for the images: nobody needs their gradient.
+    pub needs_grad: bool,
+    pub h: usize,
+    pub w: usize,
+    pub c: usize,
+    pub norm: Option<Arc<Affine<E>>>,
+    pub act: Act<E>,
+    pub gate: Option<Gate<E>>,
+}
+
+/// What is in memory: `images` * h * w rows of c values.
+pub struct Stored<E: Real> {
+    pub data: Buf<E>,
+    pub images: usize,
+    /// Stands for the stored values themselves on the tape.
+    pub token: Token<E>,
+    lazy: Mutex<Option<LazyGrad<E>>>,
+}
+
+/// A per-channel scale and shift.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Affine<E> {
+    pub scale: Vec<E>,
+    pub shift: Vec<E>,
+}
+
+/// A factor per pixel or per channel, already computed.
+#[derive(Clone)]
+pub enum Gate<E> {
+    /// `(N, H*W)`, the same for every channel.
+    Map(Arc<Vec<E>>),
+    /// `(N, C)`, the same for every pixel.
+    Channel(Arc<Vec<E>>),
+}
+
+/// Batch norm's backward, put off until the gradient is read: dz = a*dy + b*z + c per channel.
+pub struct LazyGrad<E> {
+    pub a: Vec<E>,
+    pub b: Vec<E>,
+    pub c: Vec<E>,
+}
+
+impl<E: Real> Value<E> {
+    /// A stored activation with nothing pending.
+    pub fn plain(data: Buf<E>, images: usize, (h, w, c): (usize, usize, usize), needs_grad: bool) -> Self {
+        let token = grad::token();
+        let stored = Stored { data, images, token: token.clone(), lazy: Mutex::new(None) };
+        Self {
+            stored: Arc::new(stored),
+            token,
+            needs_grad,
+            h,
+            w,
+            c,
+            norm: None,
+            act: Act::Identity,
+            gate: None,
+        }
+    }
+
+    /// Images in the batch.
+    pub fn images(&self) -> usize {
+        self.stored.images
+    }
+
+    /// Pixels of one image.
+    pub fn pixels(&self) -> usize {
+        self.h * self.w
+    }
+
+    /// Elements of one image.
+    pub fn per_image(&self) -> usize {
+        self.pixels() * self.c
+    }
+
+    /// Whether what is stored is what is read.
+    pub fn is_plain(&self) -> bool {
+        self.norm.is_none() && self.act == Act::Identity && self.gate.is_none()
+    }
+
+    /// Rows (pixels of all images in order) as they are read: straight from memory, or written to `scratch`.
+    pub fn rows<'a>(&'a self, rows: Range<usize>, scratch: &'a mut [E]) -> &'a [E] {
+        let stored = &self.stored.data[rows.start * self.c..rows.end * self.c];
+        if self.is_plain() {
+            return stored;
+        }
+        let out = &mut scratch[..stored.len()];
+        vectorized(
+            #[inline(always)]
+            || with_act!(self.act, f => activate(stored, self.norm.as_deref(), f, self.c, out)),
+        );
+        self.apply_gate(rows, out);
+        out
+    }
+
+    fn apply_gate(&self, rows: Range<usize>, out: &mut [E]) {
+        match &self.gate {
+            None => {}
+            Some(Gate::Map(map)) => {
+                for (row, pixel) in out.chunks_exact_mut(self.c).zip(rows) {
+                    let factor = map[pixel];
+                    row.iter_mut().for_each(|v| *v = *v * factor);
+                }
+            }
+            Some(Gate::Channel(factors)) => {
+                for (row, pixel) in out.chunks_exact_mut(self.c).zip(rows) {
+                    let image = pixel / self.pixels();
+                    let factors = &factors[image * self.c..][..self.c];
+                    row.iter_mut().zip(factors).for_each(|(v, f)| *v = *v * *f);
+                }
+            }
+        }
+    }
+
+    /// All of it as it is read, in a buffer of its own.
+    pub fn materialised(&self) -> Vec<E> {
+        let rows = self.images() * self.pixels();
+        let mut out = vec![E::ZERO; rows * self.c];
+        if self.is_plain() {
+            out.copy_from_slice(&self.stored.data);
+        } else {
+            self.rows(0..rows, &mut out);
+        }
+        out
+    }
+
+    /// Takes the gradient gathered for this activation, as plain numbers.
+    pub fn take_grad(&self, grads: &mut Grads<E>) -> Result<Option<Buf<E>>, CpuError> {
+        let Some(mut gathered) = grad::take(grads, &self.token)? else { return Ok(None) };
+        if self.is_plain() {
+            if let Some(lazy) = self.stored.take_lazy() {
+                lazy.apply(&mut gathered, &self.stored.data);
+            }
+        }
+        Ok(Some(gathered))
+    }
+
+    /// Puts a gradient for this activation, added to what others have put.
+    pub fn add_grad(&self, grads: &mut Grads<E>, more: Buf<E>) -> Result<(), CpuError> {
+        match self.take_grad(grads)? {
+            None => grad::put(grads, &self.token, more),
+            Some(mut sum) => {
+                vectorized(
+                    #[inline(always)]
+                    || sum.iter_mut().zip(more.iter()).for_each(|(s, m)| *s += *m),
+                );
+                grad::put(grads, &self.token, sum)
+            }
+        }
+    }
+
+    /// The buffer to add this activation's gradient into, and whether it holds a sum already.
+    pub fn grad_target(&self, grads: &mut Grads<E>) -> Result<(Buf<E>, bool), CpuError> {
+        Ok(match self.take_grad(grads)? {
+            Some(sum) => (sum, true),
+            None => (Buf::take(self.stored.data.len()), false),
+        })
+    }
+}
+
+impl<E: Real> Stored<E> {
+    /// Leaves batch norm's backward to whoever takes the gradient next.
+    pub fn put_lazy(&self, lazy: LazyGrad<E>) {
+        *self.lazy.lock().unwrap_or_else(PoisonError::into_inner) = Some(lazy);
+    }
+
+    /// What [`put_lazy`](Self::put_lazy) left.
+    pub fn take_lazy(&self) -> Option<LazyGrad<E>> {
+        self.lazy.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl<E: Real> LazyGrad<E> {
+    /// dy becomes dz, in place; both are whole rows.
+    pub fn apply(&self, dy: &mut [E], z: &[E]) {
+        let channels = self.a.len();
+        let (a, b, c) = (&self.a[..channels], &self.b[..channels], &self.c[..channels]);
+        vectorized(
+            #[inline(always)]
+            || {
+                for (dy, z) in dy.chunks_exact_mut(channels).zip(z.chunks_exact(channels)) {
+                    for i in 0..channels {
+                        dy[i] = dy[i].fma(a[i], z[i].fma(b[i], c[i]));
+                    }
+                }
+            },
+        );
+    }
+}
+
+#[inline(always)]
+fn activate<E: Real>(z: &[E], norm: Option<&Affine<E>>, f: impl ActFn<E>, channels: usize, out: &mut [E]) {
+    match norm {
+        None => z.iter().zip(out).for_each(|(z, o)| *o = f.value(*z)),
+        Some(Affine { scale, shift }) => {
+            let (scale, shift) = (&scale[..channels], &shift[..channels]);
+            for (z, out) in z.chunks_exact(channels).zip(out.chunks_exact_mut(channels)) {
+                for i in 0..channels {
+                    out[i] = f.value(z[i].fma(scale[i], shift[i]));
+                }
+            }
+        }
+    }
+}
