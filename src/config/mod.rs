@@ -10,3 +10,6 @@ pub use data::{Augment, DataConfig, DataFormat, Limit};
 pub use experiment::{Experiment, Published, Variant};
 pub use search::{SearchConfig, StrategyKind};
 pub use train::{Schedule, TrainConfig};
+
+#[cfg(test)]
+mod tests;

@@ -16,4 +16,6 @@ pub use constraints::{Constraints, Range};
 pub use search_space::{Drawn, Factor, SearchSpace};
 
 #[cfg(test)]
+mod message_tests;
+#[cfg(test)]
 mod tests;

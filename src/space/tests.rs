@@ -211,7 +211,7 @@ fn random_raw(rng: &mut ChaCha8Rng) -> Raw {
 fn size_and_listing_agree_with_brute_force_on_random_spaces() {
     let mut rng = ChaCha8Rng::seed_from_u64(7);
     let mut shared = 0;
-    for round in 0..400 {
+    for round in 0..250 {
         let raw = random_raw(&mut rng);
         let yaml = raw.yaml();
         let space = space(&yaml);
@@ -222,7 +222,7 @@ fn size_and_listing_agree_with_brute_force_on_random_spaces() {
         assert_eq!(listed.into_iter().collect::<BTreeSet<_>>(), expected, "round {round}\n{yaml}");
         shared += usize::from(raw.fields.iter().filter(|(_, _, l)| l[0].starts_with('$')).count() > 3);
     }
-    assert!(shared > 100, "the random spaces must share choices; {shared} did");
+    assert!(shared > 60, "the random spaces must share choices; {shared} did");
 }
 
 #[test]
