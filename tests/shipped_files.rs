@@ -6,6 +6,7 @@ use blocksmith::arch::{Shape, build, zoo};
 use blocksmith::config::{Experiment, Schedule};
 use blocksmith::cost;
 use blocksmith::space::SearchSpace;
+use rand::SeedableRng;
 
 fn files(folder: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
@@ -70,6 +71,20 @@ fn the_first_candidate_of_the_mix_space_is_the_mix_model() {
     assert_eq!(space.constraints.violation(cost.params, cost.madds, cost.activation_memory), None);
     assert_eq!(first, zoo::resolve("mix", &zoo::Options::default()).unwrap().0);
     assert!(space.size() > 10u128.pow(12), "{}", space.size());
+}
+
+#[test]
+fn the_mix_space_builds_everywhere_and_its_constraints_leave_enough() {
+    let space = SearchSpace::load(&file("search-spaces/mix-cifar10.yaml")).unwrap();
+    let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+    let accepted = (0..500)
+        .filter(|_| {
+            let candidate = space.sample(&mut rng).unwrap().candidate;
+            let cost = cost::of(&build::network(&candidate, Shape::new(3, 32, 32), 10).unwrap());
+            space.constraints.violation(cost.params, cost.madds, cost.activation_memory).is_none()
+        })
+        .count();
+    assert!((50..450).contains(&accepted), "{accepted} of 500");
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! Experiment files: defaults, forms, assignments, and every message to the letter.
 
-use std::path::PathBuf;
-
 use super::*;
 
 /// A folder with an empty space file and an experiment file of this text.
@@ -93,7 +91,7 @@ fn the_space_and_the_data_are_found_from_the_files_folder() {
     let experiment = Experiment::load(&path, &[]).unwrap();
     assert_eq!(experiment.search.unwrap().space, folder.path().join("s.yaml"));
     // A path that does not exist stays as it was written.
-    assert_eq!(experiment.data.path, Some(PathBuf::from(inner.join("../pictures"))));
+    assert_eq!(experiment.data.path, Some(inner.join("../pictures")));
 }
 
 #[test]

@@ -29,7 +29,8 @@ pub(super) enum CountError {
     TooEntangled,
 }
 
-const MAX_STATES: usize = 1_000_000;
+/// About 50 MB.
+const MAX_STATES: usize = 250_000;
 
 /// Levels that each shared choice may still have.
 type Open = Vec<u64>;

@@ -1,4 +1,25 @@
 //! The search space file as units and shared choices.
+//!
+//! A field holds a value, a list (a choice of this field alone, the factor `stages[3].cap`), or a reference such as
+//! `$cap` to a named list under `choices` (one decision for every field that refers to it, the factor `cap`). There is
+//! no other way to tie fields together. A field that the block chosen does not have is no part of the candidate, so
+//! such fields may stand in a stage whose block is itself a choice.
+//!
+//! ```yaml
+//! name: example
+//! input: 3x32x32
+//! classes: 10
+//! choices: {cap: [4, 8]}
+//! stem: {channels: 16}
+//! stages:
+//! - {block: [ir, cse], expand: [3, 6], cap: $cap, channels: 24}
+//! - {block: cse, cap: $cap, stride: 2, channels: 48}
+//! constraints: {params: <= 50k}
+//! ```
+//!
+//! Defaults: kernel 3, stride 1, repeats 1, relu6 (in a CSE block prelu); `ir`: no `se`, identity shortcut, no
+//! expansion where it does not widen; `cse`: no cap, reduction 16, cap mode min, form paper; head: one group; neither
+//! stem nor head, no biases, no constraints.
 
 use super::constraints::Constraints;
 use super::level::{BlockKind, Field, Level};
@@ -7,6 +28,8 @@ use crate::config::yaml::{At, Keys, Node, Problem, Read, nearest};
 
 /// Most stages of a space; far above every published network.
 const MAX_STAGES: usize = 128;
+/// Most items of a list in a field.
+const MAX_LEVELS: usize = 4096;
 /// Most levels of a shared choice: one bit for each.
 const MAX_SHARED_LEVELS: usize = 64;
 
@@ -132,8 +155,21 @@ impl<'a> Shared<'a> {
         let mut choices = Vec::new();
         if let Some(section) = keys.optional("choices") {
             for (name, at) in section.any_keys("choices")?.iter() {
+                if !fits_name(name) {
+                    return Err(Problem {
+                        path: at.path.clone(),
+                        at_key: true,
+                        message: format!(
+                            "`{name}` is not a name for a choice: letters, digits, `_` and `-`, and not stem, head or conv_bias"
+                        ),
+                    });
+                }
                 let mut levels: Vec<At<'a>> = Vec::new();
-                for level in at.list("a list of levels, such as [4, 8, 16]")? {
+                let items = at.list("a list of levels, such as [4, 8, 16]")?;
+                if items.len() > MAX_LEVELS {
+                    return Err(at.problem(format!("a list has at most {MAX_LEVELS} levels")));
+                }
+                for level in items {
                     if !levels.iter().any(|known| same_scalar(known.node, level.node)) {
                         levels.push(level);
                     }
@@ -187,6 +223,9 @@ impl<'a> Shared<'a> {
         let Some(items) = at.items() else {
             return Ok(Source::Own(vec![field.read(at)?]));
         };
+        if items.len() > MAX_LEVELS {
+            return Err(at.problem(format!("a list has at most {MAX_LEVELS} levels")));
+        }
         let mut levels = Vec::new();
         for item in &items {
             if reference(item).is_some() {
@@ -320,6 +359,13 @@ impl<'a> Shared<'a> {
 
 fn keys_of(fields: &[Field]) -> Vec<&'static str> {
     fields.iter().map(|field| field.key()).collect()
+}
+
+/// A choice's name stands beside the factors of fields, such as `stem.kernel` and `stem`.
+fn fits_name(name: &str) -> bool {
+    !name.is_empty()
+        && !["stem", "head", "conv_bias"].contains(&name)
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
 }
 
 fn empty_list(at: &At<'_>) -> Problem {

@@ -85,8 +85,8 @@ fn mistakes_in_stages_have_their_place() {
             "s.yaml:5:39: stages[0].cap[1]: a reference stands alone, not inside a list; list its levels under `choices`",
         ),
         (
-            "block: ir, expand: 6, channels:",
-            "s.yaml:5:36: stages[0].channels: no value is given; give one, or remove the key for its default",
+            "block: ir, expand: 6, channels: null",
+            "s.yaml:5:36: stages[0].channels: a stage needs the key `channels`, such as `channels: 32`",
         ),
         (
             "block: ir, expand: 6, channels: [[16]]",
@@ -104,6 +104,10 @@ fn mistakes_elsewhere_have_their_place() {
         (
             "choices: {cap: [4]}",
             "s.yaml:6:11: choices.cap: no field refers to this choice; write $cap in a field, or remove it",
+        ),
+        (
+            "choices: {head: [4]}",
+            "s.yaml:6:11: choices.head: `head` is not a name for a choice: letters, digits, `_` and `-`, and not stem, head or conv_bias",
         ),
         (
             "choices: {cap: []}",

@@ -353,3 +353,22 @@ fn constraints_say_what_they_reject() {
         "madds 90,000,001 is not at most 90,000,000"
     );
 }
+
+#[test]
+fn long_entangled_spaces_are_counted_or_refused_in_time() {
+    // 128 stages, every field one decision: 2 blocks, of which ir shows e, a and cse cap, a: 3 * 2 + 2 * 2.
+    let stage = "- {block: $b, expand: $e, cap: $cap, activation: $a, channels: 16}\n".repeat(128);
+    let shared = stages(&format!(
+        "choices: {{b: [ir, cse], e: [2, 3, 6], cap: [4, 8], a: [relu, hswish]}}\nstages:\n{stage}"
+    ));
+    assert_eq!(shared.size(), 10);
+    // Twenty choices, each shown or not, or shown as none, by two distant stages: more states than are kept.
+    let names = (0..20).map(|i| format!("  c{i}: [none, 4, 8]\n")).collect::<String>();
+    let half: String =
+        (0..20).map(|i| format!("- {{block: [ir, cse], expand: 6, cap: $c{i}, channels: 16}}\n")).collect();
+    let text = format!("name: t\ninput: 3x32x32\nclasses: 10\nchoices:\n{names}stages:\n{half}{half}");
+    assert_eq!(
+        SearchSpace::parse("s.yaml", &text).unwrap_err().to_string(),
+        "s.yaml:1:1: the shared choices of the space `t` depend on each other in too many ways; share fewer of them between distant stages"
+    );
+}

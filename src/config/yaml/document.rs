@@ -9,6 +9,9 @@ use super::path::{KeyPath, Step, locate};
 use super::read::{At, Problem, Read};
 use crate::error::{Error, Result};
 
+/// Most steps of an assignment's path; real ones have five.
+const MAX_STEPS: usize = 32;
+
 /// Largest file that is read as YAML, in bytes; a data file given by mistake should not fill the memory.
 const MAX_BYTES: u64 = 4 << 20;
 
@@ -151,6 +154,9 @@ fn sentence(place: &str, path: &KeyPath, message: &str) -> String {
 fn parse_path(text: &str) -> std::result::Result<KeyPath, String> {
     let bad = || format!("`{text}` is not a key such as train.epochs or variants[0].network");
     let mut path = KeyPath::default();
+    if text.matches(['.', '[']).count() >= MAX_STEPS {
+        return Err(format!("a key with more than {MAX_STEPS} parts is none that a file has"));
+    }
     for part in text.split('.') {
         let (key, items) = part.find('[').map_or((part, ""), |at| part.split_at(at));
         if key.is_empty() || key.contains(char::is_whitespace) {

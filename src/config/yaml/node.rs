@@ -1,6 +1,7 @@
 //! A YAML document as a tree, built through `serde_yaml` with the checks that a tree alone cannot make later.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, Visitor};
@@ -200,8 +201,9 @@ impl<'de> Visitor<'de> for Builder<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
         self.0.count()?;
-        let mut entries: Vec<(String, Node)> = Vec::new();
-        while let Some(key) = map.next_key_seed(Key { context: self.0, seen: &entries })? {
+        let mut entries = Vec::new();
+        let mut seen = HashSet::new();
+        while let Some(key) = map.next_key_seed(Key { context: self.0, seen: &mut seen })? {
             self.0.path.borrow_mut().push(Step::Key(key.clone()));
             let value = map.next_value_seed(Builder(self.0))?;
             self.0.path.borrow_mut().pop();
@@ -218,7 +220,7 @@ impl<'de> Visitor<'de> for Builder<'_> {
 /// A key of a mapping: a scalar, and not a second time.
 struct Key<'a> {
     context: &'a Context,
-    seen: &'a [(String, Node)],
+    seen: &'a mut HashSet<String>,
 }
 
 impl<'de> DeserializeSeed<'de> for Key<'_> {
@@ -238,7 +240,7 @@ impl<'de> Visitor<'de> for Key<'_> {
     }
 
     fn visit_str<E: de::Error>(self, key: &str) -> Result<String, E> {
-        if self.seen.iter().any(|(k, _)| k == key) {
+        if !self.seen.insert(key.to_owned()) {
             return Err(self
                 .context
                 .fail(format!("the key `{key}` is here a second time; remove one of them")));

@@ -76,7 +76,7 @@ fn alias_bombs_are_refused_at_once() {
     assert!(error.contains("aliases"), "{error}");
     let wide = format!("a: &a [{}]\nb: [{}]\n", "1, ".repeat(3000), "*a, ".repeat(3000));
     assert!(parse_error(&wide).contains("more than 100000 values once its aliases are written out"));
-    let deep = "[".repeat(10_000);
+    let deep = "[".repeat(1_000_000);
     let error = parse_error(&deep);
     assert!(error.starts_with("f.yaml"), "{error}");
 }
@@ -118,6 +118,14 @@ fn assignments_are_laid_over_the_file() {
             Ok(())
         })
         .unwrap();
+    let deep = "a.".repeat(60_000) + "a=1";
+    assert!(
+        document
+            .set(&[deep])
+            .unwrap_err()
+            .to_string()
+            .ends_with("more than 32 parts is none that a file has")
+    );
     for (text, message) in [
         ("a", "--set a: an assignment is KEY=VALUE, such as train.epochs=5"),
         ("=1", "--set =1: `` is not a key such as train.epochs or variants[0].network"),
