@@ -7,6 +7,7 @@ mod file;
 mod level;
 pub mod notation;
 mod search_space;
+mod shared;
 mod unit;
 
 pub use candidate::{
