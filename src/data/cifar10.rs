@@ -185,7 +185,8 @@ fn parse(mut files: Files, place: &Path) -> Result<Dataset> {
                     ),
                 ));
             }
-            if length == 0 || length % RECORD != 0 {
+            let (records, rest) = bytes.as_chunks::<RECORD>();
+            if records.is_empty() || !rest.is_empty() {
                 return Err(wrong(
                     name,
                     format!(
@@ -193,7 +194,7 @@ fn parse(mut files: Files, place: &Path) -> Result<Dataset> {
                     ),
                 ));
             }
-            for (index, record) in bytes.as_chunks::<RECORD>().0.iter().enumerate() {
+            for (index, record) in records.iter().enumerate() {
                 let label = record[0];
                 if usize::from(label) >= CLASSES {
                     return Err(wrong(

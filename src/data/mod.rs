@@ -19,6 +19,8 @@ mod stream;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
+mod load_tests;
+#[cfg(test)]
 mod real_data_tests;
 
 use std::path::Path;

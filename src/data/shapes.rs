@@ -122,16 +122,16 @@ impl Scene {
         let (figure, pattern) = class(label);
         let side = side as f32;
         let background = Paint::of_background(&mut draw, side);
-        let radius = side * draw.between(0.25, 0.42);
-        let fill = Paint::new(&mut draw, pattern, side, 0.42);
-        let frame = Frame::draw(&mut draw, side, radius, 0.8);
+        let radius = side * draw.between(0.28, 0.42);
+        let fill = Paint::new(&mut draw, pattern, side, 0.45);
+        let frame = Frame::draw(&mut draw, side, radius, 0.9);
         let mut fragments = |least: usize, most: usize| -> Vec<Fragment> {
             let count = least + draw.below(most - least + 1);
             (0..count)
                 .map(|_| Fragment::draw(&mut draw, side))
                 .collect()
         };
-        let (under, over) = (fragments(1, 4), fragments(0, 2));
+        let (under, over) = (fragments(0, 3), fragments(0, 1));
         Scene {
             background,
             under,
@@ -139,9 +139,9 @@ impl Scene {
             frame,
             fill,
             over,
-            contrast: draw.between(0.6, 1.0),
+            contrast: draw.between(0.7, 1.0),
             brightness: draw.between(-0.12, 0.12),
-            noise: draw.between(0.03, 0.12),
+            noise: draw.between(0.02, 0.07),
             draw,
         }
     }

@@ -52,18 +52,20 @@ impl Paint {
         }
     }
 
-    /// A random background: half of them sloped, the rest striped or checked like the shapes, but fainter.
+    /// A random background, muted: three in four sloped, the rest faintly striped or checked like the shapes.
     pub fn of_background(draw: &mut Draw, side: f32) -> Paint {
-        let pattern = match draw.below(4) {
+        let pattern = match draw.below(8) {
             0 => Pattern::Striped,
             1 => Pattern::Checked,
             _ => Pattern::Sloped,
         };
         let mut paint = Paint::new(draw, pattern, side, 0.1);
+        for colour in &mut paint.colours {
+            mix(colour, [0.5; CHANNELS], 0.5);
+        }
         if pattern != Pattern::Sloped {
-            let [first, mut second] = paint.colours;
-            mix(&mut second, first, 0.4);
-            paint.colours = [first, second];
+            let [first, second] = &mut paint.colours;
+            mix(second, *first, 0.5);
         }
         paint
     }
