@@ -46,7 +46,7 @@ fn the_built_in_set_does_not_change() {
     assert_eq!((data.train.len(), data.test.len()), (10_000, 2_000));
     assert_eq!(
         data.hash(),
-        "dddba20e76f32cbce7a21c6bdfa7769d400c25496161e15be81a0182bb3f3d1c"
+        "96ee1af5cddf2ae20bf9ca1afba05f394c0896a87950f34224b65fafe7eb4a1e"
     );
 }
 

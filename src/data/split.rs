@@ -115,8 +115,8 @@ pub(super) struct Rows {
 /// A hold-out or limit that is no number of images this data set can give.
 pub(super) fn rows(dataset: &Dataset, validation: f64, limit: &Limit, seed: u64) -> Result<Rows> {
     let classes = dataset.classes.len();
-    let mut train = by_class(&dataset.train, classes, "hold-out", seed);
-    let mut test = by_class(&dataset.test, classes, "test", seed);
+    let mut train = by_class(&dataset.train, classes, "hold-out", seed)?;
+    let mut test = by_class(&dataset.test, classes, "test", seed)?;
     let held = held_out(validation, dataset.train.len())?;
     let mut held_rows = take(&mut train, held);
     if let Some(class) = train.iter().position(Vec::is_empty) {
@@ -164,15 +164,20 @@ fn held_out(validation: f64, images: usize) -> Result<usize> {
 }
 
 /// Rows of each class, shuffled by a stream of its own.
-fn by_class(pool: &Pool, classes: usize, purpose: &str, seed: u64) -> Vec<Vec<u32>> {
+fn by_class(pool: &Pool, classes: usize, purpose: &str, seed: u64) -> Result<Vec<Vec<u32>>> {
     let mut groups = vec![Vec::new(); classes];
     for (row, &label) in pool.labels().iter().enumerate() {
-        groups[usize::from(label)].push(row as u32);
+        let group = groups.get_mut(usize::from(label)).ok_or_else(|| {
+            Error::run(format!(
+                "image {row} has label {label}, and there are {classes} classes"
+            ))
+        })?;
+        group.push(row as u32);
     }
     for (class, group) in groups.iter_mut().enumerate() {
         group.shuffle(&mut stream(purpose, seed, class as u64));
     }
-    groups
+    Ok(groups)
 }
 
 /// Takes `count` rows (or all, if there are fewer) off the front of the groups, each in proportion to its size.

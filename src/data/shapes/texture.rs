@@ -36,8 +36,15 @@ pub(super) struct Paint {
 }
 
 impl Paint {
-    /// A random paint of `pattern`, of periods that fit an image of `side`; its colours are at least `apart`.
-    pub fn new(draw: &mut Draw, pattern: Pattern, side: f32, apart: f32) -> Paint {
+    /// A random paint of `pattern`, of periods that fit an image of `side`; its colours have channels from `low` to `high`
+    /// and are at least `apart`, as a share of that range.
+    pub fn new(
+        draw: &mut Draw,
+        pattern: Pattern,
+        side: f32,
+        (low, high): (f32, f32),
+        apart: f32,
+    ) -> Paint {
         let period = side
             * match pattern {
                 Pattern::Striped | Pattern::Checked => draw.between(0.13, 0.24),
@@ -46,7 +53,9 @@ impl Paint {
         let (x, y) = draw.direction();
         Paint {
             pattern,
-            colours: draw.colours(apart),
+            colours: draw
+                .colours(apart)
+                .map(|colour| colour.map(|value| low + (high - low) * value)),
             step: (x / period, y / period),
             phase: (draw.unit(), draw.unit()),
         }
@@ -59,10 +68,7 @@ impl Paint {
             1 => Pattern::Checked,
             _ => Pattern::Sloped,
         };
-        let mut paint = Paint::new(draw, pattern, side, 0.1);
-        for colour in &mut paint.colours {
-            mix(colour, [0.5; CHANNELS], 0.5);
-        }
+        let mut paint = Paint::new(draw, pattern, side, (0.05, 0.6), 0.1);
         if pattern != Pattern::Sloped {
             let [first, second] = &mut paint.colours;
             mix(second, *first, 0.5);
