@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::Experiment;
+pub use crate::data::DataRecord;
 
 /// Version of the journal's format, written in its first line.
 pub const FORMAT: u32 = 1;
@@ -126,17 +127,4 @@ pub struct Environment {
     pub jobs: usize,
     pub threads_per_job: usize,
     pub data: DataRecord,
-}
-
-/// What the study trained on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DataRecord {
-    /// For people: format and where it came from.
-    pub description: String,
-    /// SHA-256 of the decoded training, then test pixels and labels, hex.
-    pub hash: String,
-    pub classes: Vec<String>,
-    pub train: usize,
-    pub validation: usize,
-    pub test: usize,
 }
