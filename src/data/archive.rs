@@ -16,26 +16,16 @@ const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 ///
 /// # Errors
 /// What `visit` returns, or that the archive is missing, damaged, or no archive at all.
-pub(super) fn walk(
-    path: &Path,
-    mut visit: impl FnMut(&str, &mut dyn Read, u64) -> Result<()>,
-) -> Result<()> {
+pub(super) fn walk(path: &Path, mut visit: impl FnMut(&str, &mut dyn Read, u64) -> Result<()>) -> Result<()> {
     let damaged = |error: io::Error| not_whole(path, &error);
-    let mut file = File::open(path).map_err(|error| {
-        Error::request(format!("{}: cannot be opened: {error}", path.display()))
-    })?;
+    let mut file = File::open(path)
+        .map_err(|error| Error::request(format!("{}: cannot be opened: {error}", path.display())))?;
     let mut magic = Vec::with_capacity(2);
-    (&mut file)
-        .take(2)
-        .read_to_end(&mut magic)
-        .map_err(damaged)?;
+    (&mut file).take(2).read_to_end(&mut magic).map_err(damaged)?;
     file.seek(SeekFrom::Start(0)).map_err(damaged)?;
     let file = BufReader::with_capacity(1 << 16, file);
-    let reader: Box<dyn Read> = if magic == GZIP_MAGIC {
-        Box::new(MultiGzDecoder::new(file))
-    } else {
-        Box::new(file)
-    };
+    let reader: Box<dyn Read> =
+        if magic == GZIP_MAGIC { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
     let mut archive = tar::Archive::new(reader);
     for entry in archive.entries().map_err(damaged)? {
         let mut entry = entry.map_err(damaged)?;
@@ -52,9 +42,7 @@ pub(super) fn walk(
 /// All bytes of an entry of `path`, `size` long by the archive's own word.
 pub(super) fn read_entry(path: &Path, reader: &mut dyn Read, size: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    reader
-        .read_to_end(&mut bytes)
-        .map_err(|error| not_whole(path, &error))?;
+    reader.read_to_end(&mut bytes).map_err(|error| not_whole(path, &error))?;
     if bytes.len() as u64 != size {
         return Err(not_whole(path, &io::ErrorKind::UnexpectedEof.into()));
     }

@@ -42,11 +42,7 @@ impl<'a> Batcher<'a> {
     pub fn train(split: &'a Split, batch: usize, seed: u64, mut augment: Augment) -> Batcher<'a> {
         let (height, width) = split.side();
         augment.pad_crop = augment.pad_crop.min(height).min(width);
-        let training = Training {
-            seed,
-            augment,
-            draws: stream("augment", seed, 0),
-        };
+        let training = Training { seed, augment, draws: stream("augment", seed, 0) };
         let mut batcher = Batcher::new(split, batch, Some(training));
         batcher.epoch(0);
         batcher
@@ -74,8 +70,7 @@ impl<'a> Batcher<'a> {
         if let Some(training) = &mut self.training {
             self.order.clear();
             self.order.extend(0..self.split.len() as u32);
-            self.order
-                .shuffle(&mut stream("shuffle", training.seed, epoch));
+            self.order.shuffle(&mut stream("shuffle", training.seed, epoch));
             training.draws = stream("augment", training.seed, epoch);
         }
     }
@@ -125,11 +120,7 @@ struct View {
 }
 
 impl View {
-    const WHOLE: View = View {
-        top: 0,
-        left: 0,
-        flip: false,
-    };
+    const WHOLE: View = View { top: 0, left: 0, flip: false };
 
     /// Two 32-bit numbers an image, whatever is switched on: the draws of the n-th image start at the n-th pair.
     fn draw(augment: &Augment, draws: &mut ChaCha8Rng) -> View {
@@ -177,11 +168,7 @@ impl RowWriter {
         let seen = self.width.saturating_sub(view.left.unsigned_abs());
         let zeros = (-view.left).max(0) as usize;
         // Mirrored, what was left of the seen columns is right of them.
-        let before = if view.flip {
-            self.width - seen - zeros
-        } else {
-            zeros
-        };
+        let before = if view.flip { self.width - seen - zeros } else { zeros };
         for (y, out) in out.chunks_exact_mut(length).enumerate() {
             let row = y as isize + view.top;
             if row < 0 || row >= self.height as isize {
@@ -211,12 +198,7 @@ impl RowWriter {
 /// Pixels of a row from right to left.
 fn mirror(row: &[u8], out: &mut [u8]) {
     let pixels = row.as_chunks::<CHANNELS>().0;
-    for (out, pixel) in out
-        .as_chunks_mut::<CHANNELS>()
-        .0
-        .iter_mut()
-        .zip(pixels.iter().rev())
-    {
+    for (out, pixel) in out.as_chunks_mut::<CHANNELS>().0.iter_mut().zip(pixels.iter().rev()) {
         *out = *pixel;
     }
 }

@@ -4,21 +4,12 @@ use super::super::fixtures::dataset;
 use super::super::normalise::Normalisation;
 use super::*;
 
-const PLAIN: Augment = Augment {
-    pad_crop: 0,
-    flip: false,
-};
-const FULL: Augment = Augment {
-    pad_crop: 2,
-    flip: true,
-};
+const PLAIN: Augment = Augment { pad_crop: 0, flip: false };
+const FULL: Augment = Augment { pad_crop: 2, flip: true };
 
 fn split(images: usize, side: (usize, usize)) -> Split {
     let data = dataset(side, &[images - images / 2, images / 2], &[1, 1]);
-    let normalisation = Normalisation {
-        mean: [0.4, 0.5, 0.6],
-        std: [0.2, 0.25, 0.3],
-    };
+    let normalisation = Normalisation { mean: [0.4, 0.5, 0.6], std: [0.2, 0.25, 0.3] };
     let rows = (0..images as u32).collect();
     Split::new(Arc::new(data.train), rows, side, normalisation)
 }
@@ -36,18 +27,14 @@ fn read(batcher: &mut Batcher, epoch: u64) -> (Vec<f32>, Vec<u32>, Vec<usize>) {
     }
     assert!(x.is_empty() && y.is_empty());
     assert!(!batcher.next_batch(&mut x, &mut y), "the end stays the end");
-    assert_eq!(
-        (sizes.iter().sum::<usize>(), sizes.len()),
-        (images, batches)
-    );
+    assert_eq!((sizes.iter().sum::<usize>(), sizes.len()), (images, batches));
     (xs, ys, sizes)
 }
 
 /// `(byte / 255 - mean) / std`, as torchvision's `Normalize` after `ToTensor`.
 fn normalised(split: &Split, index: usize) -> Vec<f32> {
     let Normalisation { mean, std } = split.normalisation();
-    let value =
-        |(i, &byte): (usize, &u8)| ((f64::from(byte) / 255.0 - mean[i % 3]) / std[i % 3]) as f32;
+    let value = |(i, &byte): (usize, &u8)| ((f64::from(byte) / 255.0 - mean[i % 3]) / std[i % 3]) as f32;
     split.image(index).iter().enumerate().map(value).collect()
 }
 
@@ -109,10 +96,7 @@ fn every_view_equals_a_naive_one() {
                     writer.write(split.image(1), View { top, left, flip }, &mut out);
                     let (t, l) = ((top + pad) as usize, (left + pad) as usize);
                     let expected = naive(&image, side, pad as usize, t, l, flip);
-                    assert!(
-                        close(&out, &expected),
-                        "top {top}, left {left}, flip {flip}"
-                    );
+                    assert!(close(&out, &expected), "top {top}, left {left}, flip {flip}");
                 }
             }
         }
@@ -143,28 +127,18 @@ fn training_batches_depend_on_seed_and_epoch_alone() {
     let (mut x, mut y) = (Vec::new(), Vec::new());
     used.next_batch(&mut x, &mut y);
     for epoch in [3, 0, 1] {
-        assert_eq!(
-            read(&mut used, epoch),
-            fresh(1, epoch),
-            "whatever was read before"
-        );
+        assert_eq!(read(&mut used, epoch), fresh(1, epoch), "whatever was read before");
     }
     assert_ne!(fresh(1, 0).0, fresh(1, 1).0);
     assert_ne!(fresh(1, 0).0, fresh(2, 0).0);
     // The order is the same with and without augmentation.
     let plain = read(&mut Batcher::train(&split, 8, 1, PLAIN), 2);
     assert_eq!(plain.1, fresh(1, 2).1);
-    let mut sorted: Vec<Vec<u32>> = plain
-        .0
-        .chunks(108)
-        .map(|i| i.iter().map(|v| v.to_bits()).collect())
-        .collect();
+    let mut sorted: Vec<Vec<u32>> =
+        plain.0.chunks(108).map(|i| i.iter().map(|v| v.to_bits()).collect()).collect();
     let mut all: Vec<Vec<u32>> = {
         let whole = read(&mut Batcher::eval(&split, 64), 0).0;
-        whole
-            .chunks(108)
-            .map(|i| i.iter().map(|v| v.to_bits()).collect())
-            .collect()
+        whole.chunks(108).map(|i| i.iter().map(|v| v.to_bits()).collect()).collect()
     };
     sorted.sort();
     all.sort();
@@ -195,10 +169,7 @@ fn short_training_batches_follow_the_rule() {
 fn padding_beyond_the_image_is_no_panic() {
     let split = split(30, (2, 3));
     for pad_crop in [2, 3, 1000, usize::MAX] {
-        let augment = Augment {
-            pad_crop,
-            flip: true,
-        };
+        let augment = Augment { pad_crop, flip: true };
         read(&mut Batcher::train(&split, 4, 0, augment), 0);
     }
 }

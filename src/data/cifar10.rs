@@ -24,13 +24,8 @@ const FOLDER: &str = "cifar-10-batches-bin";
 const ARCHIVES: [&str; 2] = ["cifar-10-binary.tar.gz", "cifar-10-binary.tar"];
 const NAMES: &str = "batches.meta.txt";
 const TEST: &str = "test_batch.bin";
-const TRAIN: [&str; 5] = [
-    "data_batch_1.bin",
-    "data_batch_2.bin",
-    "data_batch_3.bin",
-    "data_batch_4.bin",
-    "data_batch_5.bin",
-];
+const TRAIN: [&str; 5] =
+    ["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"];
 
 /// The seven files by name, as bytes.
 type Files = BTreeMap<&'static str, Vec<u8>>;
@@ -51,11 +46,7 @@ pub fn open(path: &Path) -> Result<Dataset> {
         from_folder(path)
     } else if nested.is_dir() {
         from_folder(&nested)
-    } else if let Some(file) = ARCHIVES
-        .map(|name| path.join(name))
-        .iter()
-        .find(|p| p.is_file())
-    {
+    } else if let Some(file) = ARCHIVES.map(|name| path.join(name)).iter().find(|p| p.is_file()) {
         from_archive(file)
     } else {
         Err(Error::request(format!(
@@ -81,10 +72,7 @@ fn from_folder(folder: &Path) -> Result<Dataset> {
                 return Err(missing(folder, name));
             }
             Err(error) => {
-                return Err(Error::request(format!(
-                    "{}: cannot be read: {error}",
-                    path.display()
-                )));
+                return Err(Error::request(format!("{}: cannot be read: {error}", path.display())));
             }
         };
     }
@@ -106,10 +94,7 @@ fn from_archive(path: &Path) -> Result<Dataset> {
             return Err(archive::not_whole(path, &cut));
         }
         if files.insert(known, bytes).is_some() {
-            return Err(Error::request(format!(
-                "{}: holds {known} twice: {HOW_TO_GET}",
-                path.display()
-            )));
+            return Err(Error::request(format!("{}: holds {known} twice: {HOW_TO_GET}", path.display())));
         }
         Ok(())
     })?;
@@ -147,23 +132,16 @@ fn missing(place: &Path, name: &str) -> Error {
 /// Reads at most one byte more than a batch may have: enough to see that it is too long, whatever it is.
 fn read_bounded(reader: &mut dyn Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    reader
-        .take(OFFICIAL_LENGTH as u64 + 1)
-        .read_to_end(&mut bytes)?;
+    reader.take(OFFICIAL_LENGTH as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
 fn parse(mut files: Files, place: &Path) -> Result<Dataset> {
     let wrong = |name: &str, what: String| {
-        Error::request(format!(
-            "{}: {what}: {HOW_TO_GET}",
-            place.join(name).display()
-        ))
+        Error::request(format!("{}: {what}: {HOW_TO_GET}", place.join(name).display()))
     };
-    let official = TRAIN
-        .iter()
-        .chain([&TEST])
-        .any(|name| files.get(name).is_some_and(|f| f.len() == OFFICIAL_LENGTH));
+    let official =
+        TRAIN.iter().chain([&TEST]).any(|name| files.get(name).is_some_and(|f| f.len() == OFFICIAL_LENGTH));
     let mut pool = |names: &[&'static str]| -> Result<Pool> {
         let mut pool = Pool::with_capacity((SIDE, SIDE), 0);
         for name in names {
@@ -172,17 +150,13 @@ fn parse(mut files: Files, place: &Path) -> Result<Dataset> {
             if length > OFFICIAL_LENGTH {
                 return Err(wrong(
                     name,
-                    format!(
-                        "longer than the {OFFICIAL_LENGTH} bytes of a CIFAR-10 batch, so it is not one"
-                    ),
+                    format!("longer than the {OFFICIAL_LENGTH} bytes of a CIFAR-10 batch, so it is not one"),
                 ));
             }
             if official && length != OFFICIAL_LENGTH {
                 return Err(wrong(
                     name,
-                    format!(
-                        "truncated: {length} bytes where a CIFAR-10 batch has {OFFICIAL_LENGTH}"
-                    ),
+                    format!("truncated: {length} bytes where a CIFAR-10 batch has {OFFICIAL_LENGTH}"),
                 ));
             }
             let (records, rest) = bytes.as_chunks::<RECORD>();
@@ -211,12 +185,8 @@ fn parse(mut files: Files, place: &Path) -> Result<Dataset> {
     };
     let (train, test) = (pool(&TRAIN)?, pool(&[TEST])?);
     let names = files.remove(NAMES).unwrap_or_default();
-    let classes = class_names(&names).ok_or_else(|| {
-        wrong(
-            NAMES,
-            format!("does not list the {CLASSES} class names, one a line"),
-        )
-    })?;
+    let classes = class_names(&names)
+        .ok_or_else(|| wrong(NAMES, format!("does not list the {CLASSES} class names, one a line")))?;
     Ok(Dataset {
         description: format!(
             "CIFAR-10 binary batches{} from {}",

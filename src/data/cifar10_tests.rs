@@ -13,10 +13,7 @@ fn folder(entries: &[Entry]) -> (TempDir, PathBuf) {
 }
 
 fn nested(entries: &[Entry]) -> Vec<Entry> {
-    entries
-        .iter()
-        .map(|(name, bytes)| (format!("{FOLDER}/{name}"), bytes.clone()))
-        .collect()
+    entries.iter().map(|(name, bytes)| (format!("{FOLDER}/{name}"), bytes.clone())).collect()
 }
 
 /// The message of opening `path`, which must be a request error that names `part` of it.
@@ -34,10 +31,7 @@ fn changed(name: &str, change: impl Fn(&mut Vec<u8>)) -> String {
     change(&mut file.1);
     let (_dir, path) = folder(&entries);
     let message = refusal(&path);
-    assert!(
-        message.contains(&path.join(name).display().to_string()),
-        "{message}"
-    );
+    assert!(message.contains(&path.join(name).display().to_string()), "{message}");
     assert!(message.contains("--data"), "{message}");
     message
 }
@@ -47,10 +41,7 @@ fn changed(name: &str, change: impl Fn(&mut Vec<u8>)) -> String {
 fn reads_records_as_the_format_says() {
     let (_dir, path) = folder(&cifar(12));
     let data = open(&path).unwrap();
-    assert_eq!(
-        (data.train.len(), data.test.len(), data.side),
-        (60, 12, (32, 32))
-    );
+    assert_eq!((data.train.len(), data.test.len(), data.side), (60, 12, (32, 32)));
     assert_eq!(data.classes[0], "airplane");
     assert_eq!(data.classes[9], "truck");
     // Record 3 of the second batch, pixel at row 5, column 6.
@@ -87,15 +78,10 @@ fn folder_parent_tar_and_tar_gz_are_the_same_data() {
 #[test]
 fn files_that_are_not_whole_batches_are_refused() {
     let cut = changed("data_batch_3.bin", |bytes| bytes.truncate(3073 * 2 + 100));
-    assert!(
-        cut.contains("6246 bytes are not a whole number of 3073-byte records"),
-        "{cut}"
-    );
+    assert!(cut.contains("6246 bytes are not a whole number of 3073-byte records"), "{cut}");
     let empty = changed("test_batch.bin", Vec::clear);
     assert!(empty.contains("0 bytes"), "{empty}");
-    let long = changed("data_batch_1.bin", |bytes| {
-        bytes.resize(OFFICIAL_LENGTH + RECORD, 0)
-    });
+    let long = changed("data_batch_1.bin", |bytes| bytes.resize(OFFICIAL_LENGTH + RECORD, 0));
     assert!(long.contains("longer than the 30730000 bytes"), "{long}");
     let label = changed("data_batch_5.bin", |bytes| bytes[3073] = 10);
     assert!(label.contains("record 1 has label 10"), "{label}");
@@ -110,10 +96,7 @@ fn official_length_in_one_file_asks_for_it_in_all() {
     entries[1].1.resize(OFFICIAL_LENGTH, 0);
     let (_dir, path) = folder(&entries);
     let message = refusal(&path);
-    assert!(
-        message.contains("data_batch_1.bin: truncated: 12292 bytes"),
-        "{message}"
-    );
+    assert!(message.contains("data_batch_1.bin: truncated: 12292 bytes"), "{message}");
 }
 
 #[test]
@@ -137,10 +120,7 @@ fn other_data_sets_are_told_by_name() {
         let entries = [entry(file, b"x")];
         let (_a, path) = folder(&entries);
         let message = refusal(&path);
-        assert!(
-            message.contains(says) && message.contains("cifar-10-binary.tar.gz"),
-            "{message}"
-        );
+        assert!(message.contains(says) && message.contains("cifar-10-binary.tar.gz"), "{message}");
         let (_b, path) = folder(&[entry("x.tar", &tar_bytes(&entries))]);
         assert!(refusal(&path.join("x.tar")).contains(says));
     }

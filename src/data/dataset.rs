@@ -49,11 +49,7 @@ impl Pool {
                 side.1
             )));
         }
-        Ok(Pool {
-            pixels,
-            labels,
-            image_bytes,
-        })
+        Ok(Pool { pixels, labels, image_bytes })
     }
 
     /// Adds an image that `write` lays down; its slice starts as zeros, `(H, W, 3)`.
@@ -138,10 +134,7 @@ impl Dataset {
             test: fit_pool(&self.test),
             classes: self.classes,
             side: (side, side),
-            description: format!(
-                "{}, brought from {height}x{width} to {side}x{side}",
-                self.description
-            ),
+            description: format!("{}, brought from {height}x{width} to {side}x{side}", self.description),
         }
     }
 }

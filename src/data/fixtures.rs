@@ -33,9 +33,7 @@ pub fn tar_bytes(entries: &[Entry]) -> Vec<u8> {
         let mut header = tar::Header::new_gnu();
         header.set_size(bytes.len() as u64);
         header.set_mode(0o644);
-        archive
-            .append_data(&mut header, name, bytes.as_slice())
-            .unwrap();
+        archive.append_data(&mut header, name, bytes.as_slice()).unwrap();
     }
     archive.into_inner().unwrap()
 }
@@ -49,14 +47,8 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
 /// The seven files of a cut-down CIFAR-10 with `records` records a batch. Byte `i` of record `r` of file `f` is
 /// `i + 7 r + 31 f` modulo 251; labels take turns.
 pub fn cifar(records: usize) -> Vec<Entry> {
-    let names = [
-        "data_batch_1",
-        "data_batch_2",
-        "data_batch_3",
-        "data_batch_4",
-        "data_batch_5",
-        "test_batch",
-    ];
+    let names =
+        ["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"];
     let mut entries: Vec<Entry> = names
         .iter()
         .enumerate()
@@ -99,9 +91,7 @@ pub fn dataset(side: (usize, usize), train: &[usize], test: &[usize]) -> Dataset
         labels.sort();
         let labels: Vec<u16> = labels.into_iter().map(|(_, class)| class).collect();
         let bytes = side.0 * side.1 * 3 * labels.len();
-        let pixels = (0..bytes)
-            .map(|i| ((i * 37 + i / 11) % 256) as u8)
-            .collect();
+        let pixels = (0..bytes).map(|i| ((i * 37 + i / 11) % 256) as u8).collect();
         Pool::from_parts(side, pixels, labels).unwrap()
     };
     Dataset {
@@ -120,9 +110,6 @@ pub fn config(format: DataFormat) -> DataConfig {
         side: None,
         validation: 0.1,
         limit: Limit::default(),
-        augment: Augment {
-            pad_crop: 0,
-            flip: false,
-        },
+        augment: Augment { pad_crop: 0, flip: false },
     }
 }

@@ -36,10 +36,7 @@ pub fn open(path: &Path, side: Option<usize>) -> Result<Dataset> {
         let (layout, files) = layout::of_folder(path)?;
         for chunk in files.chunks(CHUNK) {
             reader.decode(
-                chunk
-                    .iter()
-                    .map(|(place, file)| (place.clone(), Encoded::File(file.clone())))
-                    .collect(),
+                chunk.iter().map(|(place, file)| (place.clone(), Encoded::File(file.clone()))).collect(),
             )?;
         }
         layout
@@ -83,12 +80,7 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn new(path: &'a Path, side: Option<usize>) -> Self {
-        Reader {
-            path,
-            side: side.and_then(|side| u32::try_from(side).ok()),
-            size: None,
-            images: Vec::new(),
-        }
+        Reader { path, side: side.and_then(|side| u32::try_from(side).ok()), size: None, images: Vec::new() }
     }
 
     fn decode(&mut self, chunk: Vec<(Place, Encoded)>) -> Result<()> {
@@ -133,33 +125,19 @@ impl<'a> Reader<'a> {
 
     fn into_dataset(mut self, layout: Layout) -> Result<Dataset> {
         let (test_folder, other) = layout.test_folder();
-        self.images
-            .retain(|(place, _)| place.split == layout::TRAIN || place.split == test_folder);
-        let classes = layout::classes(
-            self.path,
-            test_folder,
-            self.images.iter().map(|(place, _)| place),
-        )?;
+        self.images.retain(|(place, _)| place.split == layout::TRAIN || place.split == test_folder);
+        let classes = layout::classes(self.path, test_folder, self.images.iter().map(|(place, _)| place))?;
         self.images.sort_by(|(a, _), (b, _)| a.cmp(b));
         // At least one image of each class is there, so a size is too.
         let (width, height) = self.size.unwrap_or((1, 1));
         let side = (height as usize, width as usize);
-        let count = |split: &str| {
-            self.images
-                .iter()
-                .filter(|(place, _)| place.split == split)
-                .count()
-        };
+        let count = |split: &str| self.images.iter().filter(|(place, _)| place.split == split).count();
         let mut train = Pool::with_capacity(side, count(layout::TRAIN));
         let mut test = Pool::with_capacity(side, count(test_folder));
         for (place, image) in self.images {
             // `classes` is sorted, holds every class, and has at most 65,536 names.
             let label = classes.binary_search(&place.class).unwrap_or_default() as u16;
-            let pool = if place.split == layout::TRAIN {
-                &mut train
-            } else {
-                &mut test
-            };
+            let pool = if place.split == layout::TRAIN { &mut train } else { &mut test };
             pool.push_with(label, |pixels| pixels.copy_from_slice(image.as_raw()));
         }
         let mut description = format!("image folder {}, {height}x{width}", last_name(self.path));
@@ -168,13 +146,7 @@ impl<'a> Reader<'a> {
                 " (test images from {test_folder}/; its {other}/ is not read, validation is held out of train/)"
             ));
         }
-        Ok(Dataset {
-            train,
-            test,
-            classes,
-            side,
-            description,
-        })
+        Ok(Dataset { train, test, classes, side, description })
     }
 }
 
@@ -183,13 +155,9 @@ fn decode(encoded: Encoded) -> std::result::Result<RgbImage, String> {
         Encoded::Bytes(bytes) => bytes,
         Encoded::File(path) => fs::read(path).map_err(|error| error.to_string())?,
     };
-    let reader = ImageReader::new(Cursor::new(bytes))
-        .with_guessed_format()
-        .map_err(|error| error.to_string())?;
-    let image = reader
-        .decode()
-        .map_err(|error| error.to_string())?
-        .into_rgb8();
+    let reader =
+        ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|error| error.to_string())?;
+    let image = reader.decode().map_err(|error| error.to_string())?.into_rgb8();
     if image.width() == 0 || image.height() == 0 {
         return Err("it has no pixels".to_string());
     }

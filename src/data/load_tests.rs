@@ -18,14 +18,8 @@ fn shapes_need_no_path() {
     config.limit.test = Some(50);
     let data = load(&config, 3, None).unwrap();
     let record = &data.record;
-    assert_eq!(
-        (record.train, record.validation, record.test),
-        (200, 1000, 50)
-    );
-    assert_eq!(
-        (data.train.len(), data.test.len(), data.side),
-        (200, 50, (32, 32))
-    );
+    assert_eq!((record.train, record.validation, record.test), (200, 1000, 50));
+    assert_eq!((data.train.len(), data.test.len(), data.side), (200, 50, (32, 32)));
     assert_eq!(record.classes, data.classes);
     assert_eq!(record.hash.len(), 64);
 }
@@ -48,10 +42,7 @@ fn the_override_stands_in_for_the_path() {
     let mut config = config(DataFormat::Cifar10);
     config.path = Some("nowhere".into());
     let data = load(&config, 0, Some(dir.path())).unwrap();
-    assert_eq!(
-        (data.train.len(), data.validation.len(), data.test.len()),
-        (90, 10, 20)
-    );
+    assert_eq!((data.train.len(), data.validation.len(), data.test.len()), (90, 10, 20));
     assert!(refusal(&config, None).contains("nowhere: no such file or folder"));
 }
 
@@ -60,13 +51,8 @@ fn the_override_stands_in_for_the_path() {
 fn the_record_names_no_folder_above_the_data() {
     let dir = tempfile::tempdir().unwrap();
     write_folder(&dir.path().join("cifar-10-batches-bin"), &cifar(20));
-    let record = load(&config(DataFormat::Cifar10), 0, Some(dir.path()))
-        .unwrap()
-        .record;
-    assert_eq!(
-        record.description,
-        "CIFAR-10 binary batches, cut down, from cifar-10-batches-bin"
-    );
+    let record = load(&config(DataFormat::Cifar10), 0, Some(dir.path())).unwrap().record;
+    assert_eq!(record.description, "CIFAR-10 binary batches, cut down, from cifar-10-batches-bin");
 }
 
 #[test]
@@ -76,10 +62,7 @@ fn missing_data_says_how_to_get_it() {
         assert!(message.contains(part), "{message}");
     }
     let message = refusal(&config(DataFormat::Images), Some(Path::new("no/such")));
-    assert!(
-        message.contains("no/such") && message.contains("train/<class>/*"),
-        "{message}"
-    );
+    assert!(message.contains("no/such") && message.contains("train/<class>/*"), "{message}");
 }
 
 #[test]
@@ -101,14 +84,8 @@ fn a_side_is_given_to_any_format() {
 fn a_crop_wider_than_the_image_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let png = picture(8, 8, [1, 2, 3], image::ImageFormat::Png);
-    let names = [
-        "train/a/1.png",
-        "train/a/2.png",
-        "train/b/1.png",
-        "train/b/2.png",
-        "test/a/1.png",
-        "test/b/1.png",
-    ];
+    let names =
+        ["train/a/1.png", "train/a/2.png", "train/b/1.png", "train/b/2.png", "test/a/1.png", "test/b/1.png"];
     write_folder(dir.path(), &names.map(|name| entry(name, &png)));
     let mut config = config(DataFormat::Images);
     config.validation = 0.5;

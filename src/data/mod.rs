@@ -83,18 +83,10 @@ impl Data {
             validation: rows.validation.len(),
             test: rows.test.len(),
         };
-        let Dataset {
-            train: pool,
-            test,
-            classes,
-            side,
-            ..
-        } = dataset;
+        let Dataset { train: pool, test, classes, side, .. } = dataset;
         let pool = Arc::new(pool);
-        let normalisation =
-            Normalisation::measure(rows.train.iter().map(|&row| pool.image(row as usize)));
-        let split =
-            |pool: &Arc<Pool>, rows| Split::new(Arc::clone(pool), rows, side, normalisation);
+        let normalisation = Normalisation::measure(rows.train.iter().map(|&row| pool.image(row as usize)));
+        let split = |pool: &Arc<Pool>, rows| Split::new(Arc::clone(pool), rows, side, normalisation);
         Ok(Data {
             train: split(&pool, rows.train),
             validation: split(&pool, rows.validation),

@@ -45,10 +45,7 @@ impl Normalisation {
     /// The same as one multiplication and one addition on a byte: `b * scale + shift`.
     pub fn scale_and_shift(&self) -> [(f32, f32); CHANNELS] {
         std::array::from_fn(|channel| {
-            (
-                (1.0 / (255.0 * self.std[channel])) as f32,
-                (-self.mean[channel] / self.std[channel]) as f32,
-            )
+            ((1.0 / (255.0 * self.std[channel])) as f32, (-self.mean[channel] / self.std[channel]) as f32)
         })
     }
 }

@@ -19,10 +19,7 @@ fn real(name: &str) -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
-    eprintln!(
-        "SKIPPED: {} is not there (set BLOCKSMITH_DATA to the folder that holds it)",
-        path.display()
-    );
+    eprintln!("SKIPPED: {} is not there (set BLOCKSMITH_DATA to the folder that holds it)", path.display());
     None
 }
 
@@ -32,26 +29,15 @@ fn cifar10_mini_loads_from_its_archive() {
         return;
     };
     let mut config = config(DataFormat::Images);
-    config.limit = Limit {
-        train: Some(500),
-        validation: None,
-        test: Some(100),
-    };
+    config.limit = Limit { train: Some(500), validation: None, test: Some(100) };
     let data = load(&config, 1, Some(&path)).unwrap();
     assert_eq!(data.side, (32, 32));
     assert_eq!(data.classes[..3], ["airplane", "automobile", "bird"]);
     let record = &data.record;
-    assert_eq!(
-        (record.train, record.validation, record.test),
-        (500, 100, 100)
-    );
+    assert_eq!((record.train, record.validation, record.test), (500, 100, 100));
     let test = data.test.open_test();
     for class in 0..10 {
-        let count = |split: &Split| {
-            (0..split.len())
-                .filter(|&i| split.label(i) == class)
-                .count()
-        };
+        let count = |split: &Split| (0..split.len()).filter(|&i| split.label(i) == class).count();
         let counts = (count(&data.train), count(&data.validation), count(test));
         assert_eq!(counts, (50, 10, 10));
     }
@@ -63,10 +49,7 @@ fn cifar10_mini_loads_from_its_archive() {
         let n = (x.len() / 3) as f64;
         let mean = values().sum::<f64>() / n;
         let variance = values().map(|v| (v - mean).powi(2)).sum::<f64>() / n;
-        assert!(
-            mean.abs() < 1e-4 && (variance - 1.0).abs() < 1e-4,
-            "{mean} {variance}"
-        );
+        assert!(mean.abs() < 1e-4 && (variance - 1.0).abs() < 1e-4, "{mean} {variance}");
     }
 }
 
@@ -84,24 +67,13 @@ fn cifar10_binary_is_read_to_the_byte() {
         "ff7f60d2696c4304c0d820eb732bc21fbd38c69122372c42aeb4ef8569a4dd60"
     );
     for class in 0..10 {
-        let count = |pool: &Pool| {
-            pool.labels()
-                .iter()
-                .filter(|&&label| label == class)
-                .count()
-        };
+        let count = |pool: &Pool| pool.labels().iter().filter(|&&label| label == class).count();
         assert_eq!((count(&data.train), count(&data.test)), (5000, 1000));
     }
     let measured = Normalisation::measure((0..50_000).map(|row| data.train.image(row)));
     let close = |a: [f64; 3], b: [f64; 3]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 6e-5);
-    assert!(
-        close(measured.mean, [0.4914, 0.4822, 0.4465]),
-        "{measured:?}"
-    );
-    assert!(
-        close(measured.std, [0.2470, 0.2435, 0.2616]),
-        "{measured:?}"
-    );
+    assert!(close(measured.mean, [0.4914, 0.4822, 0.4465]), "{measured:?}");
+    assert!(close(measured.std, [0.2470, 0.2435, 0.2616]), "{measured:?}");
 }
 
 /// Counts of the Imagenette page: 9,469 training and 3,925 validation images of 10 classes.

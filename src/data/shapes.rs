@@ -62,13 +62,12 @@ pub fn open(side: Option<usize>) -> Result<Dataset> {
 pub fn generate(seed: u64, train: usize, test: usize, side: usize) -> Result<Dataset> {
     let pool = |first: u64, images: usize| {
         let mut pixels = vec![0; images * side * side * CHANNELS];
-        pixels
-            .par_chunks_exact_mut((side * side * CHANNELS).max(1))
-            .enumerate()
-            .for_each(|(index, image)| {
+        pixels.par_chunks_exact_mut((side * side * CHANNELS).max(1)).enumerate().for_each(
+            |(index, image)| {
                 let draw = Draw(stream("shapes", seed, first + index as u64));
                 Scene::draw(draw, index % CLASSES, side).render(side, image);
-            });
+            },
+        );
         let labels = (0..images).map(|index| (index % CLASSES) as u16).collect();
         Pool::from_parts((side, side), pixels, labels)
     };
@@ -86,10 +85,7 @@ const CLASSES: usize = Figure::ALL.len() * Pattern::OF_CLASSES.len();
 /// Outline and texture of a class.
 fn class(label: usize) -> (Figure, Pattern) {
     let patterns = Pattern::OF_CLASSES.len();
-    (
-        Figure::ALL[label / patterns],
-        Pattern::OF_CLASSES[label % patterns],
-    )
+    (Figure::ALL[label / patterns], Pattern::OF_CLASSES[label % patterns])
 }
 
 fn class_name(label: usize) -> String {
@@ -130,9 +126,7 @@ impl Scene {
         let frame = Frame::draw(&mut draw, side, radius, 0.9);
         let mut fragments = |least: usize, most: usize| -> Vec<Fragment> {
             let count = least + draw.below(most - least + 1);
-            (0..count)
-                .map(|_| Fragment::draw(&mut draw, side))
-                .collect()
+            (0..count).map(|_| Fragment::draw(&mut draw, side)).collect()
         };
         let (under, over) = (fragments(0, 4), fragments(0, 2));
         Scene {
@@ -167,12 +161,9 @@ impl Scene {
             // Sum of two bytes a channel: triangular noise, close enough to a normal one.
             let bits = self.draw.0.next_u64().to_le_bytes();
             for (channel, out) in pixel.iter_mut().enumerate() {
-                let grain =
-                    (f32::from(bits[2 * channel]) + f32::from(bits[2 * channel + 1])) / 255.0 - 1.0;
+                let grain = (f32::from(bits[2 * channel]) + f32::from(bits[2 * channel + 1])) / 255.0 - 1.0;
                 let value = (colour[channel] - 0.5) * self.contrast + 0.5 + self.brightness;
-                *out = ((value + grain * 2.0 * self.noise) * 255.0)
-                    .clamp(0.0, 255.0)
-                    .round() as u8;
+                *out = ((value + grain * 2.0 * self.noise) * 255.0).clamp(0.0, 255.0).round() as u8;
             }
         }
     }
@@ -182,11 +173,7 @@ impl Fragment {
     fn draw(draw: &mut Draw, side: f32) -> Fragment {
         let figure = Figure::ALL[draw.below(Figure::ALL.len())];
         let radius = side * draw.between(0.05, 0.13);
-        Fragment {
-            figure,
-            frame: Frame::draw(draw, side, radius, 0.0),
-            colour: draw.colour(),
-        }
+        Fragment { figure, frame: Frame::draw(draw, side, radius, 0.0), colour: draw.colour() }
     }
 
     fn over(&self, colour: &mut [f32; CHANNELS], x: f32, y: f32) {

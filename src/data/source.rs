@@ -25,9 +25,7 @@ pub fn open(config: &DataConfig, data_override: Option<&Path>) -> Result<Dataset
                 None => dataset,
             })
         }
-        DataFormat::Images => {
-            images::open(existing(path, "images", images::HOW_TO_GET)?, config.side)
-        }
+        DataFormat::Images => images::open(existing(path, "images", images::HOW_TO_GET)?, config.side),
     }
 }
 
@@ -39,13 +37,9 @@ fn existing<'a>(path: Option<&'a Path>, format: &str, how_to_get: &str) -> Resul
     };
     match path.try_exists() {
         Ok(true) => Ok(path),
-        Ok(false) => Err(Error::request(format!(
-            "{}: no such file or folder: {how_to_get}",
-            path.display()
-        ))),
-        Err(error) => Err(Error::request(format!(
-            "{}: cannot be read ({error}): {how_to_get}",
-            path.display()
-        ))),
+        Ok(false) => Err(Error::request(format!("{}: no such file or folder: {how_to_get}", path.display()))),
+        Err(error) => {
+            Err(Error::request(format!("{}: cannot be read ({error}): {how_to_get}", path.display())))
+        }
     }
 }

@@ -31,12 +31,7 @@ impl Split {
         side: (usize, usize),
         normalisation: Normalisation,
     ) -> Split {
-        Split {
-            pool,
-            rows,
-            side,
-            normalisation,
-        }
+        Split { pool, rows, side, normalisation }
     }
 
     /// Number of images.
@@ -140,11 +135,7 @@ pub(super) fn rows(dataset: &Dataset, validation: f64, limit: &Limit, seed: u64)
 
 /// Number of images that `validation` holds out of `images`.
 fn held_out(validation: f64, images: usize) -> Result<usize> {
-    let refuse = |why: String| {
-        Err(Error::request(format!(
-            "data.validation: {validation} {why}"
-        )))
-    };
+    let refuse = |why: String| Err(Error::request(format!("data.validation: {validation} {why}")));
     if !validation.is_finite() || validation <= 0.0 {
         return refuse("holds out no image, and candidates are compared by the validation split: give a fraction below 1 or a number of images".into());
     }
@@ -168,9 +159,7 @@ fn by_class(pool: &Pool, classes: usize, purpose: &str, seed: u64) -> Result<Vec
     let mut groups = vec![Vec::new(); classes];
     for (row, &label) in pool.labels().iter().enumerate() {
         let group = groups.get_mut(usize::from(label)).ok_or_else(|| {
-            Error::run(format!(
-                "image {row} has label {label}, and there are {classes} classes"
-            ))
+            Error::run(format!("image {row} has label {label}, and there are {classes} classes"))
         })?;
         group.push(row as u32);
     }
@@ -199,18 +188,10 @@ fn shares(sizes: &[usize], count: usize) -> Vec<usize> {
     }
     // count < total, so count * size / total < size wherever size > 0: adding the remainder's one never exceeds it.
     let exact = |size: usize| count as u128 * size as u128;
-    let mut shares: Vec<usize> = sizes
-        .iter()
-        .map(|&size| (exact(size) / total as u128) as usize)
-        .collect();
+    let mut shares: Vec<usize> = sizes.iter().map(|&size| (exact(size) / total as u128) as usize).collect();
     let missing = count - shares.iter().sum::<usize>();
     let mut order: Vec<usize> = (0..sizes.len()).collect();
-    order.sort_by_key(|&group| {
-        (
-            std::cmp::Reverse(exact(sizes[group]) % total as u128),
-            group,
-        )
-    });
+    order.sort_by_key(|&group| (std::cmp::Reverse(exact(sizes[group]) % total as u128), group));
     for &group in order.iter().take(missing) {
         shares[group] += 1;
     }

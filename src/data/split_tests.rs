@@ -11,11 +11,7 @@ fn counts(rows: &[u32], pool: &Pool, classes: usize) -> Vec<usize> {
 
 fn limit(train: usize, validation: usize, test: usize) -> Limit {
     let some = |n| (n > 0).then_some(n);
-    Limit {
-        train: some(train),
-        validation: some(validation),
-        test: some(test),
-    }
+    Limit { train: some(train), validation: some(validation), test: some(test) }
 }
 
 /// Hamilton's method by hand: 7 of (6, 3, 1) is 4.2, 2.1, 0.7, so the third class gets the seat left over.
@@ -64,12 +60,7 @@ fn limits_are_stratified_subsets() {
     assert_eq!(counts(&small.test, &data.test, 2), [1, 1]);
     for (inner, outer) in [(&small, &large), (&large, &whole)] {
         assert!(inner.train.iter().all(|row| outer.train.contains(row)));
-        assert!(
-            inner
-                .validation
-                .iter()
-                .all(|row| outer.validation.contains(row))
-        );
+        assert!(inner.validation.iter().all(|row| outer.validation.contains(row)));
         assert!(inner.test.iter().all(|row| outer.test.contains(row)));
     }
     let beyond = rows(&data, 0.25, &limit(1000, 1000, 1000), 3).unwrap();
@@ -95,31 +86,21 @@ fn impossible_splits_are_refused() {
         (1e18, "both training and validation need some"),
     ] {
         let message = refusal(validation, Limit::default());
-        assert!(
-            message.contains(says) && message.contains("data.validation"),
-            "{message}"
-        );
+        assert!(message.contains(says) && message.contains("data.validation"), "{message}");
     }
     assert!(refusal(0.1, limit(1, 0, 0)).contains("data.limit.train: 1 is less than one image"));
     assert!(refusal(0.1, limit(0, 1, 0)).contains("data.limit.validation"));
     assert!(refusal(0.1, limit(0, 0, 1)).contains("data.limit.test"));
     let uneven = dataset((1, 1), &[99, 1], &[1, 1]);
-    let message = rows(&uneven, 99.0, &Limit::default(), 0)
-        .unwrap_err()
-        .to_string();
+    let message = rows(&uneven, 99.0, &Limit::default(), 0).unwrap_err().to_string();
     // 99 of (99, 1) is 98.01 and 0.99: the rare class has the larger remainder, so its one image would go.
-    assert!(
-        message.contains("leaves no training image of class `c1`"),
-        "{message}"
-    );
+    assert!(message.contains("leaves no training image of class `c1`"), "{message}");
 }
 
 #[test]
 fn a_label_without_a_class_is_an_error() {
     let mut data = dataset((1, 1), &[4, 4], &[2, 2]);
     data.classes.pop();
-    let message = rows(&data, 0.5, &Limit::default(), 0)
-        .unwrap_err()
-        .to_string();
+    let message = rows(&data, 0.5, &Limit::default(), 0).unwrap_err().to_string();
     assert_eq!(message, "image 1 has label 1, and there are 1 classes");
 }

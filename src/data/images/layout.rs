@@ -15,9 +15,7 @@ const TESTS: [&str; 2] = ["test", "val"];
 /// Endings of the files that are read; others in a class folder (lists, boxes) are not images and are passed over.
 const READ: [&str; 5] = ["png", "jpg", "jpeg", "webp", "bmp"];
 /// Endings of images that are not read: an error, since passing over them would quietly shrink the data set.
-const NOT_READ: [&str; 9] = [
-    "gif", "tif", "tiff", "ppm", "pgm", "avif", "heic", "jxl", "jp2",
-];
+const NOT_READ: [&str; 9] = ["gif", "tif", "tiff", "ppm", "pgm", "avif", "heic", "jxl", "jp2"];
 
 /// Folders below a class folder are searched this deep; deeper is most likely a link that points back up.
 const DEEPEST: usize = 8;
@@ -41,30 +39,16 @@ pub(super) struct Layout {
 
 impl Layout {
     pub fn new(path: &Path) -> Self {
-        Layout {
-            path: path.to_path_buf(),
-            top: None,
-            splits: BTreeSet::new(),
-        }
+        Layout { path: path.to_path_buf(), top: None, splits: BTreeSet::new() }
     }
 
     /// The place of the file `name` (parts divided by `/`), or `None` where it is no image of the data set.
     pub fn place(&mut self, name: &str) -> Result<Option<Place>> {
-        let parts: Vec<&str> = name
-            .split('/')
-            .filter(|part| !part.is_empty() && *part != ".")
-            .collect();
-        if parts
-            .iter()
-            .any(|part| part.starts_with('.') || *part == "__MACOSX")
-        {
+        let parts: Vec<&str> = name.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+        if parts.iter().any(|part| part.starts_with('.') || *part == "__MACOSX") {
             return Ok(None);
         }
-        let split = parts
-            .iter()
-            .take(2)
-            .enumerate()
-            .find_map(|(at, part)| Some((at, split_name(part)?)));
+        let split = parts.iter().take(2).enumerate().find_map(|(at, part)| Some((at, split_name(part)?)));
         let (Some((at, split)), Some(file)) = (split, parts.last()) else {
             return Ok(None);
         };
@@ -92,11 +76,7 @@ impl Layout {
             _ => self.top = Some(top),
         }
         self.splits.insert(split);
-        Ok(Some(Place {
-            split,
-            class: parts[at + 1].to_string(),
-            name: parts.join("/"),
-        }))
+        Ok(Some(Place { split, class: parts[at + 1].to_string(), name: parts.join("/") }))
     }
 
     /// The folder that serves as test split, and the one that is passed over where both are there.
@@ -127,17 +107,11 @@ fn is_read(file: &str) -> Option<bool> {
 pub(super) fn of_folder(root: &Path) -> Result<(Layout, Vec<(Place, PathBuf)>)> {
     let mut tops = vec![root.to_path_buf()];
     if !root.join(TRAIN).is_dir() {
-        tops = sorted_entries(root)?
-            .into_iter()
-            .filter(|path| path.join(TRAIN).is_dir())
-            .collect();
+        tops = sorted_entries(root)?.into_iter().filter(|path| path.join(TRAIN).is_dir()).collect();
     }
     let mut layout = Layout::new(root);
     let mut files = Vec::new();
-    for split in tops
-        .iter()
-        .flat_map(|top| [TRAIN].into_iter().chain(TESTS).map(|name| top.join(name)))
-    {
+    for split in tops.iter().flat_map(|top| [TRAIN].into_iter().chain(TESTS).map(|name| top.join(name))) {
         if split.is_dir() {
             collect(root, &split, 0, &mut layout, &mut files)?;
         }
@@ -174,9 +148,8 @@ fn collect(
 
 /// Entries of a folder that are not hidden, by name.
 fn sorted_entries(folder: &Path) -> Result<Vec<PathBuf>> {
-    let cannot = |error: std::io::Error| {
-        Error::request(format!("{}: cannot be read: {error}", folder.display()))
-    };
+    let cannot =
+        |error: std::io::Error| Error::request(format!("{}: cannot be read: {error}", folder.display()));
     let mut entries = Vec::new();
     for entry in fs::read_dir(folder).map_err(cannot)? {
         let entry = entry.map_err(cannot)?;
@@ -196,28 +169,20 @@ pub(super) fn classes<'a>(
 ) -> Result<Vec<String>> {
     let (mut train, mut test) = (BTreeSet::new(), BTreeSet::new());
     for place in places {
-        let set = if place.split == TRAIN {
-            &mut train
-        } else {
-            &mut test
-        };
+        let set = if place.split == TRAIN { &mut train } else { &mut test };
         set.insert(place.class.as_str());
     }
     let path = path.display();
-    for (set, folder) in [
-        (&train, "train/<class>/"),
-        (&test, "test/<class>/ or val/<class>/"),
-    ] {
+    for (set, folder) in [(&train, "train/<class>/"), (&test, "test/<class>/ or val/<class>/")] {
         if set.is_empty() {
             return Err(Error::request(format!(
                 "{path}: holds no PNG, JPEG, WebP or BMP image in {folder}: {HOW_TO_GET}"
             )));
         }
     }
-    for (here, there, set, other) in [
-        (TRAIN, test_folder, &train, &test),
-        (test_folder, TRAIN, &test, &train),
-    ] {
+    for (here, there, set, other) in
+        [(TRAIN, test_folder, &train, &test), (test_folder, TRAIN, &test, &train)]
+    {
         if let Some(class) = set.difference(other).next() {
             return Err(Error::request(format!(
                 "{path}: class `{class}` has images in {here}/ and none in {there}/: both must have the same classes"

@@ -13,13 +13,8 @@ pub(super) enum Figure {
 }
 
 impl Figure {
-    pub const ALL: [Figure; 5] = [
-        Figure::Disc,
-        Figure::Square,
-        Figure::Triangle,
-        Figure::Star,
-        Figure::Cross,
-    ];
+    pub const ALL: [Figure; 5] =
+        [Figure::Disc, Figure::Square, Figure::Triangle, Figure::Star, Figure::Cross];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -85,10 +80,7 @@ impl Frame {
     pub fn draw(draw: &mut Draw, side: f32, radius: f32, inset: f32) -> Frame {
         let margin = radius * inset;
         Frame {
-            centre: (
-                draw.between(margin, side - margin),
-                draw.between(margin, side - margin),
-            ),
+            centre: (draw.between(margin, side - margin), draw.between(margin, side - margin)),
             radius,
             direction: draw.direction(),
             stretch: draw.between(0.9, 1.1),
@@ -120,15 +112,10 @@ mod tests {
         const STEPS: usize = 600;
         let at = |i: usize| (i as f32 + 0.5) / STEPS as f32 * 3.0 - 1.5;
         for (figure, area) in Figure::ALL.into_iter().zip(expected) {
-            let inside = (0..STEPS * STEPS)
-                .filter(|i| figure.distance(at(i / STEPS), at(i % STEPS)) < 0.0)
-                .count();
+            let inside =
+                (0..STEPS * STEPS).filter(|i| figure.distance(at(i / STEPS), at(i % STEPS)) < 0.0).count();
             let measured = inside as f64 * (3.0 / STEPS as f64).powi(2);
-            assert!(
-                (measured - area).abs() < 0.01,
-                "{}: {measured}",
-                figure.name()
-            );
+            assert!((measured - area).abs() < 0.01, "{}: {measured}", figure.name());
         }
     }
 }

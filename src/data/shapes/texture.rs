@@ -38,13 +38,7 @@ pub(super) struct Paint {
 impl Paint {
     /// A random paint of `pattern`, of periods that fit an image of `side`; its colours have channels from `low` to `high`
     /// and are at least `apart`, as a share of that range.
-    pub fn new(
-        draw: &mut Draw,
-        pattern: Pattern,
-        side: f32,
-        (low, high): (f32, f32),
-        apart: f32,
-    ) -> Paint {
+    pub fn new(draw: &mut Draw, pattern: Pattern, side: f32, (low, high): (f32, f32), apart: f32) -> Paint {
         let period = side
             * match pattern {
                 Pattern::Striped | Pattern::Checked => draw.between(0.13, 0.24),
@@ -53,9 +47,7 @@ impl Paint {
         let (x, y) = draw.direction();
         Paint {
             pattern,
-            colours: draw
-                .colours(apart)
-                .map(|colour| colour.map(|value| low + (high - low) * value)),
+            colours: draw.colours(apart).map(|colour| colour.map(|value| low + (high - low) * value)),
             step: (x / period, y / period),
             phase: (draw.unit(), draw.unit()),
         }
