@@ -105,7 +105,8 @@ fn row(
     is_baseline: bool,
     split: Split,
 ) -> AblationRow {
-    let percent = |ours: u64, theirs: u64| (theirs > 0).then(|| 100.0 * ours as f64 / theirs as f64);
+    let percent =
+        |ours: u64, theirs: u64| (theirs > 0).then(|| 100.0 * ours as f64 / theirs as f64);
     let failed = candidate
         .trials
         .iter()
@@ -168,6 +169,9 @@ mod tests {
         let d = difference(&BTreeMap::from([(1, 90.0)]), &BTreeMap::from([(1, 91.0)]));
         let d = d.expect("both finished");
         assert_eq!((d.points, d.interval, d.p), (1.0, None, None));
-        assert_eq!(difference(&BTreeMap::new(), &BTreeMap::from([(1, 1.0)])), None);
+        assert_eq!(
+            difference(&BTreeMap::new(), &BTreeMap::from([(1, 1.0)])),
+            None
+        );
     }
 }

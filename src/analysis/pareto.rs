@@ -36,9 +36,8 @@ mod tests {
 
     /// The definition, spelled out: quadratic.
     fn brute(points: &[(f64, f64)]) -> Vec<usize> {
-        let dominates = |a: (f64, f64), b: (f64, f64)| {
-            a.0 <= b.0 && a.1 >= b.1 && (a.0 < b.0 || a.1 > b.1)
-        };
+        let dominates =
+            |a: (f64, f64), b: (f64, f64)| a.0 <= b.0 && a.1 >= b.1 && (a.0 < b.0 || a.1 > b.1);
         (0..points.len())
             .filter(|&i| !points.iter().any(|&p| dominates(p, points[i])))
             .collect()

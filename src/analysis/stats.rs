@@ -84,8 +84,7 @@ pub fn welch(first: &[f64], second: &[f64]) -> Option<Comparison> {
     let (a, b) = (spread(first)?, spread(second)?);
     let (va, vb) = (a.standard_error()?.powi(2), b.standard_error()?.powi(2));
     let variance = va + vb;
-    let freedom =
-        variance * variance / (va * va / (a.n - 1) as f64 + vb * vb / (b.n - 1) as f64);
+    let freedom = variance * variance / (va * va / (a.n - 1) as f64 + vb * vb / (b.n - 1) as f64);
     compare(b.mean - a.mean, variance.sqrt(), freedom)
 }
 
@@ -135,7 +134,10 @@ mod tests {
         let s = spread(&A).expect("not empty");
         near(s.mean, 90.275);
         near(s.sd.expect("four values"), 0.505_799_696_849_786_3);
-        near(s.standard_error().expect("four values"), 0.252_899_848_424_893_16);
+        near(
+            s.standard_error().expect("four values"),
+            0.252_899_848_424_893_16,
+        );
         let i = s.interval().expect("four values");
         near(i.low, 89.470_159_811_773_4);
         near(i.high, 91.079_840_188_226_61);
@@ -172,7 +174,10 @@ mod tests {
     fn what_has_no_spread_has_none() {
         assert_eq!(spread(&[]), None);
         let one = spread(&[5.0]).expect("one value");
-        assert_eq!((one.sd, one.standard_error(), one.interval()), (None, None, None));
+        assert_eq!(
+            (one.sd, one.standard_error(), one.interval()),
+            (None, None, None)
+        );
         assert_eq!(welch(&A, &[1.0]), None);
         assert_eq!(welch(&[1.0, 1.0], &[2.0, 2.0]), None);
         // Equal differences but for rounding: 88.0 - 90.1 and 88.3 - 90.4.

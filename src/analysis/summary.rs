@@ -109,6 +109,8 @@ pub struct StudySummary {
     /// Where it was started, then where it was resumed.
     pub environments: Vec<Environment>,
     pub state: StudyState,
+    /// Milliseconds since the Unix epoch of the first and the last record.
+    pub span: Option<(u64, u64)>,
     /// By trial number.
     pub trials: Vec<TrialSummary>,
 }
@@ -120,6 +122,10 @@ impl StudySummary {
             experiment: None,
             environments: Vec::new(),
             state: StudyState::Empty,
+            span: records
+                .first()
+                .zip(records.last())
+                .map(|(a, b)| (a.at, b.at)),
             trials: Vec::new(),
         };
         let mut trials: BTreeMap<usize, TrialSummary> = BTreeMap::new();
@@ -225,12 +231,19 @@ impl StudySummary {
     /// too good. An ablation compares networks fixed beforehand: test, once it was read for every finished trial.
     pub fn comparison_split(&self) -> Split {
         let searches = self.trials.iter().any(|t| !t.candidate.is_variant);
-        if searches { Split::Validation } else { self.variant_split() }
+        if searches {
+            Split::Validation
+        } else {
+            self.variant_split()
+        }
     }
 
     /// The split of the ablation table: test where it was read for every finished trial of a variant, else validation.
     pub fn variant_split(&self) -> Split {
-        let mut variants = self.finished().filter(|t| t.candidate.is_variant).peekable();
+        let mut variants = self
+            .finished()
+            .filter(|t| t.candidate.is_variant)
+            .peekable();
         if variants.peek().is_some() && variants.all(|t| t.test.is_some()) {
             Split::Test
         } else {

@@ -1,0 +1,140 @@
+//! Ablation chart: each variant's difference from the baseline with its interval.
+
+use super::axis::{Axis, Frame, draw_axes, nothing, short};
+use super::scene::{Align, Scene};
+use super::style::{self, INK, MUTED, PALETTE, SMALL, text_width};
+use crate::analysis::{Ablation, AblationRow};
+
+const WIDTH: f64 = 860.0;
+const ROW: f64 = 40.0;
+
+/// Lays the chart out, a row per variant.
+pub fn scene(ablation: &Ablation, title: &str, subtitle: &str) -> Scene {
+    let mut scene = Scene::new(WIDTH, 2000.0);
+    let top = scene.heading(24.0, title, subtitle) + 26.0;
+    let rows: Vec<&AblationRow> = ablation.rows.iter().filter(|r| !r.is_baseline).collect();
+    let names: Vec<String> = rows
+        .iter()
+        .map(|r| style::fit(&r.name, SMALL, 300.0))
+        .collect();
+    let widest = names
+        .iter()
+        .map(|n| text_width(n, SMALL, false))
+        .fold(90.0, f64::max);
+    let frame = Frame {
+        left: 24.0 + widest + 14.0,
+        top,
+        right: WIDTH - 150.0,
+        bottom: top + ROW * rows.len().max(2) as f64 + 8.0,
+    };
+    scene.height = frame.bottom + 54.0;
+    let reach: Vec<f64> = rows.iter().flat_map(|r| shown(r)).collect();
+    if reach.is_empty() {
+        nothing(&mut scene, "no variant and baseline have finished yet");
+        return scene;
+    }
+    let x = Axis::linear(reach.into_iter().chain([0.0]), 1.0).between(frame.left, frame.right);
+    let name = format!(
+        "Difference in {} accuracy from the baseline (points)",
+        ablation.split.name()
+    );
+    let y = Axis::exact(0.0, 1.0).between(frame.bottom, frame.top);
+    let ticks = x.ticks(7);
+    draw_axes(&mut scene, frame, (&x, &ticks, &name), (&y, &[], ""));
+    scene.line(
+        vec![(x.at(0.0), frame.top), (x.at(0.0), frame.bottom)],
+        INK,
+        1.25,
+    );
+    for (i, (row, name)) in rows.iter().zip(&names).enumerate() {
+        let middle = frame.top + ROW * (i as f64 + 0.5) + 4.0;
+        draw_row(&mut scene, row, name, &x, frame, middle);
+    }
+    scene
+}
+
+fn draw_row(scene: &mut Scene, row: &AblationRow, name: &str, x: &Axis, frame: Frame, middle: f64) {
+    let baseline = middle + 0.35 * SMALL;
+    scene.text(
+        (frame.left - 12.0, baseline),
+        name,
+        SMALL,
+        INK,
+        Align::Right,
+    );
+    let params = match row.params_percent {
+        Some(percent) => format!("{} params, {percent:.0} %", short(row.params as f64)),
+        None => format!("{} params", short(row.params as f64)),
+    };
+    scene.text(
+        (frame.right + 10.0, middle + 13.0),
+        &params,
+        SMALL - 1.5,
+        MUTED,
+        Align::Left,
+    );
+    let Some(difference) = row.difference else {
+        scene.text(
+            (frame.right + 10.0, middle - 1.0),
+            "not finished",
+            SMALL,
+            MUTED,
+            Align::Left,
+        );
+        return;
+    };
+    let color = PALETTE[if difference.points < 0.0 { 1 } else { 0 }];
+    if let Some(interval) = difference.interval {
+        let (low, high) = (
+            clip(interval.low, difference.points),
+            clip(interval.high, difference.points),
+        );
+        scene.line(vec![(x.at(low), middle), (x.at(high), middle)], color, 1.75);
+        for (end, cut) in [(low, low > interval.low), (high, high < interval.high)] {
+            let px = x.at(end);
+            if cut {
+                // An arrow head: the interval goes on beyond the plot.
+                let back = if end < difference.points { 7.0 } else { -7.0 };
+                scene.polygon(
+                    vec![
+                        (px, middle),
+                        (px + back, middle - 4.5),
+                        (px + back, middle + 4.5),
+                    ],
+                    color,
+                );
+            } else {
+                scene.line(vec![(px, middle - 5.0), (px, middle + 5.0)], color, 1.75);
+            }
+        }
+    }
+    scene.dot((x.at(difference.points), middle), 5.0, color);
+    let text = super::super::format::points(difference.points);
+    scene.bold(
+        (frame.right + 10.0, middle - 1.0),
+        &text,
+        SMALL,
+        INK,
+        Align::Left,
+    );
+}
+
+/// With two seeds a t interval may span tens of points and flatten all else: beyond this far it is cut, with an arrow.
+const FARTHEST: f64 = 15.0;
+
+fn clip(end: f64, center: f64) -> f64 {
+    end.clamp(center - FARTHEST, center + FARTHEST)
+}
+
+fn shown(row: &AblationRow) -> Vec<f64> {
+    let Some(d) = row.difference else {
+        return Vec::new();
+    };
+    let ends = d
+        .interval
+        .map(|i| [clip(i.low, d.points), clip(i.high, d.points)]);
+    [d.points]
+        .into_iter()
+        .chain(ends.into_iter().flatten())
+        .collect()
+}
