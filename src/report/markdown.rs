@@ -165,13 +165,26 @@ fn fronts(out: &mut String, findings: &Findings, figure: impl Fn(&mut String, &s
                 Cost::Madds => "Multiply-adds",
             },
             n,
-            counted(front.points.len(), "candidate"),
+            counted(
+                front.points.len(),
+                if findings.searches() {
+                    "candidate"
+                } else {
+                    "variant"
+                }
+            ),
             front.hypervolume_percent
         );
         if front.split == Split::Validation && findings.searches() {
             out.push_str("The front is chosen on the validation split, so that the test accuracy of what is on it stays honest.\n\n");
         }
-        let _ = writeln!(out, "{}", tables::front(front).markdown());
+        if findings.searches() {
+            let _ = writeln!(out, "{}", tables::front(front).markdown());
+        } else {
+            // Their figures stand in the ablation table.
+            let names: Vec<&str> = front.front().map(|p| p.name.as_str()).collect();
+            let _ = writeln!(out, "On the front, cheapest first: {}.\n", names.join("; "));
+        }
         figure(out, file);
     }
 }

@@ -134,7 +134,13 @@ impl Findings {
             markdown::progress(self).replace(['*', '`'], "")
         );
         if let Some(ablation) = &self.ablation {
-            let _ = write!(out, "\n\n{}", tables::ablation(ablation).terminal());
+            let _ = write!(
+                out,
+                "\n\n{}",
+                tables::ablation(ablation)
+                    .without(&["% of baseline", "seeds", "published params"])
+                    .terminal()
+            );
         }
         if self.searches()
             && let Some(front) = self.fronts.first().filter(|f| !f.points.is_empty())
@@ -144,7 +150,7 @@ impl Findings {
                 "\n\nPareto front of {} against {} accuracy:\n{}",
                 front.cost.name(),
                 front.split.name(),
-                tables::front(front).terminal()
+                tables::front(front).without(&["network"]).terminal()
             );
         }
         let failures = tables::failures(&self.study);
@@ -163,7 +169,6 @@ impl Findings {
 /// The folder cannot be written.
 pub fn write(records: &[Record], out: &Path) -> Result<ReportFiles> {
     let findings = Findings::of(records);
-    figure::style::register()?;
     let pictures = pictures::all(&findings);
     let drawn: Vec<(String, Vec<u8>)> = pictures
         .par_iter()

@@ -25,14 +25,13 @@ pub fn all(findings: &Findings) -> Vec<Picture> {
     if let Some(table) = &findings.ablation
         && table.rows.iter().any(|r| r.difference.is_some())
     {
-        let note = "dot: mean over seeds; bar: 95 % t interval, an arrow where it goes on";
         pictures.push(Picture {
             file: "ablation",
             caption: "Difference of each variant from the baseline".to_owned(),
             scene: ablation::scene(
                 table,
                 &format!("{name}: what each variant changes"),
-                &format!("{budget} ({note})"),
+                &budget,
             ),
         });
     }
@@ -144,6 +143,25 @@ fn pareto(findings: &Findings, front: &CandidateFront, budget: &str) -> Picture 
     }
 }
 
+/// What sets the training line apart from the validation line, beside the split.
+fn train_name(findings: &Findings) -> String {
+    let Some(e) = &findings.study.experiment else {
+        return "train".to_owned();
+    };
+    let mut notes = Vec::new();
+    if e.data.augment.flip || e.data.augment.pad_crop > 0 {
+        notes.push("augmented images");
+    }
+    if e.train.label_smoothing > 0.0 {
+        notes.push("smoothed labels");
+    }
+    if notes.is_empty() {
+        "train".to_owned()
+    } else {
+        format!("train ({})", notes.join(", "))
+    }
+}
+
 fn learning_curves(findings: &Findings, budget: &str) -> Option<Picture> {
     let candidates = findings.study.candidates();
     let mut shown: Vec<&CandidateSummary<'_>> = candidates
@@ -188,6 +206,7 @@ fn learning_curves(findings: &Findings, budget: &str) -> Option<Picture> {
     let plot = Curves {
         title: format!("{}: learning curves{subset}", findings.name()),
         subtitle: budget.to_owned(),
+        train_name: train_name(findings),
         band: shown.iter().any(|c| c.trials.len() > 1),
         curves: shown.iter().map(|c| LearningCurve::of(c)).collect(),
     };

@@ -1,6 +1,6 @@
 //! A table as data, and its two forms: Markdown and the terminal.
 
-use comfy_table::{CellAlignment, ContentArrangement, presets};
+use comfy_table::{CellAlignment, ContentArrangement, TableComponent, presets};
 
 /// A table: the first column is text, the others as `right` says.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +45,21 @@ impl Table {
     pub fn push(&mut self, row: Vec<String>) {
         debug_assert_eq!(row.len(), self.columns.len());
         self.rows.push(row);
+    }
+
+    /// The same table without the columns of these names.
+    pub fn without(&self, names: &[&str]) -> Self {
+        let keep: Vec<usize> = (0..self.columns.len())
+            .filter(|&i| !names.contains(&self.columns[i].name.as_str()))
+            .collect();
+        Self {
+            columns: keep.iter().map(|&i| self.columns[i].clone()).collect(),
+            rows: self
+                .rows
+                .iter()
+                .map(|row| keep.iter().filter_map(|&i| row.get(i).cloned()).collect())
+                .collect(),
+        }
     }
 
     /// Whether there is no row.
@@ -95,7 +110,9 @@ impl Table {
     /// As lines for a terminal.
     pub fn terminal(&self) -> String {
         let mut table = comfy_table::Table::new();
-        table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+        table.load_preset(presets::NOTHING);
+        table.set_style(TableComponent::HeaderLines, '─');
+        table.set_style(TableComponent::MiddleHeaderIntersections, '─');
         table.set_content_arrangement(ContentArrangement::Disabled);
         table.set_header(self.columns.iter().map(|c| clean(&c.name)));
         for row in &self.rows {

@@ -22,7 +22,7 @@ pub fn ablation(ablation: &Ablation) -> Table {
     ];
     if published {
         columns.push(number("published params"));
-        columns.push(number("published accuracy (%)"));
+        columns.push(number("published (%)"));
     }
     let mut table = Table::new(columns);
     for row in &ablation.rows {
@@ -34,10 +34,9 @@ pub fn ablation(ablation: &Ablation) -> Table {
 fn ablation_row(row: &AblationRow, published: bool) -> Vec<String> {
     let or_none = |value: Option<String>| value.unwrap_or_else(|| NONE.to_owned());
     let percent = |p: Option<f64>| or_none(p.map(|p| format!("{p:.1}")));
-    let name = if row.is_baseline {
-        format!("{} (baseline)", row.name)
-    } else {
-        row.name.clone()
+    let name = match row.is_baseline {
+        true if !row.name.to_lowercase().contains("baseline") => format!("{}, baseline", row.name),
+        _ => row.name.clone(),
     };
     let done = row.accuracy.map_or(0, |a| a.n);
     let seeds = if done == row.trials {

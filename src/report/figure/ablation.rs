@@ -11,14 +11,15 @@ const ROW: f64 = 40.0;
 /// Lays the chart out, a row per variant.
 pub fn scene(ablation: &Ablation, title: &str, subtitle: &str) -> Scene {
     let mut scene = Scene::new(WIDTH, 2000.0);
-    let top = scene.heading(24.0, title, subtitle) + 26.0;
+    let top = scene.heading(24.0, title, subtitle) + 18.0;
+    let note = "dot: mean over seeds; bar: 95 % t interval (an arrow where it goes on); at the right: difference, and params with their share of the baseline's";
+    scene.text((24.0, top), note, SMALL, MUTED, Align::Left);
+    let top = top + 38.0;
     let rows: Vec<&AblationRow> = ablation.rows.iter().filter(|r| !r.is_baseline).collect();
-    let names: Vec<String> = rows
-        .iter()
-        .map(|r| style::fit(&r.name, SMALL, 300.0))
-        .collect();
+    let names: Vec<Vec<String>> = rows.iter().map(|r| name_lines(&r.name)).collect();
     let widest = names
         .iter()
+        .flatten()
         .map(|n| text_width(n, SMALL, false))
         .fold(90.0, f64::max);
     let frame = Frame {
@@ -46,6 +47,17 @@ pub fn scene(ablation: &Ablation, title: &str, subtitle: &str) -> Scene {
         INK,
         1.25,
     );
+    if let Some(baseline) = ablation.baseline() {
+        let accuracy = baseline
+            .accuracy
+            .map_or(String::new(), |a| format!(", {:.2} %", a.mean));
+        let text = format!("{}{accuracy}", style::fit(&baseline.name, SMALL, 320.0));
+        let half = text_width(&text, SMALL, false) / 2.0;
+        let middle = x
+            .at(0.0)
+            .clamp(24.0 + half, (WIDTH - 24.0 - half).max(24.0 + half));
+        scene.text((middle, frame.top - 7.0), &text, SMALL, INK, Align::Center);
+    }
     for (i, (row, name)) in rows.iter().zip(&names).enumerate() {
         let middle = frame.top + ROW * (i as f64 + 0.5) + 4.0;
         draw_row(&mut scene, row, name, &x, frame, middle);
@@ -54,14 +66,11 @@ pub fn scene(ablation: &Ablation, title: &str, subtitle: &str) -> Scene {
 }
 
 fn draw_row(scene: &mut Scene, row: &AblationRow, name: &str, x: &Axis, frame: Frame, middle: f64) {
-    let baseline = middle + 0.35 * SMALL;
-    scene.text(
-        (frame.left - 12.0, baseline),
-        name,
-        SMALL,
-        INK,
-        Align::Right,
-    );
+    let lines = name.len() as f64;
+    for (i, line) in name.iter().enumerate() {
+        let y = middle + 0.35 * SMALL + 14.0 * (i as f64 - (lines - 1.0) / 2.0);
+        scene.text((frame.left - 12.0, y), line, SMALL, INK, Align::Right);
+    }
     let params = match row.params_percent {
         Some(percent) => format!("{} params, {percent:.0} %", short(row.params as f64)),
         None => format!("{} params", short(row.params as f64)),
@@ -109,7 +118,7 @@ fn draw_row(scene: &mut Scene, row: &AblationRow, name: &str, x: &Axis, frame: F
         }
     }
     scene.dot((x.at(difference.points), middle), 5.0, color);
-    let text = super::super::format::points(difference.points);
+    let text = super::super::format::points(difference.points).replace('-', "\u{2212}");
     scene.bold(
         (frame.right + 10.0, middle - 1.0),
         &text,
@@ -117,6 +126,17 @@ fn draw_row(scene: &mut Scene, row: &AblationRow, name: &str, x: &Axis, frame: F
         INK,
         Align::Left,
     );
+}
+
+/// A name in two lines at most.
+fn name_lines(name: &str) -> Vec<String> {
+    const WIDEST: f64 = 260.0;
+    let mut lines = style::wrap(name, SMALL, WIDEST);
+    if lines.len() > 2 {
+        let rest = lines.split_off(1).join(" ");
+        lines.push(rest);
+    }
+    lines.iter().map(|l| style::fit(l, SMALL, WIDEST)).collect()
 }
 
 /// With two seeds a t interval may span tens of points and flatten all else: beyond this far it is cut, with an arrow.

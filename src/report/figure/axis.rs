@@ -99,7 +99,7 @@ impl Axis {
             .map(|i| i as f64 * step)
             .take_while(|v| *v <= self.high + 1e-9 * step)
             .take(100)
-            .map(|v| (v, format!("{:.decimals$}", if v == 0.0 { 0.0 } else { v })))
+            .map(|v| (v, signed(v, decimals)))
             .collect()
     }
 
@@ -146,6 +146,16 @@ impl Axis {
     }
 }
 
+/// A number with a minus sign as wide as a plus, and never on a zero.
+fn signed(value: f64, decimals: usize) -> String {
+    let text = format!("{:.decimals$}", value.abs());
+    if value < 0.0 && text.bytes().any(|b| (b'1'..=b'9').contains(&b)) {
+        format!("\u{2212}{text}")
+    } else {
+        text
+    }
+}
+
 /// A count in few characters: 950, 12k, 1.5M, 81.4M, 2.1G.
 pub fn short(value: f64) -> String {
     let (scaled, unit) = match value.abs() {
@@ -168,7 +178,7 @@ pub fn short(value: f64) -> String {
     format!("{text}{unit}")
 }
 
-/// The round step (1, 2, 2.5 or 5 times a power of ten) at least as large as `rough`, and the decimals it needs.
+/// The round step (1, 2, 2.5 or 5 times a power of ten) nearest to `rough` or above, and the decimals it needs.
 fn linear_step(rough: f64) -> (f64, usize) {
     let rough = if rough.is_finite() && rough > 0.0 {
         rough
@@ -178,7 +188,7 @@ fn linear_step(rough: f64) -> (f64, usize) {
     let power = 10f64.powi(rough.log10().floor() as i32);
     let factor = [1.0, 2.0, 2.5, 5.0, 10.0]
         .into_iter()
-        .find(|f| f * power >= rough * 0.999_999)
+        .find(|f| f * power >= rough * 0.8)
         .unwrap_or(10.0);
     let step = factor * power;
     let digits = -(step.log10().floor() as i32) + i32::from(factor == 2.5);

@@ -1,13 +1,15 @@
 //! Draws a scene through plotters: as SVG text and as PNG bytes.
 
-use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::{ExtendedColorType, ImageEncoder};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::Color as _;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use super::font;
 use super::scene::{Align, Scene, Shape};
-use super::style::{self, Color, FAMILY};
+use super::style::{Color, FAMILY};
 use crate::error::{Error, Result};
 
 /// Plotters places everything on whole pixels; scenes are drawn this many times larger to place it finely.
@@ -15,37 +17,25 @@ const FINE: f64 = 4.0;
 /// Pixels of the PNG per pixel of the scene, for print.
 const PNG_SCALE: usize = 2;
 
-/// How a backend sizes and places text.
-#[derive(Clone, Copy)]
-struct TextMetrics {
-    /// Font size plotters must be given for an em of 1.
-    size: f64,
-    /// How far below the position the baseline lies, in ems.
-    drop: f64,
+/// How a text is put on a canvas.
+#[derive(Clone, Copy, PartialEq)]
+enum TextAs {
+    /// A text element, for the viewer to set.
+    Text,
+    /// Pixels of the built-in font.
+    Pixels,
 }
-
-/// plotters-svg writes `font-size = size / 1.24` and shifts a top-anchored text by 0.76 em.
-const SVG_TEXT: TextMetrics = TextMetrics {
-    size: 1.24,
-    drop: 0.76,
-};
-/// ab_glyph sizes a font by its line; plotters puts the baseline of a top-anchored text at half of it.
-const PNG_TEXT: TextMetrics = TextMetrics {
-    size: style::LINE_PER_EM,
-    drop: style::LINE_PER_EM / 2.0,
-};
 
 /// The scene as an SVG document.
 ///
 /// # Errors
 /// Only where plotters fails, which it should not.
 pub fn svg(scene: &Scene) -> Result<String> {
-    style::register()?;
     let (w, h) = pixels(scene);
     let mut text = String::new();
     {
         let area = SVGBackend::with_string(&mut text, (w, h)).into_drawing_area();
-        draw(scene, &area, SVG_TEXT)?;
+        draw(scene, &area, TextAs::Text)?;
         area.present().map_err(failed)?;
     }
     // Shown at the scene's own size; the view box keeps the fine coordinates.
@@ -59,18 +49,17 @@ pub fn svg(scene: &Scene) -> Result<String> {
 /// # Errors
 /// Only where plotters or the encoder fails, which they should not.
 pub fn png(scene: &Scene) -> Result<Vec<u8>> {
-    style::register()?;
     let (w, h) = pixels(scene);
     let mut fine = vec![255u8; 3 * w as usize * h as usize];
     {
         let area = BitMapBackend::with_buffer(&mut fine, (w, h)).into_drawing_area();
-        draw(scene, &area, PNG_TEXT)?;
+        draw(scene, &area, TextAs::Pixels)?;
         area.present().map_err(failed)?;
     }
     let shrink = FINE as usize / PNG_SCALE;
     let small = average(&fine, w as usize, h as usize, shrink);
     let mut file = Vec::new();
-    PngEncoder::new(&mut file)
+    PngEncoder::new_with_quality(&mut file, CompressionType::Best, FilterType::Adaptive)
         .write_image(
             &small,
             w / shrink as u32,
@@ -108,7 +97,7 @@ fn average(pixels: &[u8], w: usize, h: usize, side: usize) -> Vec<u8> {
 fn draw<B: DrawingBackend>(
     scene: &Scene,
     area: &DrawingArea<B, Shift>,
-    text: TextMetrics,
+    text: TextAs,
 ) -> Result<()> {
     area.fill(&WHITE).map_err(failed)?;
     for shape in &scene.shapes {
@@ -120,7 +109,7 @@ fn draw<B: DrawingBackend>(
 fn draw_shape<B: DrawingBackend>(
     shape: &Shape,
     area: &DrawingArea<B, Shift>,
-    metrics: TextMetrics,
+    text_as: TextAs,
 ) -> Result<()> {
     match shape {
         Shape::Line {
@@ -144,6 +133,7 @@ fn draw_shape<B: DrawingBackend>(
             let radius = (radius * FINE).round().max(1.0) as i32;
             area.draw(&Circle::new(at(*center), radius, rgba(*color).filled()))
         }
+        Shape::Text { .. } if text_as == TextAs::Pixels => return set_pixels(shape, area),
         Shape::Text {
             at: (x, y),
             text,
@@ -153,31 +143,70 @@ fn draw_shape<B: DrawingBackend>(
             align,
             turned,
         } => {
+            // plotters-svg writes `font-size = size / 1.24` and drops a top-anchored text by 0.76 em.
             let weight = if *bold {
                 FontStyle::Bold
             } else {
                 FontStyle::Normal
             };
-            let font = FontDesc::new(FontFamily::Name(FAMILY), size * metrics.size * FINE, weight);
-            let h_pos = match align {
-                Align::Left => HPos::Left,
-                Align::Center => HPos::Center,
-                Align::Right => HPos::Right,
-            };
-            let drop = metrics.drop * size;
+            let font = FontDesc::new(FontFamily::Name(FAMILY), size * 1.24 * FINE, weight);
+            let drop = 0.76 * size;
             let (font, position) = if *turned {
                 (font.transform(FontTransform::Rotate270), at((x - drop, *y)))
             } else {
                 (font, at((*x, y - drop)))
             };
+            let anchor = match align {
+                Align::Left => HPos::Left,
+                Align::Center => HPos::Center,
+                Align::Right => HPos::Right,
+            };
             let color = rgba(*color);
             let style = TextStyle::from(font)
                 .color(&color)
-                .pos(Pos::new(h_pos, VPos::Top));
+                .pos(Pos::new(anchor, VPos::Top));
             area.draw(&Text::new(text.as_str(), position, style))
         }
     }
     .map_err(failed)
+}
+
+/// Sets a text in the built-in font; other shapes are left alone.
+fn set_pixels<B: DrawingBackend>(shape: &Shape, area: &DrawingArea<B, Shift>) -> Result<()> {
+    let Shape::Text {
+        at: position,
+        text,
+        size,
+        color,
+        bold,
+        align,
+        turned,
+    } = shape
+    else {
+        return Ok(());
+    };
+    let size = size * FINE;
+    let share = match align {
+        Align::Left => 0.0,
+        Align::Center => 0.5,
+        Align::Right => 1.0,
+    };
+    let start = (share * font::width(text, size, *bold)).round() as i32;
+    let (x, y) = at(*position);
+    let (width, height) = area.dim_in_pixel();
+    font::rasterize(text, size, *bold, |dx, dy, coverage| {
+        let dx = dx - start;
+        let (px, py) = if *turned {
+            (x + dy, y - dx)
+        } else {
+            (x + dx, y + dy)
+        };
+        if (0..width as i32).contains(&px) && (0..height as i32).contains(&py) {
+            let color = rgba(color.alpha(color.3 * f64::from(coverage)));
+            area.draw_pixel((px, py), &color).map_err(failed)?;
+        }
+        Ok(())
+    })
 }
 
 fn at((x, y): (f64, f64)) -> (i32, i32) {

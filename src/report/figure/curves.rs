@@ -11,6 +11,8 @@ pub struct Curves {
     pub title: String,
     pub subtitle: String,
     pub curves: Vec<LearningCurve>,
+    /// What the training line is, such as `train (augmented images)`.
+    pub train_name: String,
     /// Whether a band shows lowest and highest over seeds.
     pub band: bool,
 }
@@ -95,49 +97,53 @@ impl Curves {
             scene.line(path(validation, &x, &y), color, 1.9);
             // A line of one point is invisible.
             if last == 1 {
-                for p in train.iter().chain(validation) {
-                    scene.dot((x.at(p.epoch as f64), y.at(p.mean)), 3.5, color);
-                }
+                let at = |p: &CurvePoint| (x.at(p.epoch as f64), y.at(p.mean));
+                train.iter().for_each(|p| scene.ring(at(p), 4.0, color));
+                validation.iter().for_each(|p| scene.dot(at(p), 4.0, color));
             }
         }
     }
 
-    /// Names with their colours, as many rows as they need; returns the last row's baseline.
-    fn legend(&self, scene: &mut Scene, mut y: f64) -> f64 {
-        let mut x = 30.0;
-        let mut room = |x: &mut f64, width: f64| {
-            if *x + width > WIDTH - 24.0 && *x > 30.0 {
-                *x = 30.0;
-                y += 18.0;
-            }
-            y
-        };
-        for (curve, color) in self.curves.iter().zip(PALETTE) {
-            let name = style::fit(&curve.name, SMALL, 420.0);
-            let width = 26.0 + text_width(&name, SMALL, false) + 24.0;
-            let y = room(&mut x, width);
-            let middle = y - 0.35 * SMALL;
-            scene.line(vec![(x, middle), (x + 20.0, middle)], color, 3.0);
-            scene.text((x + 26.0, y), &name, SMALL, INK, Align::Left);
-            x += width;
-        }
-        let how = if self.band {
-            "validation, with lowest to highest over seeds"
+    /// Names with their colours, then what the two kinds of line are; returns the last row's baseline.
+    fn legend(&self, scene: &mut Scene, top: f64) -> f64 {
+        let names = self.curves.iter().zip(PALETTE);
+        let mut entries: Vec<(String, Color, f64, bool)> = names
+            .map(|(c, color)| (style::fit(&c.name, SMALL, 420.0), color, 3.0, false))
+            .collect();
+        let validation = if self.band {
+            "validation (band: lowest to highest over seeds)"
         } else {
             "validation"
         };
-        for (name, dashed) in [(how, false), ("train (images augmented)", true)] {
-            let width = 26.0 + text_width(name, SMALL, false) + 24.0;
-            let y = room(&mut x, width);
+        let kinds = [
+            (validation.to_owned(), INK, 1.9, false),
+            (self.train_name.clone(), INK, 1.4, true),
+        ];
+        let width = |e: &(String, Color, f64, bool)| 50.0 + text_width(&e.0, SMALL, false);
+        let all: f64 = entries.iter().chain(&kinds).map(width).sum();
+        // The two kinds stay together, on a row of their own where names and kinds do not fit one.
+        let break_at = if all > WIDTH - 54.0 {
+            entries.len()
+        } else {
+            usize::MAX
+        };
+        entries.extend(kinds);
+        let (mut x, mut y) = (30.0, top);
+        for (i, entry) in entries.iter().enumerate() {
+            if x > 30.0 && (i == break_at || x + width(entry) > WIDTH) {
+                x = 30.0;
+                y += 18.0;
+            }
             let middle = y - 0.35 * SMALL;
             let line = [(x, middle), (x + 20.0, middle)];
-            if dashed {
-                scene.dashed(&line, INK, 1.4);
+            let (name, color, stroke, dashed) = entry;
+            if *dashed {
+                scene.dashed(&line, *color, *stroke);
             } else {
-                scene.line(line.to_vec(), INK, 1.9);
+                scene.line(line.to_vec(), *color, *stroke);
             }
             scene.text((x + 26.0, y), name, SMALL, INK, Align::Left);
-            x += width;
+            x += width(entry);
         }
         y
     }

@@ -24,12 +24,12 @@ pub fn scene(effects: &[Effect], title: &str, subtitle: &str, accuracy: &str) ->
         subtitle.to_owned()
     };
     let top = scene.heading(24.0, title, &subtitle);
-    let note = "dot: mean over candidates (number of candidates above the axis); bar: standard deviation over candidates";
+    let note = "dot: mean over candidates (n of them); bar: standard deviation over candidates";
     scene.text((24.0, top + 18.0), note, SMALL, MUTED, Align::Left);
     let top = top + 50.0;
     let columns = shown.len().clamp(1, COLUMNS);
     let rows = shown.len().div_ceil(columns).max(1);
-    let pitch = PANEL_HEIGHT + 66.0;
+    let pitch = PANEL_HEIGHT + 84.0;
     scene.height = top + pitch * rows as f64 - 12.0;
     if shown.is_empty() {
         nothing(
@@ -104,9 +104,10 @@ fn panel(scene: &mut Scene, effect: &Effect, frame: Frame, y: &Axis, y_name: &st
         let text = style::fit(&level.level, SMALL, room);
         let drop = if two_rows && i % 2 == 1 { 30.0 } else { 16.0 };
         scene.text((px, frame.bottom + drop), &text, SMALL, INK, Align::Center);
-        let n = level.accuracy.n.to_string();
+        let n = format!("n={}", level.accuracy.n);
+        let below = if two_rows { 46.0 } else { 30.0 };
         scene.text(
-            (px, frame.bottom - 5.0),
+            (px, frame.bottom + below),
             &n,
             SMALL - 2.0,
             MUTED,

@@ -5,6 +5,7 @@ pub mod axis;
 pub mod canvas;
 pub mod curves;
 pub mod effects;
+pub mod font;
 pub mod labels;
 pub mod scatter;
 pub mod scene;

@@ -50,11 +50,6 @@ const NAME_WIDTH: f64 = 170.0;
 impl Scatter {
     /// Lays the plot out.
     pub fn scene(&self) -> Scene {
-        let names = self.names();
-        let numbered = names
-            .iter()
-            .any(|(name, _)| text_width(name, SMALL, false) > NAME_WIDTH);
-        let key_rows = if numbered { key_rows(&names) } else { 0 };
         let mut scene = Scene::new(WIDTH, 2000.0);
         let top = scene.heading(24.0, &self.title, &self.subtitle) + 26.0;
         self.legend(&mut scene, top);
@@ -64,10 +59,7 @@ impl Scatter {
             right: WIDTH - 24.0,
             bottom: top + 18.0 + PLOT_HEIGHT,
         };
-        scene.height = frame.bottom + 54.0 + KEY_LINE * key_rows as f64;
-        if key_rows > 0 {
-            scene.height += 10.0;
-        }
+        scene.height = frame.bottom + 54.0;
         if self.points.is_empty() {
             nothing(&mut scene, "no trial has finished yet");
             return scene;
@@ -79,24 +71,26 @@ impl Scatter {
             (&x, &x.ticks(8), &self.x_name),
             (&y, &y.ticks(7), &self.y_name),
         );
-        let obstacles = self.draw_points(&mut scene, frame, &x, &y);
-        let wanted: Vec<Label> = names
+        let front = self.front_line(frame, &x, &y);
+        let obstacles = self.obstacles(&front, &x, &y);
+        let named = self.named();
+        let wanted = self.labels(&named, false, &x, &y);
+        let narrow = wanted
             .iter()
-            .enumerate()
-            .map(|(i, (name, place))| Label {
-                text: if numbered {
-                    (i + 1).to_string()
-                } else {
-                    name.clone()
-                },
-                point: (x.at(place.cost), y.at(place.accuracy)),
-                color: place.color,
-            })
-            .collect();
-        let placed = labels::place(wanted, &obstacles, frame);
+            .all(|l| text_width(&l.text, SMALL, false) <= NAME_WIDTH);
+        let count = wanted.len();
+        let mut placed = labels::place(wanted, &obstacles, frame);
+        let numbered = !narrow || !labels::reads_well(&placed, count);
+        if numbered {
+            placed = labels::place(self.labels(&named, true, &x, &y), &obstacles, frame);
+        }
+        scene.line(front, FRONT.alpha(0.55), 1.5);
+        labels::clear(&mut scene, &placed);
+        self.draw_points(&mut scene, &x, &y);
         labels::draw(&mut scene, &placed);
         if numbered {
-            draw_key(&mut scene, &names, frame.bottom + 62.0);
+            scene.height += 10.0 + KEY_LINE * key_rows(&named) as f64;
+            draw_key(&mut scene, &named, frame.bottom + 62.0);
         }
         scene
     }
@@ -108,7 +102,7 @@ impl Scatter {
             let sd = p.sd.unwrap_or(0.0);
             [p.accuracy - sd, p.accuracy + sd]
         });
-        let y = Axis::linear(ends.chain(self.published.iter().map(|p| p.accuracy)), 1.0);
+        let y = Axis::linear(ends.chain(self.published.iter().map(|p| p.accuracy)), 2.0);
         // Room above 100 lets a point there be seen whole; ticks stop at 100 all the same.
         (
             x.between(frame.left, frame.right),
@@ -116,33 +110,47 @@ impl Scatter {
         )
     }
 
-    /// The names to show with where they belong: the front's first, since they find a place first.
-    fn names(&self) -> Vec<(String, Place)> {
+    /// The points that have names: the front's first, since they find a place first.
+    fn named(&self) -> Vec<&Point> {
         let all = self.points.len() <= NAME_ALL;
-        let mut names = Vec::new();
-        for front in [true, false] {
-            for p in self.points.iter().filter(|p| p.on_front == front) {
-                if front || all {
-                    let color = if front { INK } else { MUTED };
-                    names.push((p.name.clone(), Place::new(p.cost, p.accuracy, color)));
-                }
-            }
-        }
-        for p in &self.published {
-            let place = Place::new(p.cost, p.accuracy, PUBLISHED);
-            names.push((format!("{}, published", p.name), place));
-        }
-        names
+        let published = |p: &Point| self.published.iter().any(|r| r.name == p.name);
+        let rest = |p: &&Point| !p.on_front && (all || published(p));
+        let front = self.points.iter().filter(|p| p.on_front);
+        front.chain(self.points.iter().filter(rest)).collect()
     }
 
-    fn draw_points(&self, scene: &mut Scene, frame: Frame, x: &Axis, y: &Axis) -> Obstacles {
-        let mut obstacles = Obstacles::default();
-        let at = |p: &Point| (x.at(p.cost), y.at(p.accuracy));
+    /// Their labels: the names, or numbers that a key below the plot explains. A published figure has its point's.
+    fn labels(&self, named: &[&Point], numbered: bool, x: &Axis, y: &Axis) -> Vec<Label> {
+        let text = |i: usize, name: &str| {
+            if numbered {
+                (i + 1).to_string()
+            } else {
+                name.to_owned()
+            }
+        };
+        let ours = named.iter().enumerate().map(|(i, p)| Label {
+            text: text(i, &p.name),
+            point: (x.at(p.cost), y.at(p.accuracy)),
+            color: if p.on_front { INK } else { MUTED },
+        });
+        let theirs = self.published.iter().filter_map(|r| {
+            let i = named.iter().position(|p| p.name == r.name)?;
+            Some(Label {
+                text: text(i, &r.name),
+                point: (x.at(r.cost), y.at(r.accuracy)),
+                color: PUBLISHED,
+            })
+        });
+        ours.chain(theirs).collect()
+    }
+
+    /// The front as steps: what accuracy is to be had up to each cost.
+    fn front_line(&self, frame: Frame, x: &Axis, y: &Axis) -> Vec<(f64, f64)> {
         let mut front: Vec<&Point> = self.points.iter().filter(|p| p.on_front).collect();
         front.sort_by(|a, b| a.cost.total_cmp(&b.cost));
         let mut steps: Vec<(f64, f64)> = Vec::new();
         for p in front {
-            let (px, py) = at(p);
+            let (px, py) = (x.at(p.cost), y.at(p.accuracy));
             if let Some(&(_, last)) = steps.last() {
                 steps.push((px, last));
             }
@@ -152,34 +160,49 @@ impl Scatter {
             steps.push((frame.right, last));
         }
         steps.dedup();
-        obstacles
-            .lines
-            .extend(steps.windows(2).map(|w| (w[0], w[1])));
-        scene.line(steps, FRONT.alpha(0.55), 1.5);
+        steps
+    }
+
+    fn obstacles(&self, front: &[(f64, f64)], x: &Axis, y: &Axis) -> Obstacles {
+        let ours = self.points.iter().map(|p| (x.at(p.cost), y.at(p.accuracy)));
+        let theirs = self
+            .published
+            .iter()
+            .map(|r| (x.at(r.cost), y.at(r.accuracy)));
+        let mut lines: Vec<_> = front.windows(2).map(|w| (w[0], w[1])).collect();
+        for p in &self.points {
+            if let Some(sd) = p.sd {
+                let px = x.at(p.cost);
+                lines.push(((px, y.at(p.accuracy - sd)), (px, y.at(p.accuracy + sd))));
+            }
+        }
+        Obstacles {
+            points: ours.chain(theirs).collect(),
+            lines,
+        }
+    }
+
+    fn draw_points(&self, scene: &mut Scene, x: &Axis, y: &Axis) {
         for r in &self.published {
-            let center = (x.at(r.cost), y.at(r.accuracy));
-            scene.ring(center, 4.5, PUBLISHED);
-            obstacles.points.push(center);
+            scene.ring((x.at(r.cost), y.at(r.accuracy)), 4.5, PUBLISHED);
         }
         // Dominated points first, so that the front lies on top.
         for front in [false, true] {
             for p in self.points.iter().filter(|p| p.on_front == front) {
                 let color = if front { FRONT } else { PALE };
-                let (px, py) = at(p);
+                let (px, py) = (x.at(p.cost), y.at(p.accuracy));
                 if let Some(sd) = p.sd.filter(|sd| *sd > 0.0) {
-                    let (low, high) = (y.at(p.accuracy - sd), y.at(p.accuracy + sd));
-                    scene.line(vec![(px, low), (px, high)], color, 1.25);
-                    for end in [low, high] {
-                        scene.line(vec![(px - 3.5, end), (px + 3.5, end)], color, 1.25);
-                    }
-                    obstacles.lines.push(((px, low), (px, high)));
+                    error_bar(
+                        scene,
+                        px,
+                        y.at(p.accuracy - sd),
+                        y.at(p.accuracy + sd),
+                        color,
+                    );
                 }
-                let radius = if front { 4.5 } else { 3.5 };
-                scene.dot((px, py), radius, color);
-                obstacles.points.push((px, py));
+                scene.dot((px, py), if front { 4.5 } else { 3.5 }, color);
             }
         }
-        obstacles
     }
 
     fn legend(&self, scene: &mut Scene, y: f64) {
@@ -204,11 +227,7 @@ impl Scatter {
         }
         if self.points.iter().any(|p| p.sd.is_some()) {
             entry(scene, "mean ± standard deviation over seeds", &|s, x| {
-                let (top, bottom) = (middle - 6.0, middle + 6.0);
-                s.line(vec![(x + 4.0, top), (x + 4.0, bottom)], FRONT, 1.25);
-                for end in [top, bottom] {
-                    s.line(vec![(x + 0.5, end), (x + 7.5, end)], FRONT, 1.25);
-                }
+                error_bar(s, x + 4.0, middle - 6.0, middle + 6.0, FRONT);
             });
         }
         if !self.published.is_empty() {
@@ -219,20 +238,11 @@ impl Scatter {
     }
 }
 
-/// Where a name belongs.
-struct Place {
-    cost: f64,
-    accuracy: f64,
-    color: Color,
-}
-
-impl Place {
-    fn new(cost: f64, accuracy: f64, color: Color) -> Self {
-        Self {
-            cost,
-            accuracy,
-            color,
-        }
+/// A vertical bar with caps.
+fn error_bar(scene: &mut Scene, x: f64, from: f64, to: f64, color: Color) {
+    scene.line(vec![(x, from), (x, to)], color, 1.25);
+    for end in [from, to] {
+        scene.line(vec![(x - 3.5, end), (x + 3.5, end)], color, 1.25);
     }
 }
 
@@ -240,27 +250,33 @@ const KEY_LINE: f64 = 17.0;
 const KEY_WIDTH: f64 = WIDTH - 60.0;
 
 /// Columns of the key that leave every name whole, if possible.
-fn key_columns(names: &[(String, Place)]) -> usize {
-    let widest = names
+fn key_columns(named: &[&Point]) -> usize {
+    let widest = named
         .iter()
-        .map(|(name, _)| text_width(name, SMALL, false) + 46.0)
+        .map(|p| text_width(&p.name, SMALL, false) + 46.0)
         .fold(1.0, f64::max);
     ((KEY_WIDTH / widest) as usize).clamp(1, 4)
 }
 
-fn key_rows(names: &[(String, Place)]) -> usize {
-    names.len().div_ceil(key_columns(names))
+fn key_rows(named: &[&Point]) -> usize {
+    named.len().div_ceil(key_columns(named)).max(1)
 }
 
-fn draw_key(scene: &mut Scene, names: &[(String, Place)], top: f64) {
-    let (columns, rows) = (key_columns(names), key_rows(names).max(1));
-    let width = KEY_WIDTH / columns as f64;
-    for (i, (name, place)) in names.iter().enumerate() {
+fn draw_key(scene: &mut Scene, named: &[&Point], top: f64) {
+    let rows = key_rows(named);
+    let width = KEY_WIDTH / key_columns(named) as f64;
+    for (i, p) in named.iter().enumerate() {
         let x = 30.0 + width * (i / rows) as f64;
         let y = top + KEY_LINE * (i % rows) as f64;
-        let number = (i + 1).to_string();
-        scene.text((x + 18.0, y), &number, SMALL, place.color, Align::Right);
-        let text = style::fit(name, SMALL, width - 40.0);
-        scene.text((x + 26.0, y), &text, SMALL, INK, Align::Left);
+        let color = if p.on_front { INK } else { MUTED };
+        scene.text(
+            (x + 18.0, y),
+            &(i + 1).to_string(),
+            SMALL,
+            color,
+            Align::Right,
+        );
+        let name = style::fit(&p.name, SMALL, width - 40.0);
+        scene.text((x + 26.0, y), &name, SMALL, color, Align::Left);
     }
 }

@@ -1,11 +1,5 @@
 //! Colours, sizes and the font of every figure.
 
-use std::sync::OnceLock;
-
-use plotters::style::{FontDesc, FontFamily, FontStyle, register_font};
-
-use crate::error::{Error, Result};
-
 /// Font family: DejaVu Sans is what PNG draws; SVG viewers without it fall back to faces of the same or a smaller width.
 pub const FAMILY: &str = "DejaVu Sans, Verdana, Arial, sans-serif";
 
@@ -48,37 +42,9 @@ pub const NAME: f64 = 13.0;
 /// Ticks, labels, legends.
 pub const SMALL: f64 = 11.5;
 
-/// Height of DejaVu Sans' line in ems: the bitmap font is sized by line, SVG by em.
-pub const LINE_PER_EM: f64 = 1.164;
-
-/// Makes the built-in font known to plotters; needed before any text is measured or drawn.
-pub fn register() -> Result<()> {
-    static DONE: OnceLock<bool> = OnceLock::new();
-    let done = DONE.get_or_init(|| {
-        register_font(FAMILY, FontStyle::Normal, dejavu::sans::regular()).is_ok()
-            && register_font(FAMILY, FontStyle::Bold, dejavu::sans::bold()).is_ok()
-    });
-    if *done {
-        Ok(())
-    } else {
-        Err(Error::run("the built-in font cannot be read"))
-    }
-}
-
 /// Width of `text` at an em of `size` pixels.
 pub fn text_width(text: &str, size: f64, bold: bool) -> f64 {
-    let style = if bold {
-        FontStyle::Bold
-    } else {
-        FontStyle::Normal
-    };
-    // Measured large, since plotters rounds to whole pixels.
-    let font = FontDesc::new(FontFamily::Name(FAMILY), 100.0 * LINE_PER_EM, style);
-    match font.layout_box(text) {
-        Ok(((x0, _), (x1, _))) => f64::from(x1 - x0) / 100.0 * size,
-        // Without the font nothing is drawn either; a guess keeps the layout sane.
-        Err(_) => 0.6 * size * text.chars().count() as f64,
-    }
+    super::font::width(text, size, bold)
 }
 
 /// `text`, or as much of it as fits `width` with an ellipsis in its middle, where names differ least.
