@@ -65,7 +65,14 @@ pub fn scene(ablation: &Ablation, title: &str, subtitle: &str) -> Scene {
     scene
 }
 
-fn draw_row(scene: &mut Scene, row: &AblationRow, name: &str, x: &Axis, frame: Frame, middle: f64) {
+fn draw_row(
+    scene: &mut Scene,
+    row: &AblationRow,
+    name: &[String],
+    x: &Axis,
+    frame: Frame,
+    middle: f64,
+) {
     let lines = name.len() as f64;
     for (i, line) in name.iter().enumerate() {
         let y = middle + 0.35 * SMALL + 14.0 * (i as f64 - (lines - 1.0) / 2.0);
