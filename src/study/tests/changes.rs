@@ -2,13 +2,13 @@
 
 use super::super::simulated::{Simulated, environment, experiment, plan};
 use super::super::{RunSettings, Silent, Study, state};
-use super::{events, journal_bytes, never, run_simply};
+use super::{events, journal_bytes, never, run_simply, scratch};
 use crate::config::Schedule;
 
 #[test]
 fn changed_settings_are_listed() {
     let before = experiment(&["a", "b"], &[0]);
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     run_simply(dir.path(), &before, 1).unwrap();
     let journal = journal_bytes(dir.path());
 
@@ -46,7 +46,7 @@ restore them to continue it, or start another study with --out FOLDER"#,
 #[test]
 fn words_and_places_may_change() {
     let before = experiment(&["a", "b"], &[0]);
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let finished = run_simply(dir.path(), &before, 1).unwrap();
     let mut after = before.clone();
     after.description = Some("a better sentence".into());
@@ -72,7 +72,7 @@ fn words_and_places_may_change() {
 #[test]
 fn other_data_is_refused() {
     let experiment = experiment(&["a"], &[0]);
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     run_simply(dir.path(), &experiment, 1).unwrap();
     let stop = never();
     let settings = RunSettings {
@@ -97,7 +97,7 @@ fn other_data_is_refused() {
 #[test]
 fn other_candidates_are_refused() {
     let experiment = experiment(&["a", "b"], &[0]);
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     run_simply(dir.path(), &experiment, 1).unwrap();
     let refused = |trials: Vec<super::super::PlannedTrial>| {
         let study = Study::open(dir.path(), &experiment).unwrap();

@@ -6,7 +6,7 @@ use super::super::event::{EpochMetrics, Event, Metrics, Record};
 use super::super::journal::{Journal, Replay, replay};
 use super::super::simulated::experiment;
 use super::super::{folder, state};
-use super::run_simply;
+use super::{run_simply, scratch};
 
 fn epoch(loss: f64) -> Event {
     let metrics = |loss| Metrics {
@@ -72,7 +72,7 @@ fn a_line_is_what_it_was() {
 
 #[test]
 fn a_torn_line_is_cut_off_before_the_next() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     run_simply(dir.path(), &experiment(&["a"], &[0]), 1).unwrap();
     let path = folder::journal(dir.path());
     let whole = fs::read(&path).unwrap();
@@ -91,7 +91,7 @@ fn a_torn_line_is_cut_off_before_the_next() {
 
 #[test]
 fn damage_is_named_with_its_line() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     run_simply(dir.path(), &experiment(&["a"], &[0]), 1).unwrap();
     let path = folder::journal(dir.path());
     let text = fs::read_to_string(&path).unwrap();
@@ -129,7 +129,7 @@ fn damage_is_named_with_its_line() {
 
 #[test]
 fn no_journal_is_no_study() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let nothing = replay(&folder::journal(dir.path()), |_| Ok(())).unwrap();
     assert_eq!(nothing, Replay { lines: 0, whole: 0 });
     let error = state::read(dir.path()).unwrap_err();
@@ -139,7 +139,7 @@ fn no_journal_is_no_study() {
 
 #[test]
 fn what_cannot_be_read_back_is_not_written() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let path = folder::journal(dir.path());
     let mut journal = Journal::open(&path, 0).unwrap();
     let Event::EpochFinished { trial, mut epoch } = epoch(1.0) else {

@@ -5,10 +5,11 @@ use std::fs;
 use super::super::Study;
 use super::super::lock::{Lock, Owner};
 use super::super::simulated::experiment;
+use super::scratch;
 
 #[test]
 fn a_held_lock_names_its_holder() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     assert_eq!(Lock::owner(dir.path()), None);
     let experiment = experiment(&["a"], &[0]);
     let first = Study::open(dir.path(), &experiment).unwrap();
@@ -26,7 +27,7 @@ fn a_held_lock_names_its_holder() {
 
 #[test]
 fn a_dead_holder_leaves_no_lock() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     // What a killed process leaves: the file with its number, and no lock on it.
     fs::write(dir.path().join("lock"), "4194399 some-host\n").unwrap();
     assert_eq!(Lock::owner(dir.path()), None);
@@ -38,7 +39,7 @@ fn a_dead_holder_leaves_no_lock() {
 
 #[test]
 fn many_takers_one_holder() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let (inside, most) = (
         std::sync::atomic::AtomicUsize::new(0),
         std::sync::Mutex::new(0),
@@ -64,7 +65,7 @@ fn many_takers_one_holder() {
 
 #[test]
 fn an_unwritable_folder_is_a_sentence() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let file = dir.path().join("a-file");
     fs::write(&file, "in the way").unwrap();
     let error = Study::open(&file, &experiment(&["a"], &[0])).unwrap_err();

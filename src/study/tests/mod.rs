@@ -17,6 +17,13 @@ use super::{RunSettings, Study, StudyState, folder};
 use crate::config::Experiment;
 use crate::error::Result;
 
+/// A folder for one test, in memory where the system has such a place: syncs are what these tests would wait for.
+fn scratch() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm")
+        .or_else(|_| tempfile::tempdir())
+        .unwrap()
+}
+
 /// Runs `experiment` in `dir` until it ends or stops itself.
 fn run(
     dir: &Path,

@@ -5,14 +5,14 @@ use std::fs;
 use super::super::event::{Event, Record};
 use super::super::simulated::{Simulated, environment, experiment, plan};
 use super::super::{RunSettings, Silent, Study, TrialStatus, folder, state};
-use super::{count, events, journal_bytes, never, run, run_simply};
+use super::{count, events, journal_bytes, never, run, run_simply, scratch};
 use crate::error::Error;
 
 #[test]
 fn jobs_do_not_change_the_results() {
     let experiment = experiment(&["a", "b", "c", "diverges", "d"], &[0, 1, 2]);
     let hash = |jobs| {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = scratch();
         let state = run_simply(dir.path(), &experiment, jobs).unwrap();
         assert!(state.finished);
         assert_eq!(
@@ -30,7 +30,7 @@ fn jobs_do_not_change_the_results() {
 #[test]
 fn results_hash_sees_the_last_bit() {
     let experiment = experiment(&["a"], &[0]);
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let state = run_simply(dir.path(), &experiment, 1).unwrap();
     let mut other = state.clone();
     let loss = &mut other.trials[0].epochs[1].train.loss;
@@ -44,7 +44,7 @@ fn results_hash_sees_the_last_bit() {
 #[test]
 fn a_failure_ends_its_trial_alone() {
     let experiment = experiment(&["a", "diverges", "panics", "gives-up", "b"], &[0]);
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let trainer = Simulated::new(3);
     let state = run(dir.path(), &experiment, &trainer, 2).unwrap();
     let status: Vec<_> = state.trials.iter().map(|t| t.status).collect();
@@ -78,7 +78,7 @@ fn a_failure_ends_its_trial_alone() {
 #[test]
 fn a_trainer_that_cannot_go_on_ends_the_study() {
     let experiment = experiment(&["ends-the-study", "a"], &[0]);
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let error = run_simply(dir.path(), &experiment, 1).unwrap_err();
     assert_eq!(error, Error::run("the data set is gone"));
     assert!(!state::read(dir.path()).unwrap().finished);
@@ -87,7 +87,7 @@ fn a_trainer_that_cannot_go_on_ends_the_study() {
 #[test]
 fn journal_follows_the_files() {
     let experiment = experiment(&["a", "b"], &[0, 1]);
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let state = run_simply(dir.path(), &experiment, 2).unwrap();
     let events = events(dir.path());
     assert_eq!(events[0], "study_started");
@@ -126,7 +126,7 @@ fn every_finished_trial_has_its_weights_at_once() {
         fn on_notice(&self, _: &str) {}
     }
     let experiment = experiment(&["a", "b", "c"], &[0]);
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let stop = never();
     let settings = RunSettings {
         jobs: 3,
@@ -149,7 +149,7 @@ fn every_finished_trial_has_its_weights_at_once() {
 fn a_long_plan_is_pulled_little_by_little() {
     let seeds: Vec<u64> = (0..3000).collect();
     let experiment = experiment(&["a"], &seeds);
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let stop = never();
     stop.store(true, std::sync::atomic::Ordering::SeqCst);
     let settings = RunSettings {
