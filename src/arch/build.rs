@@ -1,1 +1,196 @@
+//! Building a `Network` layer by layer, each shape inferred and checked as it is added.
 
+use super::network::{Elementwise, Layer, LayerId, Network, Op, Shape};
+use crate::space::{Activation, Candidate};
+
+/// Adds layers one after another; the shape of each is inferred from its op and inputs.
+pub struct Builder {
+    layers: Vec<Layer>,
+    /// A bias on every convolution.
+    conv_bias: bool,
+}
+
+/// A convolution to add; kernel, stride and groups are 1 unless set.
+#[derive(Debug, Clone, Copy)]
+pub struct ConvSpec {
+    pub out_channels: usize,
+    pub kernel: usize,
+    pub stride: usize,
+    pub pad: usize,
+    pub groups: usize,
+}
+
+impl ConvSpec {
+    /// 1x1, stride 1.
+    pub fn pointwise(out_channels: usize) -> Self {
+        Self { out_channels, kernel: 1, stride: 1, pad: 0, groups: 1 }
+    }
+
+    /// One filter per channel, 'same' padding.
+    pub fn depthwise(channels: usize, kernel: usize, stride: usize) -> Self {
+        Self { out_channels: channels, kernel, stride, pad: kernel / 2, groups: channels }
+    }
+
+    /// All channels to all, 'same' padding.
+    pub fn full(out_channels: usize, kernel: usize, stride: usize) -> Self {
+        Self { out_channels, kernel, stride, pad: kernel / 2, groups: 1 }
+    }
+}
+
+/// What can be wrong with a network: a sentence that names the layer.
+type Built<T> = Result<T, String>;
+
+impl Builder {
+    /// A network that holds its input alone.
+    pub fn new(input: Shape, conv_bias: bool) -> Built<Self> {
+        if input.is_empty() || input.len() > 1 << 26 {
+            return Err(format!("the input {input} has no pixels or too many"));
+        }
+        let layer = Layer { name: "input".into(), op: Op::Input, inputs: vec![], output: input };
+        Ok(Self { layers: vec![layer], conv_bias })
+    }
+
+    /// The shape of a layer's output.
+    pub fn shape(&self, id: LayerId) -> Shape {
+        self.layers[id].output
+    }
+
+    /// Adds a layer; the name must be new.
+    pub fn push(&mut self, name: impl Into<String>, op: Op, inputs: &[LayerId]) -> Built<LayerId> {
+        let name = name.into();
+        let shapes: Vec<Shape> = inputs.iter().map(|&id| self.shape(id)).collect();
+        let output = infer(&op, &shapes).map_err(|what| format!("{name}: {what}"))?;
+        self.layers.push(Layer { name, op, inputs: inputs.to_vec(), output });
+        Ok(self.layers.len() - 1)
+    }
+
+    /// Adds a convolution, with a bias where the network has them.
+    pub fn conv(&mut self, name: impl Into<String>, from: LayerId, spec: ConvSpec) -> Built<LayerId> {
+        let ConvSpec { out_channels, kernel, stride, pad, groups } = spec;
+        let bias = self.conv_bias;
+        self.push(name, Op::Conv { out_channels, kernel, stride, pad, groups, bias }, &[from])
+    }
+
+    /// Adds batch norm after `from`, named `<base>_norm`.
+    pub fn norm(&mut self, base: &str, from: LayerId) -> Built<LayerId> {
+        self.push(format!("{base}_norm"), Op::BatchNorm, &[from])
+    }
+
+    /// Adds an activation after `from`, named `<base>_act`.
+    pub fn activation(&mut self, base: &str, from: LayerId, activation: Activation) -> Built<LayerId> {
+        let op = match activation {
+            Activation::Relu => Op::Elementwise(Elementwise::Relu),
+            Activation::Relu6 => Op::Elementwise(Elementwise::Relu6),
+            Activation::Hswish => Op::Elementwise(Elementwise::Hswish),
+            Activation::Prelu => Op::Prelu,
+        };
+        self.push(format!("{base}_act"), op, &[from])
+    }
+
+    /// Adds convolution and batch norm.
+    pub fn conv_norm(&mut self, name: &str, from: LayerId, spec: ConvSpec) -> Built<LayerId> {
+        let conv = self.conv(name, from, spec)?;
+        self.norm(name, conv)
+    }
+
+    /// Adds convolution, batch norm and activation.
+    pub fn conv_norm_act(
+        &mut self,
+        name: &str,
+        from: LayerId,
+        spec: ConvSpec,
+        activation: Activation,
+    ) -> Built<LayerId> {
+        let normed = self.conv_norm(name, from, spec)?;
+        self.activation(name, normed, activation)
+    }
+
+    /// The finished network.
+    pub fn finish(self, name: impl Into<String>, classes: usize) -> Network {
+        Network { name: name.into(), classes, layers: self.layers }
+    }
+}
+
+/// Shape of an op's output.
+///
+/// # Errors
+/// Says which shapes do not fit.
+pub fn infer(op: &Op, inputs: &[Shape]) -> Built<Shape> {
+    let x = inputs.first().copied().unwrap_or(Shape::new(0, 0, 0));
+    match *op {
+        Op::Input => Ok(x),
+        Op::Conv { out_channels, kernel, stride, pad, groups, .. } => {
+            conv_shape(x, out_channels, kernel, stride, pad, groups)
+        }
+        Op::BatchNorm | Op::Elementwise(_) | Op::Prelu => Ok(x),
+        Op::Linear { out, .. } if x.h == 1 && x.w == 1 => Ok(Shape::new(out, 1, 1)),
+        Op::Linear { .. } => Err(format!("a linear layer needs a flat input, not {x}")),
+        Op::Add if inputs.len() == 2 && inputs[0] == inputs[1] => Ok(x),
+        Op::Add => Err(format!("cannot add shapes {}", list(inputs))),
+        Op::ChannelMean => Ok(Shape::new(x.h * x.w, 1, 1)),
+        Op::GlobalAvgPool => Ok(Shape::new(x.c, 1, 1)),
+        Op::ScaleMap if inputs.get(1) == Some(&Shape::new(x.h * x.w, 1, 1)) => Ok(x),
+        Op::ScaleChannels if inputs.get(1) == Some(&Shape::new(x.c, 1, 1)) => Ok(x),
+        Op::ScaleMap | Op::ScaleChannels => {
+            Err(format!("the factors do not fit the map: shapes {}", list(inputs)))
+        }
+    }
+}
+
+fn conv_shape(
+    x: Shape,
+    out_channels: usize,
+    kernel: usize,
+    stride: usize,
+    pad: usize,
+    groups: usize,
+) -> Built<Shape> {
+    if groups == 0 || !x.c.is_multiple_of(groups) || !out_channels.is_multiple_of(groups) {
+        return Err(format!(
+            "{} input and {out_channels} output channels do not divide into {groups} groups",
+            x.c
+        ));
+    }
+    if kernel > x.h || kernel > x.w {
+        return Err(format!(
+            "a {kernel}x{kernel} kernel is larger than the {}x{} map; use a smaller kernel, fewer strides or a larger input",
+            x.h, x.w
+        ));
+    }
+    let side = |n: usize| (n + 2 * pad - kernel) / stride + 1;
+    Ok(Shape::new(out_channels, side(x.h), side(x.w)))
+}
+
+fn list(shapes: &[Shape]) -> String {
+    shapes.iter().map(Shape::to_string).collect::<Vec<_>>().join(" and ")
+}
+
+/// The network of a candidate for images of shape `input`.
+///
+/// # Errors
+/// A sentence naming the layer whose shape is impossible.
+pub fn network(candidate: &Candidate, input: Shape, classes: usize) -> Built<Network> {
+    candidate.check()?;
+    if classes < 2 {
+        return Err(format!("{classes} classes: a classifier needs at least 2"));
+    }
+    let mut builder = Builder::new(input, candidate.conv_bias)?;
+    let mut last = 0;
+    if let Some(stem) = &candidate.stem {
+        let spec = ConvSpec::full(stem.channels, stem.kernel, stem.stride);
+        last = builder.conv_norm_act("stem", last, spec, stem.activation)?;
+    }
+    for (i, stage) in candidate.stages.iter().enumerate() {
+        for j in 0..stage.repeats {
+            let stride = if j == 0 { stage.stride } else { 1 };
+            last = super::blocks::block(&mut builder, &format!("stages.{i}.{j}"), last, stage, stride)?;
+        }
+    }
+    if let Some(conv) = &candidate.head.conv {
+        let spec = ConvSpec { groups: conv.groups, ..ConvSpec::pointwise(conv.channels) };
+        last = builder.conv_norm_act("head", last, spec, conv.activation)?;
+    }
+    let pooled = builder.push("pool", Op::GlobalAvgPool, &[last])?;
+    builder.push("classifier", Op::Linear { out: classes, bias: true }, &[pooled])?;
+    Ok(builder.finish(candidate.text(), classes))
+}

@@ -63,14 +63,7 @@ pub enum Op {
     /// The image.
     Input,
     /// Convolution with square kernel and symmetric zero padding; depthwise where `groups` = input channels.
-    Conv {
-        out_channels: usize,
-        kernel: usize,
-        stride: usize,
-        pad: usize,
-        groups: usize,
-        bias: bool,
-    },
+    Conv { out_channels: usize, kernel: usize, stride: usize, pad: usize, groups: usize, bias: bool },
     /// Batch normalisation over (N, H, W) with learned gamma and beta; eps 1e-5, momentum 0.1 (PyTorch's meaning).
     BatchNorm,
     /// Elementwise function without parameters.

@@ -139,3 +139,82 @@ impl Candidate {
         digest[..8].iter().map(|b| format!("{b:02x}")).collect()
     }
 }
+
+impl Candidate {
+    /// Checks every value's range; shapes are checked when the network is built.
+    ///
+    /// # Errors
+    /// A sentence that names the place (`stages[3]`) and the allowed range.
+    pub fn check(&self) -> Result<(), String> {
+        if self.stages.is_empty() {
+            return Err("a candidate needs at least one stage".into());
+        }
+        if let Some(stem) = &self.stem {
+            kernel("stem", stem.kernel)?;
+            within("stem", "stride", stem.stride, 1..=4)?;
+            within("stem", "channels", stem.channels, CHANNELS)?;
+        }
+        for (i, stage) in self.stages.iter().enumerate() {
+            stage.check(&format!("stages[{i}]"))?;
+        }
+        if let Some(conv) = &self.head.conv {
+            within("head", "channels", conv.channels, CHANNELS)?;
+            within("head", "groups", conv.groups, CHANNELS)?;
+        }
+        Ok(())
+    }
+}
+
+/// Channels of any layer; wide enough for every published network, narrow enough that no product overflows.
+const CHANNELS: std::ops::RangeInclusive<usize> = 1..=65536;
+
+impl Stage {
+    fn check(&self, place: &str) -> Result<(), String> {
+        kernel(place, self.kernel)?;
+        within(place, "channels", self.channels, CHANNELS)?;
+        within(place, "repeats", self.repeats, 1..=256)?;
+        match &self.block {
+            Block::InvertedResidual { expand, se, .. } => {
+                within(place, "stride", self.stride, 1..=4)?;
+                match expand {
+                    Expand::Hidden(h) => within(place, "hidden", *h, CHANNELS)?,
+                    Expand::Ratio(t) if *t > 0.0 && *t <= 64.0 => {}
+                    Expand::Ratio(t) => {
+                        return Err(format!("{place}: expand is {t}; it must be above 0, at most 64"));
+                    }
+                }
+                match se {
+                    Some(ratio) if !(*ratio > 0.0 && *ratio <= 1.0) => {
+                        Err(format!("{place}: se is {ratio}; it must be above 0, at most 1"))
+                    }
+                    _ => Ok(()),
+                }
+            }
+            Block::Cse { cap, reduction, .. } => {
+                within(place, "stride", self.stride, 1..=2)?;
+                within(place, "cap", cap.unwrap_or(1), CHANNELS)?;
+                within(place, "reduction", *reduction, CHANNELS)
+            }
+        }
+    }
+}
+
+fn kernel(place: &str, value: usize) -> Result<(), String> {
+    match value {
+        3 | 5 | 7 => Ok(()),
+        other => Err(format!("{place}: {other} is not a kernel size (3, 5, 7)")),
+    }
+}
+
+fn within(
+    place: &str,
+    what: &str,
+    value: usize,
+    range: std::ops::RangeInclusive<usize>,
+) -> Result<(), String> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    let (low, high) = (range.start(), range.end());
+    Err(format!("{place}: {what} is {value}; it must be between {low} and {high}"))
+}

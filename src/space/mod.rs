@@ -4,5 +4,5 @@ pub mod candidate;
 pub mod notation;
 
 pub use candidate::{
-    Activation, Block, Candidate, CapMode, CseForm, Expand, Head, Shortcut, Stage, Stem,
+    Activation, Block, Candidate, CapMode, CseForm, Expand, Head, HeadConv, Shortcut, Stage, Stem,
 };
