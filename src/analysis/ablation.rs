@@ -61,11 +61,8 @@ pub enum Method {
 impl Ablation {
     /// The table of a study's variants; `None` where the study has none.
     pub fn of(study: &StudySummary) -> Option<Self> {
-        let mut variants: Vec<CandidateSummary<'_>> = study
-            .candidates()
-            .into_iter()
-            .filter(|c| c.record.is_variant)
-            .collect();
+        let mut variants: Vec<CandidateSummary<'_>> =
+            study.candidates().into_iter().filter(|c| c.record.is_variant).collect();
         if variants.is_empty() {
             return None;
         }
@@ -76,19 +73,14 @@ impl Ablation {
         // Variants the file does not list (none, unless it changed) come last.
         variants.sort_by_key(|c| listed(&c.record.label).unwrap_or(usize::MAX));
         let named = study.experiment.as_ref().and_then(|e| e.baseline.clone());
-        let baseline = named
-            .and_then(|name| variants.iter().position(|c| c.record.label == name))
-            .unwrap_or(0);
+        let baseline =
+            named.and_then(|name| variants.iter().position(|c| c.record.label == name)).unwrap_or(0);
         let first = variants.remove(baseline);
         variants.insert(0, first);
 
         let split = study.variant_split();
         let base = variants[0].clone();
-        let rows = variants
-            .iter()
-            .enumerate()
-            .map(|(i, c)| row(study, c, &base, i == 0, split))
-            .collect();
+        let rows = variants.iter().enumerate().map(|(i, c)| row(study, c, &base, i == 0, split)).collect();
         Some(Self { split, rows })
     }
 
@@ -105,12 +97,8 @@ fn row(
     is_baseline: bool,
     split: Split,
 ) -> AblationRow {
-    let percent =
-        |ours: u64, theirs: u64| (theirs > 0).then(|| 100.0 * ours as f64 / theirs as f64);
-    let failed = candidate
-        .trials
-        .iter()
-        .filter(|t| t.status == TrialStatus::Failed);
+    let percent = |ours: u64, theirs: u64| (theirs > 0).then(|| 100.0 * ours as f64 / theirs as f64);
+    let failed = candidate.trials.iter().filter(|t| t.status == TrialStatus::Failed);
     AblationRow {
         name: candidate.name.clone(),
         is_baseline,
@@ -140,12 +128,7 @@ fn difference(baseline: &BTreeMap<u64, f64>, variant: &BTreeMap<u64, f64>) -> Op
     } else {
         (Method::Welch, stats::welch(&a, &b))
     };
-    Some(Difference {
-        points,
-        interval: comparison.map(|c| c.interval),
-        p: comparison.map(|c| c.p),
-        method,
-    })
+    Some(Difference { points, interval: comparison.map(|c| c.interval), p: comparison.map(|c| c.p), method })
 }
 
 #[cfg(test)]
@@ -169,9 +152,6 @@ mod tests {
         let d = difference(&BTreeMap::from([(1, 90.0)]), &BTreeMap::from([(1, 91.0)]));
         let d = d.expect("both finished");
         assert_eq!((d.points, d.interval, d.p), (1.0, None, None));
-        assert_eq!(
-            difference(&BTreeMap::new(), &BTreeMap::from([(1, 1.0)])),
-            None
-        );
+        assert_eq!(difference(&BTreeMap::new(), &BTreeMap::from([(1, 1.0)])), None);
     }
 }

@@ -53,19 +53,12 @@ fn effect(factor: &str, levels: BTreeMap<&str, Vec<f64>>) -> Effect {
     let mut levels: Vec<LevelEffect> = levels
         .into_iter()
         .filter_map(|(level, values)| {
-            Some(LevelEffect {
-                level: level.to_owned(),
-                accuracy: stats::spread(&values)?,
-            })
+            Some(LevelEffect { level: level.to_owned(), accuracy: stats::spread(&values)? })
         })
         .collect();
     let number = |l: &LevelEffect| l.level.parse::<f64>().unwrap_or(f64::INFINITY);
     levels.sort_by(|a, b| number(a).total_cmp(&number(b)).then(a.level.cmp(&b.level)));
     let means = || levels.iter().map(|l| l.accuracy.mean);
     let range = means().fold(f64::NEG_INFINITY, f64::max) - means().fold(f64::INFINITY, f64::min);
-    Effect {
-        factor: factor.to_owned(),
-        levels,
-        range,
-    }
+    Effect { factor: factor.to_owned(), levels, range }
 }

@@ -81,23 +81,14 @@ impl CandidateFront {
                 Some((cost.of(c.record), point))
             })
             .collect();
-        points.sort_by(|a, b| {
-            a.0.cmp(&b.0)
-                .then(b.1.accuracy.mean.total_cmp(&a.1.accuracy.mean))
-        });
-        let plane: Vec<(f64, f64)> = points
-            .iter()
-            .map(|(x, p)| (*x as f64, p.accuracy.mean))
-            .collect();
+        points.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.accuracy.mean.total_cmp(&a.1.accuracy.mean)));
+        let plane: Vec<(f64, f64)> = points.iter().map(|(x, p)| (*x as f64, p.accuracy.mean)).collect();
         for i in pareto::front(&plane) {
             points[i].1.on_front = true;
         }
         // A tenth beyond the largest, so that the most accurate network counts even where it is the costliest.
         let largest = 1.1 * plane.iter().map(|p| p.0).fold(0.0, f64::max);
-        let classes = study
-            .environments
-            .last()
-            .map_or(0, |e| e.data.classes.len());
+        let classes = study.environments.last().map_or(0, |e| e.data.classes.len());
         let chance = 100.0 / classes.max(1) as f64;
         let chance = if classes > 1 { chance } else { 0.0 };
         let box_area = largest * (100.0 - chance);
@@ -106,11 +97,7 @@ impl CandidateFront {
             cost,
             split,
             points: points.into_iter().map(|(_, p)| p).collect(),
-            hypervolume_percent: if box_area > 0.0 {
-                100.0 * area / box_area
-            } else {
-                0.0
-            },
+            hypervolume_percent: if box_area > 0.0 { 100.0 * area / box_area } else { 0.0 },
         }
     }
 

@@ -6,11 +6,8 @@ use super::pareto;
 ///
 /// Only the part with cost below `reference.0` and accuracy above `reference.1` counts; points beyond the reference add nothing.
 pub fn hypervolume(points: &[(f64, f64)], reference: (f64, f64)) -> f64 {
-    let inside: Vec<(f64, f64)> = points
-        .iter()
-        .copied()
-        .filter(|p| p.0 < reference.0 && p.1 > reference.1)
-        .collect();
+    let inside: Vec<(f64, f64)> =
+        points.iter().copied().filter(|p| p.0 < reference.0 && p.1 > reference.1).collect();
     let mut area = 0.0;
     let mut below = reference.1;
     for i in pareto::front(&inside) {
@@ -48,12 +45,7 @@ mod tests {
         for _ in 0..200 {
             let n = rng.random_range(0..20);
             let points: Vec<(f64, f64)> = (0..n)
-                .map(|_| {
-                    (
-                        f64::from(rng.random_range(-5..30)),
-                        f64::from(rng.random_range(-5..40)),
-                    )
-                })
+                .map(|_| (f64::from(rng.random_range(-5..30)), f64::from(rng.random_range(-5..40))))
                 .collect();
             assert_eq!(hypervolume(&points, (22.0, 3.0)), cells(&points, (22, 3)));
         }

@@ -6,16 +6,12 @@
 /// equal points do not dominate each other, so ties are all kept (in their order of arrival).
 /// Points with a value that is not finite are never on the front. O(n log n).
 pub fn front(points: &[(f64, f64)]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..points.len())
-        .filter(|&i| points[i].0.is_finite() && points[i].1.is_finite())
-        .collect();
+    let mut order: Vec<usize> =
+        (0..points.len()).filter(|&i| points[i].0.is_finite() && points[i].1.is_finite()).collect();
     order.sort_by(|&a, &b| {
         let (pa, pb) = (points[a], points[b]);
         // Adding zero makes -0.0 and 0.0 the same key, as they are the same value.
-        (pa.0 + 0.0)
-            .total_cmp(&(pb.0 + 0.0))
-            .then((pb.1 + 0.0).total_cmp(&(pa.1 + 0.0)))
-            .then(a.cmp(&b))
+        (pa.0 + 0.0).total_cmp(&(pb.0 + 0.0)).then((pb.1 + 0.0).total_cmp(&(pa.1 + 0.0))).then(a.cmp(&b))
     });
     let mut kept: Vec<usize> = Vec::new();
     for i in order {
@@ -36,11 +32,8 @@ mod tests {
 
     /// The definition, spelled out: quadratic.
     fn brute(points: &[(f64, f64)]) -> Vec<usize> {
-        let dominates =
-            |a: (f64, f64), b: (f64, f64)| a.0 <= b.0 && a.1 >= b.1 && (a.0 < b.0 || a.1 > b.1);
-        (0..points.len())
-            .filter(|&i| !points.iter().any(|&p| dominates(p, points[i])))
-            .collect()
+        let dominates = |a: (f64, f64), b: (f64, f64)| a.0 <= b.0 && a.1 >= b.1 && (a.0 < b.0 || a.1 > b.1);
+        (0..points.len()).filter(|&i| !points.iter().any(|&p| dominates(p, points[i]))).collect()
     }
 
     #[test]
@@ -51,12 +44,7 @@ mod tests {
             // Few distinct values make equal costs, equal accuracies and equal points common.
             let grid = if round % 2 == 0 { 6 } else { 1000 };
             let points: Vec<(f64, f64)> = (0..n)
-                .map(|_| {
-                    (
-                        f64::from(rng.random_range(0..grid)),
-                        f64::from(rng.random_range(0..grid)),
-                    )
-                })
+                .map(|_| (f64::from(rng.random_range(0..grid)), f64::from(rng.random_range(0..grid))))
                 .collect();
             let mut found = front(&points);
             assert!(found.windows(2).all(|w| points[w[0]].0 <= points[w[1]].0));

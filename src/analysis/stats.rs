@@ -57,10 +57,7 @@ impl Spread {
     /// 95 % t interval of the mean; `None` for one value.
     pub fn interval(&self) -> Option<Interval> {
         let half = t_quantile((self.n - 1) as f64)? * self.standard_error()?;
-        Some(Interval {
-            low: self.mean - half,
-            high: self.mean + half,
-        })
+        Some(Interval { low: self.mean - half, high: self.mean + half })
     }
 }
 
@@ -97,10 +94,7 @@ fn compare(difference: f64, error: f64, freedom: f64) -> Option<Comparison> {
     let half = t_quantile(freedom)? * error;
     Some(Comparison {
         difference,
-        interval: Interval {
-            low: difference - half,
-            high: difference + half,
-        },
+        interval: Interval { low: difference - half, high: difference + half },
         p: (2.0 * t.sf((difference / error).abs())).min(1.0),
         degrees_of_freedom: freedom,
     })
@@ -121,10 +115,7 @@ mod tests {
     const C: [f64; 2] = [88.0, 88.3];
 
     fn near(found: f64, expected: f64) {
-        assert!(
-            (found - expected).abs() <= 1e-7 * expected.abs().max(1.0),
-            "{found} is not {expected}"
-        );
+        assert!((found - expected).abs() <= 1e-7 * expected.abs().max(1.0), "{found} is not {expected}");
     }
 
     /// NumPy: `np.mean(a)`, `np.std(a, ddof=1)`; SciPy 1.17.1: `stats.sem(a)`,
@@ -134,10 +125,7 @@ mod tests {
         let s = spread(&A).expect("not empty");
         near(s.mean, 90.275);
         near(s.sd.expect("four values"), 0.505_799_696_849_786_3);
-        near(
-            s.standard_error().expect("four values"),
-            0.252_899_848_424_893_16,
-        );
+        near(s.standard_error().expect("four values"), 0.252_899_848_424_893_16);
         let i = s.interval().expect("four values");
         near(i.low, 89.470_159_811_773_4);
         near(i.high, 91.079_840_188_226_61);
@@ -174,10 +162,7 @@ mod tests {
     fn what_has_no_spread_has_none() {
         assert_eq!(spread(&[]), None);
         let one = spread(&[5.0]).expect("one value");
-        assert_eq!(
-            (one.sd, one.standard_error(), one.interval()),
-            (None, None, None)
-        );
+        assert_eq!((one.sd, one.standard_error(), one.interval()), (None, None, None));
         assert_eq!(welch(&A, &[1.0]), None);
         assert_eq!(welch(&[1.0, 1.0], &[2.0, 2.0]), None);
         // Equal differences but for rounding: 88.0 - 90.1 and 88.3 - 90.4.

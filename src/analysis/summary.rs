@@ -6,9 +6,7 @@ use serde::Serialize;
 
 use super::stats::{self, Spread};
 use crate::config::{Experiment, Published};
-use crate::study::event::{
-    CandidateRecord, Environment, EpochMetrics, Event, Metrics, Record, TrialResult,
-};
+use crate::study::event::{CandidateRecord, Environment, EpochMetrics, Event, Metrics, Record, TrialResult};
 
 /// How far a study has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -58,7 +56,7 @@ pub struct TrialSummary {
     pub candidate: CandidateRecord,
     pub seed: u64,
     pub status: TrialStatus,
-    /// Epochs in order; a repeated epoch (after a resume) counts as last written.
+    /// Epochs of the last attempt, in order.
     pub epochs: Vec<EpochMetrics>,
     pub result: Option<TrialResult>,
     pub test: Option<Metrics>,
@@ -67,6 +65,22 @@ pub struct TrialSummary {
 }
 
 impl TrialSummary {
+    /// Back to the queue where it was running: its process is gone, and it will start over.
+    fn abandon(&mut self) {
+        if self.status == TrialStatus::Started {
+            self.reset();
+        }
+    }
+
+    /// As though it had never started.
+    fn reset(&mut self) {
+        self.status = TrialStatus::Queued;
+        self.epochs.clear();
+        self.result = None;
+        self.test = None;
+        self.failure = None;
+    }
+
     /// Accuracy of a finished trial on a split, in percent.
     pub fn accuracy(&self, split: Split) -> Option<f64> {
         let result = self.result.as_ref()?;
@@ -89,10 +103,7 @@ pub struct CandidateSummary<'a> {
 impl CandidateSummary<'_> {
     /// Seed and accuracy of every finished trial, by seed.
     pub fn accuracies(&self, split: Split) -> BTreeMap<u64, f64> {
-        self.trials
-            .iter()
-            .filter_map(|t| Some((t.seed, t.accuracy(split)?)))
-            .collect()
+        self.trials.iter().filter_map(|t| Some((t.seed, t.accuracy(split)?))).collect()
     }
 
     /// Mean and spread of the accuracy over seeds, in percent.
@@ -122,10 +133,7 @@ impl StudySummary {
             experiment: None,
             environments: Vec::new(),
             state: StudyState::Empty,
-            span: records
-                .first()
-                .zip(records.last())
-                .map(|(a, b)| (a.at, b.at)),
+            span: records.first().zip(records.last()).map(|(a, b)| (a.at, b.at)),
             trials: Vec::new(),
         };
         let mut trials: BTreeMap<usize, TrialSummary> = BTreeMap::new();
@@ -138,11 +146,7 @@ impl StudySummary {
 
     fn apply(&mut self, event: &Event, trials: &mut BTreeMap<usize, TrialSummary>) {
         match event {
-            Event::StudyStarted {
-                experiment,
-                environment,
-                ..
-            } => {
+            Event::StudyStarted { experiment, environment, .. } => {
                 self.experiment = Some((**experiment).clone());
                 self.environments.push((**environment).clone());
                 self.state = StudyState::Unfinished;
@@ -150,12 +154,12 @@ impl StudySummary {
             Event::StudyResumed { environment } => {
                 self.environments.push((**environment).clone());
                 self.state = StudyState::Unfinished;
+                trials.values_mut().for_each(TrialSummary::abandon);
             }
-            Event::TrialQueued {
-                trial,
-                candidate,
-                seed,
-            } => {
+            Event::ExperimentEdited { experiment } => {
+                self.experiment = Some((**experiment).clone());
+            }
+            Event::TrialQueued { trial, candidate, seed } => {
                 trials.entry(*trial).or_insert_with(|| TrialSummary {
                     trial: *trial,
                     candidate: candidate.clone(),
@@ -167,7 +171,10 @@ impl StudySummary {
                     failure: None,
                 });
             }
-            Event::StudyInterrupted => self.state = StudyState::Interrupted,
+            Event::StudyInterrupted => {
+                self.state = StudyState::Interrupted;
+                trials.values_mut().for_each(TrialSummary::abandon);
+            }
             Event::StudyFinished => self.state = StudyState::Finished,
             Event::TrialStarted { trial }
             | Event::EpochFinished { trial, .. }
@@ -187,17 +194,10 @@ impl StudySummary {
         let mut index: HashMap<(bool, &str), usize> = HashMap::new();
         for trial in &self.trials {
             let record = &trial.candidate;
-            let key = if record.is_variant {
-                (true, record.label.as_str())
-            } else {
-                (false, record.hash.as_str())
-            };
+            let key =
+                if record.is_variant { (true, record.label.as_str()) } else { (false, record.hash.as_str()) };
             let at = *index.entry(key).or_insert_with(|| {
-                found.push(CandidateSummary {
-                    record,
-                    name: record.label.clone(),
-                    trials: Vec::new(),
-                });
+                found.push(CandidateSummary { record, name: record.label.clone(), trials: Vec::new() });
                 found.len() - 1
             });
             found[at].trials.push(trial);
@@ -231,19 +231,12 @@ impl StudySummary {
     /// too good. An ablation compares networks fixed beforehand: test, once it was read for every finished trial.
     pub fn comparison_split(&self) -> Split {
         let searches = self.trials.iter().any(|t| !t.candidate.is_variant);
-        if searches {
-            Split::Validation
-        } else {
-            self.variant_split()
-        }
+        if searches { Split::Validation } else { self.variant_split() }
     }
 
     /// The split of the ablation table: test where it was read for every finished trial of a variant, else validation.
     pub fn variant_split(&self) -> Split {
-        let mut variants = self
-            .finished()
-            .filter(|t| t.candidate.is_variant)
-            .peekable();
+        let mut variants = self.finished().filter(|t| t.candidate.is_variant).peekable();
         if variants.peek().is_some() && variants.all(|t| t.test.is_some()) {
             Split::Test
         } else {
@@ -264,12 +257,10 @@ impl StudySummary {
 fn apply_to_trial(trial: &mut TrialSummary, event: &Event) {
     match event {
         Event::TrialStarted { .. } => {
+            trial.reset();
             trial.status = TrialStatus::Started;
-            trial.failure = None;
         }
         Event::EpochFinished { epoch, .. } => {
-            // A resumed trial repeats epochs that its checkpoint did not hold.
-            trial.epochs.retain(|e| e.epoch < epoch.epoch);
             trial.epochs.push(epoch.clone());
         }
         Event::TrialFinished { result, .. } => {

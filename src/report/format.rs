@@ -29,11 +29,7 @@ pub fn mean_sd(spread: &Spread) -> String {
 /// A difference in points with its sign: `+0.95`, and never `-0.00`.
 pub fn points(value: f64) -> String {
     let text = format!("{value:+.2}");
-    if text == "-0.00" {
-        "+0.00".to_owned()
-    } else {
-        text
-    }
+    if text == "-0.00" { "+0.00".to_owned() } else { text }
 }
 
 /// A difference's interval: `[+0.10, +1.80]`.
@@ -43,11 +39,7 @@ pub fn interval(interval: &Interval) -> String {
 
 /// A p-value: `0.034`, `<0.001`.
 pub fn p_value(p: f64) -> String {
-    if p < 0.001 {
-        "<0.001".to_owned()
-    } else {
-        format!("{p:.3}")
-    }
+    if p < 0.001 { "<0.001".to_owned() } else { format!("{p:.3}") }
 }
 
 /// Seconds as people say them: `41 s`, `12 min 5 s`, `3 h 20 min`.
@@ -81,17 +73,9 @@ pub fn utc(milliseconds: u64) -> String {
     let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * of_year + 2) / 153;
     let day = of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 {
-        shifted + 3
-    } else {
-        shifted - 9
-    };
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
     let year = year_of_era + era * 400 + u64::from(month <= 2);
-    format!(
-        "{year}-{month:02}-{day:02} {:02}:{:02} UTC",
-        minute / 60,
-        minute % 60
-    )
+    format!("{year}-{month:02}-{day:02} {:02}:{:02} UTC", minute / 60, minute % 60)
 }
 
 #[cfg(test)]

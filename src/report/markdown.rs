@@ -22,11 +22,7 @@ pub fn report(findings: &Findings, pictures: &[Picture]) -> String {
         }
     };
     if let Some(ablation) = &findings.ablation {
-        let _ = writeln!(
-            out,
-            "## Ablation\n\n{}",
-            tables::ablation(ablation).markdown()
-        );
+        let _ = writeln!(out, "## Ablation\n\n{}", tables::ablation(ablation).markdown());
         let _ = writeln!(out, "{}\n", ablation_notes(findings));
         figure(&mut out, "ablation");
     }
@@ -68,11 +64,7 @@ pub fn progress(findings: &Findings) -> String {
         "{} of {} finished{}.",
         thousands(done as u64),
         counted(all, "trial"),
-        if failed > 0 {
-            format!(", {} failed", thousands(failed as u64))
-        } else {
-            String::new()
-        },
+        if failed > 0 { format!(", {} failed", thousands(failed as u64)) } else { String::new() },
     );
     match study.state {
         StudyState::Finished => {}
@@ -98,28 +90,24 @@ fn ablation_notes(findings: &Findings) -> String {
         return String::new();
     };
     let mut notes = match ablation.split {
-        Split::Test => {
-            String::from("Accuracy is on the test split, read once per trial after all training")
-        }
+        Split::Test => String::from("Accuracy is on the test split, read once per trial after all training"),
         Split::Validation if findings.tested() > 0 => format!(
             "Accuracy is on the validation split: the test split has been read for {} of {} only, and rows must compare",
             findings.tested(),
             counted(findings.study.finished().count(), "finished trial")
         ),
-        Split::Validation => String::from(
-            "Accuracy is on the validation split, since the test split has not been read",
-        ),
+        Split::Validation => {
+            String::from("Accuracy is on the validation split, since the test split has not been read")
+        }
     };
     notes.push_str("; mean ± sample standard deviation over seeds. ");
     let has = |method| {
-        ablation
-            .rows
-            .iter()
-            .filter_map(|r| r.difference)
-            .any(|d| d.method == method && d.interval.is_some())
+        ablation.rows.iter().filter_map(|r| r.difference).any(|d| d.method == method && d.interval.is_some())
     };
     if has(Method::Paired) {
-        notes.push_str("Differences are paired by seed, with the 95 % interval and two-sided p-value of a paired t-test");
+        notes.push_str(
+            "Differences are paired by seed, with the 95 % interval and two-sided p-value of a paired t-test",
+        );
         notes.push_str(if has(Method::Welch) {
             "; where the seeds differ, of Welch's t-test. "
         } else {
@@ -130,13 +118,7 @@ fn ablation_notes(findings: &Findings) -> String {
     } else {
         notes.push_str("One seed, or seeds that do not vary, give no interval. ");
     }
-    let seeds = ablation
-        .rows
-        .iter()
-        .filter_map(|r| r.accuracy)
-        .map(|a| a.n)
-        .max()
-        .unwrap_or(0);
+    let seeds = ablation.rows.iter().filter_map(|r| r.accuracy).map(|a| a.n).max().unwrap_or(0);
     if (2..5).contains(&seeds) {
         let _ = write!(
             notes,
@@ -144,7 +126,9 @@ fn ablation_notes(findings: &Findings) -> String {
         );
     }
     if ablation.rows.iter().any(|r| r.published.is_some()) {
-        notes.push_str("Published figures are as their authors print them, with their own training, not this budget. ");
+        notes.push_str(
+            "Published figures are as their authors print them, with their own training, not this budget. ",
+        );
     }
     notes.trim_end().to_owned()
 }
@@ -165,14 +149,7 @@ fn fronts(out: &mut String, findings: &Findings, figure: impl Fn(&mut String, &s
                 Cost::Madds => "Multiply-adds",
             },
             n,
-            counted(
-                front.points.len(),
-                if findings.searches() {
-                    "candidate"
-                } else {
-                    "variant"
-                }
-            ),
+            counted(front.points.len(), if findings.searches() { "candidate" } else { "variant" }),
             front.hypervolume_percent
         );
         if front.split == Split::Validation && findings.searches() {
@@ -205,12 +182,7 @@ fn how(findings: &Findings) -> String {
         let first = &study.environments[i - 1];
         let mut text = code(&environment.command);
         if machine(environment) != machine(first) || environment.version != first.version {
-            let _ = write!(
-                text,
-                " on {}, blocksmith {}",
-                machine(environment),
-                environment.version
-            );
+            let _ = write!(text, " on {}, blocksmith {}", machine(environment), environment.version);
         }
         item("Resumed", text);
     }
@@ -228,10 +200,7 @@ fn how(findings: &Findings) -> String {
     if let Some(e) = &study.experiment {
         let seeds: Vec<String> = e.seeds.iter().map(ToString::to_string).collect();
         item("Candidates", recipe::candidates(e));
-        item(
-            "Seeds",
-            format!("{} (study seed {})", seeds.join(", "), e.seed),
-        );
+        item("Seeds", format!("{} (study seed {})", seeds.join(", "), e.seed));
         item("Training", recipe::training(&e.train, &e.data.augment));
     }
     if let Some(environment) = study.environments.last() {
@@ -249,11 +218,7 @@ fn how(findings: &Findings) -> String {
         );
         item("Data hash", format!("SHA-256 `{}`", data.hash));
     }
-    if let Some(subset) = study
-        .experiment
-        .as_ref()
-        .and_then(|e| recipe::subset(&e.data))
-    {
+    if let Some(subset) = study.experiment.as_ref().and_then(|e| recipe::subset(&e.data)) {
         item("Subset", subset);
     }
     item("Test split", test_split(findings));
@@ -266,8 +231,7 @@ fn test_split(findings: &Findings) -> String {
     match read {
         0 => "not read yet; every choice was made on the validation split".to_owned(),
         _ if read == finished => {
-            "read once for every finished trial, after all training and every choice were done"
-                .to_owned()
+            "read once for every finished trial, after all training and every choice were done".to_owned()
         }
         _ => format!(
             "read once for {read} of {}, after all training and every choice were done",
@@ -290,9 +254,5 @@ fn machine(e: &Environment) -> String {
 /// Inline code that holds whatever backticks the text has.
 fn code(text: &str) -> String {
     let text = text.replace(['\n', '\r'], " ");
-    if text.contains('`') {
-        format!("`` {text} ``")
-    } else {
-        format!("`{text}`")
-    }
+    if text.contains('`') { format!("`` {text} ``") } else { format!("`{text}`") }
 }

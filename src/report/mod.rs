@@ -83,10 +83,7 @@ impl Findings {
 
     /// The study's name.
     pub fn name(&self) -> &str {
-        self.study
-            .experiment
-            .as_ref()
-            .map_or("unnamed study", |e| &e.name)
+        self.study.experiment.as_ref().map_or("unnamed study", |e| &e.name)
     }
 
     /// Whether any trial has finished.
@@ -128,11 +125,7 @@ impl Findings {
 
     /// The headline tables for a terminal: the ablation where there are variants, the front where there is a search.
     pub fn terminal(&self) -> String {
-        let mut out = format!(
-            "{}: {}",
-            self.name(),
-            markdown::progress(self).replace(['*', '`'], "")
-        );
+        let mut out = format!("{}: {}", self.name(), markdown::progress(self).replace(['*', '`'], ""));
         if let Some(ablation) = &self.ablation {
             let _ = write!(
                 out,
@@ -175,26 +168,17 @@ pub fn write(records: &[Record], out: &Path) -> Result<ReportFiles> {
         .flat_map_iter(|p| {
             let svg = canvas::svg(&p.scene).map(String::into_bytes);
             let png = canvas::png(&p.scene);
-            [(svg, "svg"), (png, "png")]
-                .map(|(bytes, end)| Ok((format!("{}.{end}", p.file), bytes?)))
+            [(svg, "svg"), (png, "png")].map(|(bytes, end)| Ok((format!("{}.{end}", p.file), bytes?)))
         })
         .collect::<Result<_>>()?;
     let mut paths = Vec::new();
     for (name, bytes) in &drawn {
         paths.push(files::write(out, name, bytes)?);
     }
-    paths.push(files::write(
-        out,
-        "trials.csv",
-        trials_csv::csv(&findings.study)?.as_bytes(),
-    )?);
+    paths.push(files::write(out, "trials.csv", trials_csv::csv(&findings.study)?.as_bytes())?);
     // Last, so that a report never points at figures that are not there.
     let text = markdown::report(&findings, &pictures);
     let report = files::write(out, "report.md", text.as_bytes())?;
     paths.insert(0, report.clone());
-    Ok(ReportFiles {
-        report,
-        files: paths,
-        summary: findings.terminal(),
-    })
+    Ok(ReportFiles { report, files: paths, summary: findings.terminal() })
 }

@@ -28,11 +28,7 @@ pub fn all(findings: &Findings) -> Vec<Picture> {
         pictures.push(Picture {
             file: "ablation",
             caption: "Difference of each variant from the baseline".to_owned(),
-            scene: ablation::scene(
-                table,
-                &format!("{name}: what each variant changes"),
-                &budget,
-            ),
+            scene: ablation::scene(table, &format!("{name}: what each variant changes"), &budget),
         });
     }
     for front in &findings.fronts {
@@ -48,12 +44,7 @@ pub fn all(findings: &Findings) -> Vec<Picture> {
         pictures.push(Picture {
             file: "effects",
             caption: "Main effect of each factor".to_owned(),
-            scene: effects::scene(
-                &findings.effects,
-                &format!("{name}: main effects"),
-                &budget,
-                &accuracy,
-            ),
+            scene: effects::scene(&findings.effects, &format!("{name}: main effects"), &budget, &accuracy),
         });
     }
     pictures
@@ -87,11 +78,7 @@ fn axis_name(split: Split) -> String {
 fn pareto(findings: &Findings, front: &CandidateFront, budget: &str) -> Picture {
     let (file, x_name, cost) = match front.cost {
         Cost::Params => ("pareto-params", "Parameters (log scale)", "parameters"),
-        Cost::Madds => (
-            "pareto-madds",
-            "Multiply-adds per image (log scale)",
-            "multiply-adds",
-        ),
+        Cost::Madds => ("pareto-madds", "Multiply-adds per image (log scale)", "multiply-adds"),
     };
     let points = front.points.iter().map(|p| Point {
         name: p.name.clone(),
@@ -111,17 +98,9 @@ fn pareto(findings: &Findings, front: &CandidateFront, budget: &str) -> Picture 
             Cost::Madds => figures.madds?,
         };
         let accuracy = figures.accuracy?;
-        Some(Reference {
-            name: c.name.clone(),
-            cost,
-            accuracy,
-        })
+        Some(Reference { name: c.name.clone(), cost, accuracy })
     });
-    let searches = findings
-        .study
-        .trials
-        .iter()
-        .any(|t| !t.candidate.is_variant);
+    let searches = findings.study.trials.iter().any(|t| !t.candidate.is_variant);
     let plot = Scatter {
         title: format!("{}: accuracy against {cost}", findings.name()),
         subtitle: budget.to_owned(),
@@ -129,16 +108,11 @@ fn pareto(findings: &Findings, front: &CandidateFront, budget: &str) -> Picture 
         y_name: axis_name(front.split),
         noun: if searches { "candidates" } else { "variants" }.to_owned(),
         points: points.collect(),
-        published: published
-            .filter(|r| r.cost > 0.0 && r.cost.is_finite())
-            .collect(),
+        published: published.filter(|r| r.cost > 0.0 && r.cost.is_finite()).collect(),
     };
     Picture {
         file,
-        caption: format!(
-            "Pareto front of {cost} against {} accuracy",
-            front.split.name()
-        ),
+        caption: format!("Pareto front of {cost} against {} accuracy", front.split.name()),
         scene: plot.scene(),
     }
 }
@@ -155,19 +129,13 @@ fn train_name(findings: &Findings) -> String {
     if e.train.label_smoothing > 0.0 {
         notes.push("smoothed labels");
     }
-    if notes.is_empty() {
-        "train".to_owned()
-    } else {
-        format!("train ({})", notes.join(", "))
-    }
+    if notes.is_empty() { "train".to_owned() } else { format!("train ({})", notes.join(", ")) }
 }
 
 fn learning_curves(findings: &Findings, budget: &str) -> Option<Picture> {
     let candidates = findings.study.candidates();
-    let mut shown: Vec<&CandidateSummary<'_>> = candidates
-        .iter()
-        .filter(|c| c.trials.iter().any(|t| !t.epochs.is_empty()))
-        .collect();
+    let mut shown: Vec<&CandidateSummary<'_>> =
+        candidates.iter().filter(|c| c.trials.iter().any(|t| !t.epochs.is_empty())).collect();
     if shown.is_empty() {
         return None;
     }
@@ -175,34 +143,18 @@ fn learning_curves(findings: &Findings, budget: &str) -> Option<Picture> {
     // Variants first (the baseline before the others), then the search's best: what fits the colours.
     let variant = |c: &CandidateSummary<'_>| {
         let rows = findings.ablation.as_ref().map(|a| &a.rows);
-        let at = rows.and_then(|rows| {
-            rows.iter()
-                .position(|r| c.record.is_variant && r.name == c.name)
-        });
+        let at = rows.and_then(|rows| rows.iter().position(|r| c.record.is_variant && r.name == c.name));
         at.unwrap_or(usize::MAX)
     };
     let score = |c: &CandidateSummary<'_>| {
         let split = Split::Validation;
-        let last = || {
-            c.trials
-                .iter()
-                .filter_map(|t| t.epochs.last())
-                .map(|e| e.validation.accuracy)
-        };
-        c.accuracy(split)
-            .map_or_else(|| last().fold(-1.0, f64::max) - 1000.0, |a| a.mean)
+        let last = || c.trials.iter().filter_map(|t| t.epochs.last()).map(|e| e.validation.accuracy);
+        c.accuracy(split).map_or_else(|| last().fold(-1.0, f64::max) - 1000.0, |a| a.mean)
     };
-    shown.sort_by(|a, b| {
-        variant(a)
-            .cmp(&variant(b))
-            .then(score(b).total_cmp(&score(a)))
-    });
+    shown.sort_by(|a, b| variant(a).cmp(&variant(b)).then(score(b).total_cmp(&score(a))));
     shown.truncate(curves::MOST);
-    let subset = if of > shown.len() {
-        format!(" (the best {} of {of})", shown.len())
-    } else {
-        String::new()
-    };
+    let subset =
+        if of > shown.len() { format!(" (the best {} of {of})", shown.len()) } else { String::new() };
     let plot = Curves {
         title: format!("{}: learning curves{subset}", findings.name()),
         subtitle: budget.to_owned(),

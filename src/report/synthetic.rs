@@ -6,8 +6,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::config::{
-    Augment, DataConfig, DataFormat, Experiment, Limit, Published, Schedule, SearchConfig,
-    StrategyKind, TrainConfig, Variant,
+    Augment, DataConfig, DataFormat, Experiment, Limit, Published, Schedule, SearchConfig, StrategyKind,
+    TrainConfig, Variant,
 };
 use crate::study::event::{
     CandidateRecord, DataRecord, Environment, EpochMetrics, Event, Metrics, Record, TrialResult,
@@ -41,33 +41,17 @@ pub fn candidate(label: &str, is_variant: bool, params: u64, madds: u64) -> Cand
 /// The paper's four networks with two seeds.
 pub fn mix() -> Synthetic {
     let rows = [
-        (
-            "baseline (MobileNetV2)",
-            2_253_738,
-            87_980_000,
-            74.6,
-            2.253e6,
-            91.74,
-        ),
+        ("baseline (MobileNetV2)", 2_253_738, 87_980_000, 74.6, 2.253e6, 91.74),
         ("optimized", 425_746, 55_100_000, 71.9, 0.425e6, 90.01),
         ("CSE only", 228_362, 30_200_000, 66.2, 0.228e6, 88.13),
         ("mix", 362_992, 81_434_112, 73.4, 0.363e6, 90.03),
     ];
     Synthetic {
         name: "mix-ablation",
-        candidates: rows
-            .iter()
-            .map(|r| (candidate(r.0, true, r.1, r.2), r.3))
-            .collect(),
+        candidates: rows.iter().map(|r| (candidate(r.0, true, r.1, r.2), r.3)).collect(),
         published: rows
             .iter()
-            .map(|r| {
-                Some(Published {
-                    params: Some(r.4),
-                    madds: None,
-                    accuracy: Some(r.5),
-                })
-            })
+            .map(|r| Some(Published { params: Some(r.4), madds: None, accuracy: Some(r.5) }))
             .collect(),
         seeds: 2,
         epochs: 12,
@@ -103,9 +87,7 @@ pub fn search(n: usize, length: usize) -> Synthetic {
                 ("stages[4].channels".to_owned(), channels.to_string()),
             ];
             if block == "cse" {
-                record
-                    .choices
-                    .push(("stages[3].cap".to_owned(), cap.to_string()));
+                record.choices.push(("stages[3].cap".to_owned(), cap.to_string()));
             }
             (record, accuracy)
         })
@@ -130,14 +112,10 @@ impl Synthetic {
         let mut trial = 0;
         for (c, reach) in &self.candidates {
             for seed in 0..self.seeds as u64 {
-                let queued = Event::TrialQueued {
-                    trial,
-                    candidate: c.clone(),
-                    seed,
-                };
+                let queued = Event::TrialQueued { trial, candidate: c.clone(), seed };
                 records.push(record(&mut at, queued));
                 records.push(record(&mut at, Event::TrialStarted { trial }));
-                let reach = reach + rng.random_range(-0.6..0.6) + 0.3 * seed as f64;
+                let reach = reach + rng.random_range(-1.5..1.5) + 0.3 * seed as f64;
                 let mut last = None;
                 for epoch in 1..=self.epochs {
                     let share = 1.0 - (-3.0 * epoch as f64 / self.epochs as f64).exp();
@@ -216,11 +194,7 @@ fn record(at: &mut u64, event: Event) -> Record {
 }
 
 fn metrics(accuracy: f64, images: usize) -> Metrics {
-    Metrics {
-        loss: -(accuracy.clamp(1.0, 99.9) / 100.0).ln(),
-        accuracy,
-        images,
-    }
+    Metrics { loss: -(accuracy.clamp(1.0, 99.9) / 100.0).ln(), accuracy, images }
 }
 
 fn data() -> DataConfig {
@@ -229,14 +203,8 @@ fn data() -> DataConfig {
         path: None,
         side: None,
         validation: 0.1,
-        limit: Limit {
-            train: Some(45_000),
-            ..Limit::default()
-        },
-        augment: Augment {
-            pad_crop: 4,
-            flip: true,
-        },
+        limit: Limit { train: Some(45_000), ..Limit::default() },
+        augment: Augment { pad_crop: 4, flip: true },
     }
 }
 

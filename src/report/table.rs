@@ -18,27 +18,18 @@ pub struct Column {
 
 /// A column of text.
 pub fn text(name: &str) -> Column {
-    Column {
-        name: name.to_owned(),
-        right: false,
-    }
+    Column { name: name.to_owned(), right: false }
 }
 
 /// A column of numbers.
 pub fn number(name: &str) -> Column {
-    Column {
-        name: name.to_owned(),
-        right: true,
-    }
+    Column { name: name.to_owned(), right: true }
 }
 
 impl Table {
     /// A table without rows.
     pub fn new(columns: Vec<Column>) -> Self {
-        Self {
-            columns,
-            rows: Vec::new(),
-        }
+        Self { columns, rows: Vec::new() }
     }
 
     /// Adds a row; it has a cell for every column.
@@ -49,9 +40,8 @@ impl Table {
 
     /// The same table without the columns of these names.
     pub fn without(&self, names: &[&str]) -> Self {
-        let keep: Vec<usize> = (0..self.columns.len())
-            .filter(|&i| !names.contains(&self.columns[i].name.as_str()))
-            .collect();
+        let keep: Vec<usize> =
+            (0..self.columns.len()).filter(|&i| !names.contains(&self.columns[i].name.as_str())).collect();
         Self {
             columns: keep.iter().map(|&i| self.columns[i].clone()).collect(),
             rows: self
@@ -71,11 +61,8 @@ impl Table {
     pub fn markdown(&self) -> String {
         let escape = |cell: &str| cell.replace('|', "\\|").replace(['\n', '\r'], " ");
         let header: Vec<String> = self.columns.iter().map(|c| escape(&c.name)).collect();
-        let rows: Vec<Vec<String>> = self
-            .rows
-            .iter()
-            .map(|row| row.iter().map(|c| escape(c)).collect())
-            .collect();
+        let rows: Vec<Vec<String>> =
+            self.rows.iter().map(|row| row.iter().map(|c| escape(c)).collect()).collect();
         let width = |i: usize| {
             let cells = rows.iter().filter_map(|r| r.get(i)).chain([&header[i]]);
             cells.map(|c| c.chars().count()).max().unwrap_or(0).max(3)
@@ -84,11 +71,8 @@ impl Table {
         let line = |cells: &[String]| {
             let mut text = String::from("|");
             for ((cell, column), width) in cells.iter().zip(&self.columns).zip(&widths) {
-                let cell = if column.right {
-                    format!(" {cell:>width$} |")
-                } else {
-                    format!(" {cell:<width$} |")
-                };
+                let cell =
+                    if column.right { format!(" {cell:>width$} |") } else { format!(" {cell:<width$} |") };
                 text.push_str(&cell);
             }
             text.push('\n');
@@ -131,7 +115,5 @@ impl Table {
 
 /// Text from a file must not steer the terminal.
 fn clean(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

@@ -39,11 +39,7 @@ fn ablation_row(row: &AblationRow, published: bool) -> Vec<String> {
         _ => row.name.clone(),
     };
     let done = row.accuracy.map_or(0, |a| a.n);
-    let seeds = if done == row.trials {
-        done.to_string()
-    } else {
-        format!("{done} of {}", row.trials)
-    };
+    let seeds = if done == row.trials { done.to_string() } else { format!("{done} of {}", row.trials) };
     let difference = row.difference;
     let mut cells = vec![
         name,
@@ -54,19 +50,13 @@ fn ablation_row(row: &AblationRow, published: bool) -> Vec<String> {
         or_none(row.accuracy.map(|a| format::mean_sd(&a))),
         seeds,
         or_none(difference.map(|d| format::points(d.points))),
-        or_none(
-            difference
-                .and_then(|d| d.interval)
-                .map(|i| format::interval(&i)),
-        ),
+        or_none(difference.and_then(|d| d.interval).map(|i| format::interval(&i))),
         or_none(difference.and_then(|d| d.p).map(format::p_value)),
     ];
     if published {
         let figures = row.published;
         cells.push(or_none(figures.and_then(|p| p.params).map(published_count)));
-        cells.push(or_none(
-            figures.and_then(|p| p.accuracy).map(|a| format!("{a:.2}")),
-        ));
+        cells.push(or_none(figures.and_then(|p| p.accuracy).map(|a| format!("{a:.2}"))));
     }
     cells
 }
@@ -133,10 +123,7 @@ pub fn effects(effects: &[Effect], split: &str) -> Table {
                 level.level.clone(),
                 level.accuracy.n.to_string(),
                 format!("{:.2}", level.accuracy.mean),
-                level
-                    .accuracy
-                    .sd
-                    .map_or(NONE.to_owned(), |sd| format!("{sd:.2}")),
+                level.accuracy.sd.map_or(NONE.to_owned(), |sd| format!("{sd:.2}")),
             ]);
         }
     }
@@ -145,13 +132,8 @@ pub fn effects(effects: &[Effect], split: &str) -> Table {
 
 /// Trials that failed, with their reasons.
 pub fn failures(study: &StudySummary) -> Table {
-    let mut table = Table::new(vec![
-        number("trial"),
-        text("candidate"),
-        number("seed"),
-        number("epoch"),
-        text("reason"),
-    ]);
+    let mut table =
+        Table::new(vec![number("trial"), text("candidate"), number("seed"), number("epoch"), text("reason")]);
     let names = study.candidates();
     for candidate in &names {
         for trial in &candidate.trials {

@@ -4,17 +4,8 @@ use crate::analysis::{StudySummary, TrialStatus, TrialSummary};
 use crate::error::{Error, Result};
 use crate::study::event::Metrics;
 
-const BEFORE: [&str; 9] = [
-    "trial",
-    "label",
-    "variant",
-    "network",
-    "hash",
-    "seed",
-    "params",
-    "madds",
-    "activation_memory",
-];
+const BEFORE: [&str; 9] =
+    ["trial", "label", "variant", "network", "hash", "seed", "params", "madds", "activation_memory"];
 const AFTER: [&str; 11] = [
     "epochs",
     "train_loss",
@@ -88,10 +79,7 @@ fn row(trial: &TrialSummary, factors: &[&str]) -> Vec<String> {
     cells.extend(metrics(result.map(|r| &r.train)));
     cells.extend(metrics(result.map(|r| &r.validation)));
     cells.extend(metrics(trial.test.as_ref()));
-    let seconds = result.map_or_else(
-        || trial.epochs.iter().map(|e| e.seconds).sum(),
-        |r| r.seconds,
-    );
+    let seconds = result.map_or_else(|| trial.epochs.iter().map(|e| e.seconds).sum(), |r| r.seconds);
     cells.push(seconds.to_string());
     cells.push(status(trial.status).to_owned());
     let failure = trial.failure.as_ref();
@@ -101,9 +89,7 @@ fn row(trial: &TrialSummary, factors: &[&str]) -> Vec<String> {
 }
 
 fn metrics(m: Option<&Metrics>) -> [String; 2] {
-    m.map_or_else(Default::default, |m| {
-        [m.loss.to_string(), m.accuracy.to_string()]
-    })
+    m.map_or_else(Default::default, |m| [m.loss.to_string(), m.accuracy.to_string()])
 }
 
 fn status(status: TrialStatus) -> &'static str {

@@ -17,11 +17,7 @@ pub fn scene(ablation: &Ablation, title: &str, subtitle: &str) -> Scene {
     let top = top + 38.0;
     let rows: Vec<&AblationRow> = ablation.rows.iter().filter(|r| !r.is_baseline).collect();
     let names: Vec<Vec<String>> = rows.iter().map(|r| name_lines(&r.name)).collect();
-    let widest = names
-        .iter()
-        .flatten()
-        .map(|n| text_width(n, SMALL, false))
-        .fold(90.0, f64::max);
+    let widest = names.iter().flatten().map(|n| text_width(n, SMALL, false)).fold(90.0, f64::max);
     let frame = Frame {
         left: 24.0 + widest + 14.0,
         top,
@@ -35,27 +31,16 @@ pub fn scene(ablation: &Ablation, title: &str, subtitle: &str) -> Scene {
         return scene;
     }
     let x = Axis::linear(reach.into_iter().chain([0.0]), 1.0).between(frame.left, frame.right);
-    let name = format!(
-        "Difference in {} accuracy from the baseline (points)",
-        ablation.split.name()
-    );
+    let name = format!("Difference in {} accuracy from the baseline (points)", ablation.split.name());
     let y = Axis::exact(0.0, 1.0).between(frame.bottom, frame.top);
     let ticks = x.ticks(7);
     draw_axes(&mut scene, frame, (&x, &ticks, &name), (&y, &[], ""));
-    scene.line(
-        vec![(x.at(0.0), frame.top), (x.at(0.0), frame.bottom)],
-        INK,
-        1.25,
-    );
+    scene.line(vec![(x.at(0.0), frame.top), (x.at(0.0), frame.bottom)], INK, 1.25);
     if let Some(baseline) = ablation.baseline() {
-        let accuracy = baseline
-            .accuracy
-            .map_or(String::new(), |a| format!(", {:.2} %", a.mean));
+        let accuracy = baseline.accuracy.map_or(String::new(), |a| format!(", {:.2} %", a.mean));
         let text = format!("{}{accuracy}", style::fit(&baseline.name, SMALL, 320.0));
         let half = text_width(&text, SMALL, false) / 2.0;
-        let middle = x
-            .at(0.0)
-            .clamp(24.0 + half, (WIDTH - 24.0 - half).max(24.0 + half));
+        let middle = x.at(0.0).clamp(24.0 + half, (WIDTH - 24.0 - half).max(24.0 + half));
         scene.text((middle, frame.top - 7.0), &text, SMALL, INK, Align::Center);
     }
     for (i, (row, name)) in rows.iter().zip(&names).enumerate() {
@@ -65,14 +50,7 @@ pub fn scene(ablation: &Ablation, title: &str, subtitle: &str) -> Scene {
     scene
 }
 
-fn draw_row(
-    scene: &mut Scene,
-    row: &AblationRow,
-    name: &[String],
-    x: &Axis,
-    frame: Frame,
-    middle: f64,
-) {
+fn draw_row(scene: &mut Scene, row: &AblationRow, name: &[String], x: &Axis, frame: Frame, middle: f64) {
     let lines = name.len() as f64;
     for (i, line) in name.iter().enumerate() {
         let y = middle + 0.35 * SMALL + 14.0 * (i as f64 - (lines - 1.0) / 2.0);
@@ -82,43 +60,22 @@ fn draw_row(
         Some(percent) => format!("{} params, {percent:.0} %", short(row.params as f64)),
         None => format!("{} params", short(row.params as f64)),
     };
-    scene.text(
-        (frame.right + 10.0, middle + 13.0),
-        &params,
-        SMALL - 1.5,
-        MUTED,
-        Align::Left,
-    );
+    scene.text((frame.right + 10.0, middle + 13.0), &params, SMALL - 1.5, MUTED, Align::Left);
     let Some(difference) = row.difference else {
-        scene.text(
-            (frame.right + 10.0, middle - 1.0),
-            "not finished",
-            SMALL,
-            MUTED,
-            Align::Left,
-        );
+        scene.text((frame.right + 10.0, middle - 1.0), "not finished", SMALL, MUTED, Align::Left);
         return;
     };
     let color = PALETTE[if difference.points < 0.0 { 1 } else { 0 }];
     if let Some(interval) = difference.interval {
-        let (low, high) = (
-            clip(interval.low, difference.points),
-            clip(interval.high, difference.points),
-        );
+        let (low, high) = (clip(interval.low, difference.points), clip(interval.high, difference.points));
         scene.line(vec![(x.at(low), middle), (x.at(high), middle)], color, 1.75);
         for (end, cut) in [(low, low > interval.low), (high, high < interval.high)] {
             let px = x.at(end);
             if cut {
                 // An arrow head: the interval goes on beyond the plot.
                 let back = if end < difference.points { 7.0 } else { -7.0 };
-                scene.polygon(
-                    vec![
-                        (px, middle),
-                        (px + back, middle - 4.5),
-                        (px + back, middle + 4.5),
-                    ],
-                    color,
-                );
+                scene
+                    .polygon(vec![(px, middle), (px + back, middle - 4.5), (px + back, middle + 4.5)], color);
             } else {
                 scene.line(vec![(px, middle - 5.0), (px, middle + 5.0)], color, 1.75);
             }
@@ -126,13 +83,7 @@ fn draw_row(
     }
     scene.dot((x.at(difference.points), middle), 5.0, color);
     let text = super::super::format::points(difference.points).replace('-', "\u{2212}");
-    scene.bold(
-        (frame.right + 10.0, middle - 1.0),
-        &text,
-        SMALL,
-        INK,
-        Align::Left,
-    );
+    scene.bold((frame.right + 10.0, middle - 1.0), &text, SMALL, INK, Align::Left);
 }
 
 /// A name in two lines at most.
@@ -157,11 +108,6 @@ fn shown(row: &AblationRow) -> Vec<f64> {
     let Some(d) = row.difference else {
         return Vec::new();
     };
-    let ends = d
-        .interval
-        .map(|i| [clip(i.low, d.points), clip(i.high, d.points)]);
-    [d.points]
-        .into_iter()
-        .chain(ends.into_iter().flatten())
-        .collect()
+    let ends = d.interval.map(|i| [clip(i.low, d.points), clip(i.high, d.points)]);
+    [d.points].into_iter().chain(ends.into_iter().flatten()).collect()
 }

@@ -38,11 +38,7 @@ impl Axis {
         let (low, high) = (low.ln(), high.ln());
         let missing = (2.5f64.ln() - (high - low)).max(0.0) / 2.0;
         let room = 0.07 * (high - low).max(2.5f64.ln());
-        Self::new(
-            (low - missing - room).exp(),
-            (high + missing + room).exp(),
-            true,
-        )
+        Self::new((low - missing - room).exp(), (high + missing + room).exp(), true)
     }
 
     /// A linear axis over exactly this range.
@@ -51,24 +47,14 @@ impl Axis {
     }
 
     fn new(low: f64, high: f64, log: bool) -> Self {
-        Self {
-            low,
-            high,
-            log,
-            from: 0.0,
-            to: 1.0,
-        }
+        Self { low, high, log, from: 0.0, to: 1.0 }
     }
 
     /// Keeps the range within bounds, such as 0 to 100 %.
     pub fn within(mut self, low: f64, high: f64) -> Self {
         self.low = self.low.max(low);
         self.high = self.high.min(high);
-        if self.low < self.high {
-            self
-        } else {
-            Self::new(low, high, self.log)
-        }
+        if self.low < self.high { self } else { Self::new(low, high, self.log) }
     }
 
     /// Puts the axis between two pixels.
@@ -105,9 +91,7 @@ impl Axis {
 
     /// Whole numbers only, as for epochs.
     pub fn whole_ticks(&self, count: usize) -> Vec<(f64, String)> {
-        let step = linear_step(((self.high - self.low) / count.max(1) as f64).max(0.7))
-            .0
-            .max(1.0);
+        let step = linear_step(((self.high - self.low) / count.max(1) as f64).max(0.7)).0.max(1.0);
         let first = (self.low / step - 1e-9).ceil() as i64;
         (first..)
             .map(|i| i as f64 * step)
@@ -170,38 +154,25 @@ pub fn short(value: f64) -> String {
         _ => 2,
     };
     let text = format!("{scaled:.decimals$}");
-    let text = if text.contains('.') {
-        text.trim_end_matches('0').trim_end_matches('.')
-    } else {
-        &text
-    };
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
     format!("{text}{unit}")
 }
 
 /// The round step (1, 2, 2.5 or 5 times a power of ten) nearest to `rough` or above, and the decimals it needs.
 fn linear_step(rough: f64) -> (f64, usize) {
-    let rough = if rough.is_finite() && rough > 0.0 {
-        rough
-    } else {
-        1.0
-    };
+    let rough = if rough.is_finite() && rough > 0.0 { rough } else { 1.0 };
     let power = 10f64.powi(rough.log10().floor() as i32);
-    let factor = [1.0, 2.0, 2.5, 5.0, 10.0]
-        .into_iter()
-        .find(|f| f * power >= rough * 0.8)
-        .unwrap_or(10.0);
+    let factor = [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().find(|f| f * power >= rough * 0.8).unwrap_or(10.0);
     let step = factor * power;
     let digits = -(step.log10().floor() as i32) + i32::from(factor == 2.5);
     (step, digits.clamp(0, 9) as usize)
 }
 
 fn range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
-    values
-        .filter(|v| v.is_finite())
-        .fold(None, |range, v| match range {
-            None => Some((v, v)),
-            Some((low, high)) => Some((low.min(v), high.max(v))),
-        })
+    values.filter(|v| v.is_finite()).fold(None, |range, v| match range {
+        None => Some((v, v)),
+        Some((low, high)) => Some((low.min(v), high.max(v))),
+    })
 }
 
 /// Grid, ticks and names of a plot: `x` below, `y` at the left.
@@ -211,12 +182,7 @@ pub fn draw_axes(
     (x, x_ticks, x_name): (&Axis, &[(f64, String)], &str),
     (y, y_ticks, y_name): (&Axis, &[(f64, String)], &str),
 ) {
-    let Frame {
-        left,
-        top,
-        right,
-        bottom,
-    } = frame;
+    let Frame { left, top, right, bottom } = frame;
     for (value, text) in x_ticks {
         let px = x.at(*value);
         scene.line(vec![(px, top), (px, bottom)], GRID, 0.75);
@@ -228,13 +194,7 @@ pub fn draw_axes(
         let py = y.at(*value);
         scene.line(vec![(left, py), (right, py)], GRID, 0.75);
         scene.line(vec![(left - 4.0, py), (left, py)], INK, 1.0);
-        scene.text(
-            (left - 8.0, py + 0.36 * SMALL),
-            text,
-            SMALL,
-            INK,
-            Align::Right,
-        );
+        scene.text((left - 8.0, py + 0.36 * SMALL), text, SMALL, INK, Align::Right);
         widest = widest.max(super::style::text_width(text, SMALL, false));
     }
     scene.line(vec![(left, top), (left, bottom), (right, bottom)], INK, 1.0);
@@ -244,13 +204,7 @@ pub fn draw_axes(
     }
     if !y_name.is_empty() {
         let middle = (top + bottom) / 2.0;
-        scene.turned(
-            (left - widest - 18.0, middle),
-            y_name,
-            NAME,
-            INK,
-            Align::Center,
-        );
+        scene.turned((left - widest - 18.0, middle), y_name, NAME, INK, Align::Center);
     }
 }
 
@@ -289,10 +243,7 @@ mod tests {
             texts(Axis::logarithmic([10_000.0, 1_000_000.0].into_iter())),
             ["10k", "20k", "50k", "100k", "200k", "500k", "1M"]
         );
-        assert_eq!(
-            texts(Axis::exact(80.0, 92.0)),
-            ["80", "82", "84", "86", "88", "90", "92"]
-        );
+        assert_eq!(texts(Axis::exact(80.0, 92.0)), ["80", "82", "84", "86", "88", "90", "92"]);
         assert_eq!(texts(Axis::exact(-0.1, 0.1)).len(), 5);
         // One network alone still has an axis around it.
         assert!(texts(Axis::logarithmic([362_992.0].into_iter())).len() >= 2);

@@ -60,12 +60,7 @@ pub fn png(scene: &Scene) -> Result<Vec<u8>> {
     let small = average(&fine, w as usize, h as usize, shrink);
     let mut file = Vec::new();
     PngEncoder::new_with_quality(&mut file, CompressionType::Best, FilterType::Adaptive)
-        .write_image(
-            &small,
-            w / shrink as u32,
-            h / shrink as u32,
-            ExtendedColorType::Rgb8,
-        )
+        .write_image(&small, w / shrink as u32, h / shrink as u32, ExtendedColorType::Rgb8)
         .map_err(failed)?;
     Ok(file)
 }
@@ -94,11 +89,7 @@ fn average(pixels: &[u8], w: usize, h: usize, side: usize) -> Vec<u8> {
     out
 }
 
-fn draw<B: DrawingBackend>(
-    scene: &Scene,
-    area: &DrawingArea<B, Shift>,
-    text: TextAs,
-) -> Result<()> {
+fn draw<B: DrawingBackend>(scene: &Scene, area: &DrawingArea<B, Shift>, text: TextAs) -> Result<()> {
     area.fill(&WHITE).map_err(failed)?;
     for shape in &scene.shapes {
         draw_shape(shape, area, text)?;
@@ -106,17 +97,9 @@ fn draw<B: DrawingBackend>(
     Ok(())
 }
 
-fn draw_shape<B: DrawingBackend>(
-    shape: &Shape,
-    area: &DrawingArea<B, Shift>,
-    text_as: TextAs,
-) -> Result<()> {
+fn draw_shape<B: DrawingBackend>(shape: &Shape, area: &DrawingArea<B, Shift>, text_as: TextAs) -> Result<()> {
     match shape {
-        Shape::Line {
-            points,
-            color,
-            width,
-        } => {
+        Shape::Line { points, color, width } => {
             let stroke = (width * FINE).round().max(1.0) as u32;
             let points: Vec<(i32, i32)> = points.iter().map(|p| at(*p)).collect();
             area.draw(&PathElement::new(points, rgba(*color).stroke_width(stroke)))
@@ -125,30 +108,14 @@ fn draw_shape<B: DrawingBackend>(
             let points: Vec<(i32, i32)> = points.iter().map(|p| at(*p)).collect();
             area.draw(&Polygon::new(points, rgba(*color).filled()))
         }
-        Shape::Circle {
-            center,
-            radius,
-            color,
-        } => {
+        Shape::Circle { center, radius, color } => {
             let radius = (radius * FINE).round().max(1.0) as i32;
             area.draw(&Circle::new(at(*center), radius, rgba(*color).filled()))
         }
         Shape::Text { .. } if text_as == TextAs::Pixels => return set_pixels(shape, area),
-        Shape::Text {
-            at: (x, y),
-            text,
-            size,
-            color,
-            bold,
-            align,
-            turned,
-        } => {
+        Shape::Text { at: (x, y), text, size, color, bold, align, turned } => {
             // plotters-svg writes `font-size = size / 1.24` and drops a top-anchored text by 0.76 em.
-            let weight = if *bold {
-                FontStyle::Bold
-            } else {
-                FontStyle::Normal
-            };
+            let weight = if *bold { FontStyle::Bold } else { FontStyle::Normal };
             let font = FontDesc::new(FontFamily::Name(FAMILY), size * 1.24 * FINE, weight);
             let drop = 0.76 * size;
             let (font, position) = if *turned {
@@ -162,9 +129,7 @@ fn draw_shape<B: DrawingBackend>(
                 Align::Right => HPos::Right,
             };
             let color = rgba(*color);
-            let style = TextStyle::from(font)
-                .color(&color)
-                .pos(Pos::new(anchor, VPos::Top));
+            let style = TextStyle::from(font).color(&color).pos(Pos::new(anchor, VPos::Top));
             area.draw(&Text::new(text.as_str(), position, style))
         }
     }
@@ -173,16 +138,7 @@ fn draw_shape<B: DrawingBackend>(
 
 /// Sets a text in the built-in font; other shapes are left alone.
 fn set_pixels<B: DrawingBackend>(shape: &Shape, area: &DrawingArea<B, Shift>) -> Result<()> {
-    let Shape::Text {
-        at: position,
-        text,
-        size,
-        color,
-        bold,
-        align,
-        turned,
-    } = shape
-    else {
+    let Shape::Text { at: position, text, size, color, bold, align, turned } = shape else {
         return Ok(());
     };
     let size = size * FINE;
@@ -196,11 +152,7 @@ fn set_pixels<B: DrawingBackend>(shape: &Shape, area: &DrawingArea<B, Shift>) ->
     let (width, height) = area.dim_in_pixel();
     font::rasterize(text, size, *bold, |dx, dy, coverage| {
         let dx = dx - start;
-        let (px, py) = if *turned {
-            (x + dy, y - dx)
-        } else {
-            (x + dx, y + dy)
-        };
+        let (px, py) = if *turned { (x + dy, y - dx) } else { (x + dx, y + dy) };
         if (0..width as i32).contains(&px) && (0..height as i32).contains(&py) {
             let color = rgba(color.alpha(color.3 * f64::from(coverage)));
             area.draw_pixel((px, py), &color).map_err(failed)?;

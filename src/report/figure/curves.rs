@@ -45,20 +45,11 @@ impl Curves {
         };
         let half = WIDTH / 2.0;
         let panels: [(&str, f64, f64, Measure); 2] = [
-            ("Loss (cross entropy)", 76.0, half - 12.0, |c| {
-                (&c.train_loss, &c.validation_loss)
-            }),
-            ("Accuracy (%)", half + 66.0, WIDTH - 24.0, |c| {
-                (&c.train_accuracy, &c.validation_accuracy)
-            }),
+            ("Loss (cross entropy)", 76.0, half - 12.0, |c| (&c.train_loss, &c.validation_loss)),
+            ("Accuracy (%)", half + 66.0, WIDTH - 24.0, |c| (&c.train_accuracy, &c.validation_accuracy)),
         ];
         for (name, left, right, measure) in panels {
-            let frame = Frame {
-                left,
-                top,
-                right,
-                bottom,
-            };
+            let frame = Frame { left, top, right, bottom };
             self.panel(&mut scene, frame, name, last, measure);
         }
         scene
@@ -72,22 +63,9 @@ impl Curves {
         // Epoch 1 sits a little off the axis, so that its points are whole.
         let room = 0.03 * (last as f64).max(2.0);
         let x = Axis::exact(1.0 - room, last as f64 + room).between(frame.left, frame.right);
-        let y = Axis::linear(values, 0.1)
-            .within(0.0, f64::INFINITY)
-            .between(frame.bottom, frame.top);
-        draw_axes(
-            scene,
-            frame,
-            (&x, &x.whole_ticks(8), "Epoch"),
-            (&y, &y.ticks(6), ""),
-        );
-        scene.bold(
-            (frame.left, frame.top - 10.0),
-            name,
-            SMALL,
-            INK,
-            Align::Left,
-        );
+        let y = Axis::linear(values, 0.1).within(0.0, f64::INFINITY).between(frame.bottom, frame.top);
+        draw_axes(scene, frame, (&x, &x.whole_ticks(8), "Epoch"), (&y, &y.ticks(6), ""));
+        scene.bold((frame.left, frame.top - 10.0), name, SMALL, INK, Align::Left);
         for (curve, color) in self.curves.iter().zip(PALETTE) {
             let (train, validation) = measure(curve);
             if self.band {
@@ -107,26 +85,15 @@ impl Curves {
     /// Names with their colours, then what the two kinds of line are; returns the last row's baseline.
     fn legend(&self, scene: &mut Scene, top: f64) -> f64 {
         let names = self.curves.iter().zip(PALETTE);
-        let mut entries: Vec<(String, Color, f64, bool)> = names
-            .map(|(c, color)| (style::fit(&c.name, SMALL, 420.0), color, 3.0, false))
-            .collect();
-        let validation = if self.band {
-            "validation (band: lowest to highest over seeds)"
-        } else {
-            "validation"
-        };
-        let kinds = [
-            (validation.to_owned(), INK, 1.9, false),
-            (self.train_name.clone(), INK, 1.4, true),
-        ];
+        let mut entries: Vec<(String, Color, f64, bool)> =
+            names.map(|(c, color)| (style::fit(&c.name, SMALL, 420.0), color, 3.0, false)).collect();
+        let validation =
+            if self.band { "validation (band: lowest to highest over seeds)" } else { "validation" };
+        let kinds = [(validation.to_owned(), INK, 1.9, false), (self.train_name.clone(), INK, 1.4, true)];
         let width = |e: &(String, Color, f64, bool)| 50.0 + text_width(&e.0, SMALL, false);
         let all: f64 = entries.iter().chain(&kinds).map(width).sum();
         // The two kinds stay together, on a row of their own where names and kinds do not fit one.
-        let break_at = if all > WIDTH - 54.0 {
-            entries.len()
-        } else {
-            usize::MAX
-        };
+        let break_at = if all > WIDTH - 54.0 { entries.len() } else { usize::MAX };
         entries.extend(kinds);
         let (mut x, mut y) = (30.0, top);
         for (i, entry) in entries.iter().enumerate() {
@@ -150,10 +117,7 @@ impl Curves {
 }
 
 fn path(points: &[CurvePoint], x: &Axis, y: &Axis) -> Vec<(f64, f64)> {
-    points
-        .iter()
-        .map(|p| (x.at(p.epoch as f64), y.at(p.mean)))
-        .collect()
+    points.iter().map(|p| (x.at(p.epoch as f64), y.at(p.mean))).collect()
 }
 
 fn band(scene: &mut Scene, points: &[CurvePoint], x: &Axis, y: &Axis, color: Color) {
@@ -161,9 +125,6 @@ fn band(scene: &mut Scene, points: &[CurvePoint], x: &Axis, y: &Axis, color: Col
         return;
     }
     let upper = points.iter().map(|p| (x.at(p.epoch as f64), y.at(p.high)));
-    let lower = points
-        .iter()
-        .rev()
-        .map(|p| (x.at(p.epoch as f64), y.at(p.low)));
+    let lower = points.iter().rev().map(|p| (x.at(p.epoch as f64), y.at(p.low)));
     scene.polygon(upper.chain(lower).collect(), color.alpha(0.16));
 }

@@ -16,10 +16,7 @@ pub fn scene(effects: &[Effect], title: &str, subtitle: &str, accuracy: &str) ->
     let mut scene = Scene::new(WIDTH, 2000.0);
     let shown = &effects[..effects.len().min(MOST)];
     let subtitle = if effects.len() > MOST {
-        format!(
-            "{subtitle}; the {MOST} largest of {} effects",
-            effects.len()
-        )
+        format!("{subtitle}; the {MOST} largest of {} effects", effects.len())
     } else {
         subtitle.to_owned()
     };
@@ -32,10 +29,7 @@ pub fn scene(effects: &[Effect], title: &str, subtitle: &str, accuracy: &str) ->
     let pitch = PANEL_HEIGHT + 84.0;
     scene.height = top + pitch * rows as f64 - 12.0;
     if shown.is_empty() {
-        nothing(
-            &mut scene,
-            "no factor has two levels with finished trials yet",
-        );
+        nothing(&mut scene, "no factor has two levels with finished trials yet");
         return scene;
     }
     let ends = shown.iter().flat_map(|e| &e.levels).flat_map(|l| {
@@ -47,22 +41,10 @@ pub fn scene(effects: &[Effect], title: &str, subtitle: &str, accuracy: &str) ->
     for (i, effect) in shown.iter().enumerate() {
         let left = 76.0 + width * (i % columns) as f64;
         let top = top + pitch * (i / columns) as f64;
-        let frame = Frame {
-            left,
-            top,
-            right: left + width - 22.0,
-            bottom: top + PANEL_HEIGHT,
-        };
+        let frame = Frame { left, top, right: left + width - 22.0, bottom: top + PANEL_HEIGHT };
         let y = y.between(frame.bottom, frame.top);
         let first = i % columns == 0;
-        panel(
-            &mut scene,
-            effect,
-            frame,
-            &y,
-            if first { accuracy } else { "" },
-            first,
-        );
+        panel(&mut scene, effect, frame, &y, if first { accuracy } else { "" }, first);
     }
     scene
 }
@@ -72,31 +54,18 @@ fn panel(scene: &mut Scene, effect: &Effect, frame: Frame, y: &Axis, y_name: &st
     let x = Axis::exact(-0.5, count - 0.5).between(frame.left, frame.right);
     let pitch = (frame.right - frame.left) / count;
     // Inner panels share the axis of the first: grid lines without numbers.
-    let ticks: Vec<(f64, String)> = y
-        .ticks(5)
-        .into_iter()
-        .map(|(v, text)| (v, if first { text } else { String::new() }))
-        .collect();
+    let ticks: Vec<(f64, String)> =
+        y.ticks(5).into_iter().map(|(v, text)| (v, if first { text } else { String::new() })).collect();
     draw_axes(scene, frame, (&x, &[], ""), (y, &ticks, y_name));
     let range = format!("  {:.1} points", effect.range);
     let room = frame.right - frame.left - text_width(&range, SMALL, false);
     let name = style::fit(&effect.factor, SMALL * 1.12, room);
-    scene.bold(
-        (frame.left, frame.top - 9.0),
-        &name,
-        SMALL,
-        INK,
-        Align::Left,
-    );
+    scene.bold((frame.left, frame.top - 9.0), &name, SMALL, INK, Align::Left);
     let after = frame.left + text_width(&name, SMALL, true);
     scene.text((after, frame.top - 9.0), &range, SMALL, MUTED, Align::Left);
     let mut path = Vec::new();
     // Crowded level names take turns on two rows.
-    let widest = effect
-        .levels
-        .iter()
-        .map(|l| text_width(&l.level, SMALL, false))
-        .fold(0.0, f64::max);
+    let widest = effect.levels.iter().map(|l| text_width(&l.level, SMALL, false)).fold(0.0, f64::max);
     let two_rows = widest > pitch - 6.0;
     let room = if two_rows { 2.0 * pitch - 8.0 } else { pitch };
     for (i, level) in effect.levels.iter().enumerate() {
@@ -106,20 +75,10 @@ fn panel(scene: &mut Scene, effect: &Effect, frame: Frame, y: &Axis, y_name: &st
         scene.text((px, frame.bottom + drop), &text, SMALL, INK, Align::Center);
         let n = format!("n={}", level.accuracy.n);
         let below = if two_rows { 46.0 } else { 30.0 };
-        scene.text(
-            (px, frame.bottom + below),
-            &n,
-            SMALL - 2.0,
-            MUTED,
-            Align::Center,
-        );
+        scene.text((px, frame.bottom + below), &n, SMALL - 2.0, MUTED, Align::Center);
         if let Some(sd) = level.accuracy.sd {
             let (low, high) = (level.accuracy.mean - sd, level.accuracy.mean + sd);
-            scene.line(
-                vec![(px, y.at(low)), (px, y.at(high))],
-                PALETTE[0].alpha(0.5),
-                1.5,
-            );
+            scene.line(vec![(px, y.at(low)), (px, y.at(high))], PALETTE[0].alpha(0.5), 1.5);
         }
         path.push((px, y.at(level.accuracy.mean)));
     }

@@ -50,11 +50,7 @@ pub fn place(labels: Vec<Label>, obstacles: &Obstacles, frame: Frame) -> Vec<Pla
             })
             .min_by(|a, b| a.0.total_cmp(&b.0));
         if let Some((_, area, leader)) = best {
-            placed.push(Placed {
-                label,
-                area,
-                leader,
-            });
+            placed.push(Placed { label, area, leader });
         }
     }
     placed
@@ -127,8 +123,7 @@ fn cost(
     let grown = grow(area, 2.0);
     for other in placed {
         let crosses = |line: Option<Segment>, area: Rect| line.is_some_and(|l| hits(l, area));
-        if overlap(grown, other.area) || crosses(leader, other.area) || crosses(other.leader, grown)
-        {
+        if overlap(grown, other.area) || crosses(leader, other.area) || crosses(other.leader, grown) {
             return None;
         }
     }
@@ -180,12 +175,7 @@ fn overlap(a: Rect, b: Rect) -> bool {
 fn hits(((x0, y0), (x1, y1)): Segment, r: Rect) -> bool {
     let (dx, dy) = (x1 - x0, y1 - y0);
     let (mut enter, mut leave) = (0.0f64, 1.0f64);
-    for (p, q) in [
-        (-dx, x0 - r.0),
-        (dx, r.2 - x0),
-        (-dy, y0 - r.1),
-        (dy, r.3 - y0),
-    ] {
+    for (p, q) in [(-dx, x0 - r.0), (dx, r.2 - x0), (-dy, y0 - r.1), (dy, r.3 - y0)] {
         if p == 0.0 {
             if q < 0.0 {
                 return false;
@@ -200,9 +190,8 @@ fn hits(((x0, y0), (x1, y1)): Segment, r: Rect) -> bool {
 }
 
 fn cross((a, b): Segment, (c, d): Segment) -> bool {
-    let side = |p: (f64, f64), q: (f64, f64), r: (f64, f64)| {
-        (q.0 - p.0) * (r.1 - p.1) - (q.1 - p.1) * (r.0 - p.0)
-    };
+    let side =
+        |p: (f64, f64), q: (f64, f64), r: (f64, f64)| (q.0 - p.0) * (r.1 - p.1) - (q.1 - p.1) * (r.0 - p.0);
     side(a, b, c) * side(a, b, d) < 0.0 && side(c, d, a) * side(c, d, b) < 0.0
 }
 
@@ -213,35 +202,17 @@ mod tests {
 
     #[test]
     fn labels_never_overlap_nor_leave_the_frame() {
-        let frame = Frame {
-            left: 60.0,
-            top: 40.0,
-            right: 800.0,
-            bottom: 460.0,
-        };
+        let frame = Frame { left: 60.0, top: 40.0, right: 800.0, bottom: 460.0 };
         // A crowd, and points in the corners.
-        let mut points: Vec<(f64, f64)> = (0..14)
-            .map(|i| {
-                (
-                    300.0 + 9.0 * f64::from(i % 4),
-                    200.0 + 7.0 * f64::from(i / 4),
-                )
-            })
-            .collect();
+        let mut points: Vec<(f64, f64)> =
+            (0..14).map(|i| (300.0 + 9.0 * f64::from(i % 4), 200.0 + 7.0 * f64::from(i / 4))).collect();
         points.extend([(61.0, 41.0), (799.0, 41.0), (61.0, 459.0), (799.0, 459.0)]);
         let labels: Vec<Label> = points
             .iter()
             .enumerate()
-            .map(|(i, p)| Label {
-                text: format!("candidate number {i}"),
-                point: *p,
-                color: INK,
-            })
+            .map(|(i, p)| Label { text: format!("candidate number {i}"), point: *p, color: INK })
             .collect();
-        let obstacles = Obstacles {
-            points: points.clone(),
-            lines: Vec::new(),
-        };
+        let obstacles = Obstacles { points: points.clone(), lines: Vec::new() };
         let placed = place(labels, &obstacles, frame);
         assert!(placed.len() >= 10, "{} of 18 placed", placed.len());
         for (i, a) in placed.iter().enumerate() {

@@ -53,31 +53,20 @@ impl Scatter {
         let mut scene = Scene::new(WIDTH, 2000.0);
         let top = scene.heading(24.0, &self.title, &self.subtitle) + 26.0;
         self.legend(&mut scene, top);
-        let frame = Frame {
-            left: 76.0,
-            top: top + 18.0,
-            right: WIDTH - 24.0,
-            bottom: top + 18.0 + PLOT_HEIGHT,
-        };
+        let frame =
+            Frame { left: 76.0, top: top + 18.0, right: WIDTH - 24.0, bottom: top + 18.0 + PLOT_HEIGHT };
         scene.height = frame.bottom + 54.0;
         if self.points.is_empty() {
             nothing(&mut scene, "no trial has finished yet");
             return scene;
         }
         let (x, y) = self.axes(frame);
-        draw_axes(
-            &mut scene,
-            frame,
-            (&x, &x.ticks(8), &self.x_name),
-            (&y, &y.ticks(7), &self.y_name),
-        );
+        draw_axes(&mut scene, frame, (&x, &x.ticks(8), &self.x_name), (&y, &y.ticks(7), &self.y_name));
         let front = self.front_line(frame, &x, &y);
         let obstacles = self.obstacles(&front, &x, &y);
         let named = self.named();
         let wanted = self.labels(&named, false, &x, &y);
-        let narrow = wanted
-            .iter()
-            .all(|l| text_width(&l.text, SMALL, false) <= NAME_WIDTH);
+        let narrow = wanted.iter().all(|l| text_width(&l.text, SMALL, false) <= NAME_WIDTH);
         let count = wanted.len();
         let mut placed = labels::place(wanted, &obstacles, frame);
         let numbered = !narrow || !labels::reads_well(&placed, count);
@@ -104,10 +93,7 @@ impl Scatter {
         });
         let y = Axis::linear(ends.chain(self.published.iter().map(|p| p.accuracy)), 2.0);
         // Room above 100 lets a point there be seen whole; ticks stop at 100 all the same.
-        (
-            x.between(frame.left, frame.right),
-            y.within(0.0, 100.4).between(frame.bottom, frame.top),
-        )
+        (x.between(frame.left, frame.right), y.within(0.0, 100.4).between(frame.bottom, frame.top))
     }
 
     /// The points that have names: the front's first, since they find a place first.
@@ -122,11 +108,7 @@ impl Scatter {
     /// Their labels: the names, or numbers that a key below the plot explains. A published figure has its point's.
     fn labels(&self, named: &[&Point], numbered: bool, x: &Axis, y: &Axis) -> Vec<Label> {
         let text = |i: usize, name: &str| {
-            if numbered {
-                (i + 1).to_string()
-            } else {
-                name.to_owned()
-            }
+            if numbered { (i + 1).to_string() } else { name.to_owned() }
         };
         let ours = named.iter().enumerate().map(|(i, p)| Label {
             text: text(i, &p.name),
@@ -135,11 +117,7 @@ impl Scatter {
         });
         let theirs = self.published.iter().filter_map(|r| {
             let i = named.iter().position(|p| p.name == r.name)?;
-            Some(Label {
-                text: text(i, &r.name),
-                point: (x.at(r.cost), y.at(r.accuracy)),
-                color: PUBLISHED,
-            })
+            Some(Label { text: text(i, &r.name), point: (x.at(r.cost), y.at(r.accuracy)), color: PUBLISHED })
         });
         ours.chain(theirs).collect()
     }
@@ -165,10 +143,7 @@ impl Scatter {
 
     fn obstacles(&self, front: &[(f64, f64)], x: &Axis, y: &Axis) -> Obstacles {
         let ours = self.points.iter().map(|p| (x.at(p.cost), y.at(p.accuracy)));
-        let theirs = self
-            .published
-            .iter()
-            .map(|r| (x.at(r.cost), y.at(r.accuracy)));
+        let theirs = self.published.iter().map(|r| (x.at(r.cost), y.at(r.accuracy)));
         let mut lines: Vec<_> = front.windows(2).map(|w| (w[0], w[1])).collect();
         for p in &self.points {
             if let Some(sd) = p.sd {
@@ -176,10 +151,7 @@ impl Scatter {
                 lines.push(((px, y.at(p.accuracy - sd)), (px, y.at(p.accuracy + sd))));
             }
         }
-        Obstacles {
-            points: ours.chain(theirs).collect(),
-            lines,
-        }
+        Obstacles { points: ours.chain(theirs).collect(), lines }
     }
 
     fn draw_points(&self, scene: &mut Scene, x: &Axis, y: &Axis) {
@@ -192,13 +164,7 @@ impl Scatter {
                 let color = if front { FRONT } else { PALE };
                 let (px, py) = (x.at(p.cost), y.at(p.accuracy));
                 if let Some(sd) = p.sd.filter(|sd| *sd > 0.0) {
-                    error_bar(
-                        scene,
-                        px,
-                        y.at(p.accuracy - sd),
-                        y.at(p.accuracy + sd),
-                        color,
-                    );
+                    error_bar(scene, px, y.at(p.accuracy - sd), y.at(p.accuracy + sd), color);
                 }
                 scene.dot((px, py), if front { 4.5 } else { 3.5 }, color);
             }
@@ -214,11 +180,7 @@ impl Scatter {
             x += 20.0 + text_width(text, SMALL, false) + 26.0;
         };
         entry(scene, "Pareto front", &|s, x| {
-            s.line(
-                vec![(x - 6.0, middle), (x + 14.0, middle)],
-                FRONT.alpha(0.55),
-                1.5,
-            );
+            s.line(vec![(x - 6.0, middle), (x + 14.0, middle)], FRONT.alpha(0.55), 1.5);
             s.dot((x + 4.0, middle), 4.5, FRONT);
         });
         if self.points.iter().any(|p| !p.on_front) {
@@ -231,9 +193,7 @@ impl Scatter {
             });
         }
         if !self.published.is_empty() {
-            entry(scene, "published", &|s, x| {
-                s.ring((x + 4.0, middle), 4.5, PUBLISHED)
-            });
+            entry(scene, "published", &|s, x| s.ring((x + 4.0, middle), 4.5, PUBLISHED));
         }
     }
 }
@@ -251,10 +211,7 @@ const KEY_WIDTH: f64 = WIDTH - 60.0;
 
 /// Columns of the key that leave every name whole, if possible.
 fn key_columns(named: &[&Point]) -> usize {
-    let widest = named
-        .iter()
-        .map(|p| text_width(&p.name, SMALL, false) + 46.0)
-        .fold(1.0, f64::max);
+    let widest = named.iter().map(|p| text_width(&p.name, SMALL, false) + 46.0).fold(1.0, f64::max);
     ((KEY_WIDTH / widest) as usize).clamp(1, 4)
 }
 
@@ -269,13 +226,7 @@ fn draw_key(scene: &mut Scene, named: &[&Point], top: f64) {
         let x = 30.0 + width * (i / rows) as f64;
         let y = top + KEY_LINE * (i % rows) as f64;
         let color = if p.on_front { INK } else { MUTED };
-        scene.text(
-            (x + 18.0, y),
-            &(i + 1).to_string(),
-            SMALL,
-            color,
-            Align::Right,
-        );
+        scene.text((x + 18.0, y), &(i + 1).to_string(), SMALL, color, Align::Right);
         let name = style::fit(&p.name, SMALL, width - 40.0);
         scene.text((x + 26.0, y), &name, SMALL, color, Align::Left);
     }

@@ -50,21 +50,13 @@ pub struct Scene {
 impl Scene {
     /// An empty picture.
     pub fn new(width: f64, height: f64) -> Self {
-        Self {
-            width,
-            height,
-            shapes: Vec::new(),
-        }
+        Self { width, height, shapes: Vec::new() }
     }
 
     /// A line through points.
     pub fn line(&mut self, points: Vec<(f64, f64)>, color: Color, width: f64) {
         if points.len() > 1 {
-            self.shapes.push(Shape::Line {
-                points,
-                color,
-                width,
-            });
+            self.shapes.push(Shape::Line { points, color, width });
         }
     }
 
@@ -80,21 +72,13 @@ impl Scene {
             let at = |d: f64| (x0 + (x1 - x0) * d / length, y0 + (y1 - y0) * d / length);
             let mut walked = 0.0;
             while walked < length {
-                let (on, left) = if phase < ON {
-                    (true, ON - phase)
-                } else {
-                    (false, ON + OFF - phase)
-                };
+                let (on, left) = if phase < ON { (true, ON - phase) } else { (false, ON + OFF - phase) };
                 let step = left.min(length - walked);
                 if on {
                     self.line(vec![at(walked), at(walked + step)], color, width);
                 }
                 walked += step;
-                phase = if phase + step >= ON + OFF - 1e-9 {
-                    0.0
-                } else {
-                    phase + step
-                };
+                phase = if phase + step >= ON + OFF - 1e-9 { 0.0 } else { phase + step };
             }
         }
     }
@@ -122,11 +106,7 @@ impl Scene {
     }
 
     fn circle(&mut self, center: (f64, f64), radius: f64, color: Color) {
-        self.shapes.push(Shape::Circle {
-            center,
-            radius,
-            color,
-        });
+        self.shapes.push(Shape::Circle { center, radius, color });
     }
 
     /// Text on its baseline.
@@ -156,19 +136,8 @@ impl Scene {
         turned: bool,
     ) {
         // XML knows no control characters, not even escaped.
-        let text = text
-            .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .collect();
-        self.shapes.push(Shape::Text {
-            at,
-            text,
-            size,
-            color,
-            bold,
-            align,
-            turned,
-        });
+        let text = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        self.shapes.push(Shape::Text { at, text, size, color, bold, align, turned });
     }
 
     /// Title and subtitle at the top left; returns the height they take.

@@ -56,11 +56,8 @@ pub fn fit(text: &str, size: f64, width: f64) -> String {
     let mut keep = chars.len().saturating_sub(1);
     while keep > 2 {
         let head = keep.div_ceil(2);
-        let short: String = chars[..head]
-            .iter()
-            .chain(['…'].iter())
-            .chain(&chars[chars.len() - (keep - head)..])
-            .collect();
+        let short: String =
+            chars[..head].iter().chain(['…'].iter()).chain(&chars[chars.len() - (keep - head)..]).collect();
         if text_width(&short, size, false) <= width {
             return short;
         }
