@@ -94,3 +94,34 @@ fn print(text: &str) -> Result<()> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_without_a_study_is_named_with_a_remedy() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let args = ReportArgs { dir: folder.path().join("nothing"), out: None, json: false };
+        let error = run(&args).expect_err("no study");
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().contains("name the folder that `blocksmith run` wrote"));
+    }
+
+    #[test]
+    fn a_journal_is_read_up_to_a_torn_line_and_reported_elsewhere() {
+        let (study, out) = (tempfile::tempdir().expect("a"), tempfile::tempdir().expect("b"));
+        let records = crate::report::synthetic::mix().records();
+        let mut lines: Vec<String> =
+            records.iter().map(|r| serde_json::to_string(r).expect("JSON")).collect();
+        lines.push("{\"at\":17".to_owned());
+        fs::write(folder::journal(study.path()), lines.join("\n")).expect("the journal");
+        assert_eq!(read(study.path()).expect("records"), records);
+        let args = ReportArgs { dir: study.path().to_owned(), out: Some(out.path().to_owned()), json: true };
+        run(&args).expect("a report");
+        assert!(out.path().join("report.md").exists());
+        assert!(!study.path().join("report.md").exists());
+    }
+}

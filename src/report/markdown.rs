@@ -1,5 +1,6 @@
 //! `report.md`: what was found, then how it was run.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::format::{self, counted, thousands};
@@ -135,6 +136,12 @@ fn ablation_notes(findings: &Findings) -> String {
 
 fn fronts(out: &mut String, findings: &Findings, figure: impl Fn(&mut String, &str)) {
     out.push_str("## Pareto fronts\n\n");
+    if findings.searches() {
+        out.push_str(
+            "The fronts are chosen on the validation split, so that the test accuracy of what is on them stays honest.\n\n",
+        );
+    }
+    let mut shown: Option<BTreeSet<&str>> = None;
     for front in &findings.fronts {
         let file = match front.cost {
             Cost::Params => "pareto-params",
@@ -152,15 +159,16 @@ fn fronts(out: &mut String, findings: &Findings, figure: impl Fn(&mut String, &s
             counted(front.points.len(), if findings.searches() { "candidate" } else { "variant" }),
             front.hypervolume_percent
         );
-        if front.split == Split::Validation && findings.searches() {
-            out.push_str("The front is chosen on the validation split, so that the test accuracy of what is on it stays honest.\n\n");
-        }
-        if findings.searches() {
-            let _ = writeln!(out, "{}", tables::front(front).markdown());
-        } else {
+        let set: BTreeSet<&str> = front.front().map(|p| p.hash.as_str()).collect();
+        if !findings.searches() {
             // Their figures stand in the ablation table.
             let names: Vec<&str> = front.front().map(|p| p.name.as_str()).collect();
             let _ = writeln!(out, "On the front, cheapest first: {}.\n", names.join("; "));
+        } else if shown.as_ref() == Some(&set) {
+            out.push_str("The same candidates are on this front.\n\n");
+        } else {
+            let _ = writeln!(out, "{}", tables::front(front).markdown());
+            shown.get_or_insert(set);
         }
         figure(out, file);
     }

@@ -13,7 +13,7 @@ mod tables;
 mod trials_csv;
 
 #[cfg(test)]
-mod synthetic;
+pub(crate) mod synthetic;
 #[cfg(test)]
 mod tests;
 

@@ -80,7 +80,8 @@ fn pareto(findings: &Findings, front: &CandidateFront, budget: &str) -> Picture 
         Cost::Params => ("pareto-params", "Parameters (log scale)", "parameters"),
         Cost::Madds => ("pareto-madds", "Multiply-adds per image (log scale)", "multiply-adds"),
     };
-    let points = front.points.iter().map(|p| Point {
+    let finite = front.points.iter().filter(|p| p.accuracy.mean.is_finite());
+    let points = finite.map(|p| Point {
         name: p.name.clone(),
         cost: match front.cost {
             Cost::Params => p.params,
@@ -108,7 +109,9 @@ fn pareto(findings: &Findings, front: &CandidateFront, budget: &str) -> Picture 
         y_name: axis_name(front.split),
         noun: if searches { "candidates" } else { "variants" }.to_owned(),
         points: points.collect(),
-        published: published.filter(|r| r.cost > 0.0 && r.cost.is_finite()).collect(),
+        published: published
+            .filter(|r| r.cost > 0.0 && r.cost.is_finite() && r.accuracy.is_finite())
+            .collect(),
     };
     Picture {
         file,
@@ -153,8 +156,15 @@ fn learning_curves(findings: &Findings, budget: &str) -> Option<Picture> {
     };
     shown.sort_by(|a, b| variant(a).cmp(&variant(b)).then(score(b).total_cmp(&score(a))));
     shown.truncate(curves::MOST);
-    let subset =
-        if of > shown.len() { format!(" (the best {} of {of})", shown.len()) } else { String::new() };
+    let subset = if of > shown.len() {
+        format!(
+            " ({} of {of} {})",
+            shown.len(),
+            if shown.iter().all(|c| c.record.is_variant) { "variants" } else { "candidates, the best" }
+        )
+    } else {
+        String::new()
+    };
     let plot = Curves {
         title: format!("{}: learning curves{subset}", findings.name()),
         subtitle: budget.to_owned(),

@@ -92,7 +92,7 @@ pub fn subset(data: &DataConfig) -> Option<String> {
         return None;
     }
     Some(format!(
-        "A subset of the data: at most {} (stratified, chosen from the study's seed). Accuracies are lower than with all images.",
+        "A subset of the data: at most {} (stratified, chosen from the study's seed). Accuracies may be lower than with all images.",
         parts.join(", ")
     ))
 }

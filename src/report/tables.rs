@@ -63,7 +63,7 @@ fn ablation_row(row: &AblationRow, published: bool) -> Vec<String> {
 
 /// A published count, as precisely as papers print them: 2.253M.
 fn published_count(value: f64) -> String {
-    if value >= 1e5 && value < 1e9 {
+    if (1e5..1e9).contains(&value) {
         let text = format!("{:.3}", value / 1e6);
         return format!("{}M", text.trim_end_matches('0').trim_end_matches('.'));
     }

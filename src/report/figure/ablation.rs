@@ -7,6 +7,8 @@ use crate::analysis::{Ablation, AblationRow};
 
 const WIDTH: f64 = 860.0;
 const ROW: f64 = 40.0;
+/// A picture of more rows is no picture; the table has them all.
+const MOST: usize = 60;
 
 /// Lays the chart out, a row per variant.
 pub fn scene(ablation: &Ablation, title: &str, subtitle: &str) -> Scene {
@@ -15,7 +17,8 @@ pub fn scene(ablation: &Ablation, title: &str, subtitle: &str) -> Scene {
     let note = "dot: mean over seeds; bar: 95 % t interval (an arrow where it goes on); at the right: difference, and params with their share of the baseline's";
     scene.text((24.0, top), note, SMALL, MUTED, Align::Left);
     let top = top + 38.0;
-    let rows: Vec<&AblationRow> = ablation.rows.iter().filter(|r| !r.is_baseline).collect();
+    let rows = ablation.rows.iter().filter(|r| !r.is_baseline);
+    let rows: Vec<&AblationRow> = rows.take(MOST).collect();
     let names: Vec<Vec<String>> = rows.iter().map(|r| name_lines(&r.name)).collect();
     let widest = names.iter().flatten().map(|n| text_width(n, SMALL, false)).fold(90.0, f64::max);
     let frame = Frame {

@@ -71,7 +71,7 @@ impl Curves {
             if self.band {
                 band(scene, validation, &x, &y, color);
             }
-            scene.dashed(&path(train, &x, &y), color, 1.4);
+            scene.dashed(&path(train, &x, &y), color.alpha(0.85), 1.15);
             scene.line(path(validation, &x, &y), color, 1.9);
             // A line of one point is invisible.
             if last == 1 {

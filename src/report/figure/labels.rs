@@ -137,7 +137,7 @@ fn cost(
         }
     }
     for line in &obstacles.lines {
-        if hits(*line, area) {
+        if hits(*line, grow(area, 2.5)) {
             cost += 45.0;
         }
     }
