@@ -28,7 +28,7 @@ use crate::error::Result;
 use crate::study::event::Record;
 use figure::canvas;
 
-/// What [`write`] wrote.
+/// What [`write()`] wrote.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReportFiles {
     /// `report.md`.

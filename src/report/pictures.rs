@@ -156,14 +156,10 @@ fn learning_curves(findings: &Findings, budget: &str) -> Option<Picture> {
     };
     shown.sort_by(|a, b| variant(a).cmp(&variant(b)).then(score(b).total_cmp(&score(a))));
     shown.truncate(curves::MOST);
-    let subset = if of > shown.len() {
-        format!(
-            " ({} of {of} {})",
-            shown.len(),
-            if shown.iter().all(|c| c.record.is_variant) { "variants" } else { "candidates, the best" }
-        )
-    } else {
-        String::new()
+    let what = if shown.iter().all(|c| c.record.is_variant) { "variants" } else { "candidates" };
+    let subset = match of - shown.len() {
+        0 => String::new(),
+        _ => format!(" ({} of {of} {what})", shown.len()),
     };
     let plot = Curves {
         title: format!("{}: learning curves{subset}", findings.name()),

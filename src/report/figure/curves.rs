@@ -86,7 +86,7 @@ impl Curves {
     fn legend(&self, scene: &mut Scene, top: f64) -> f64 {
         let names = self.curves.iter().zip(PALETTE);
         let mut entries: Vec<(String, Color, f64, bool)> =
-            names.map(|(c, color)| (style::fit(&c.name, SMALL, 420.0), color, 3.0, false)).collect();
+            names.map(|(c, color)| (style::fit(&c.name, SMALL, WIDTH - 100.0), color, 3.0, false)).collect();
         let validation =
             if self.band { "validation (band: lowest to highest over seeds)" } else { "validation" };
         let kinds = [(validation.to_owned(), INK, 1.9, false), (self.train_name.clone(), INK, 1.4, true)];
