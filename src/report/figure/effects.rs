@@ -57,11 +57,11 @@ fn panel(scene: &mut Scene, effect: &Effect, frame: Frame, y: &Axis, y_name: &st
     let ticks: Vec<(f64, String)> =
         y.ticks(5).into_iter().map(|(v, text)| (v, if first { text } else { String::new() })).collect();
     draw_axes(scene, frame, (&x, &[], ""), (y, &ticks, y_name));
-    let range = format!("  {:.1} points", effect.range);
-    let room = frame.right - frame.left - text_width(&range, SMALL, false);
+    let range = format!("{:.1} points", effect.range);
+    let room = frame.right - frame.left - text_width(&range, SMALL, false) - 9.0;
     let name = style::fit(&effect.factor, SMALL * 1.12, room);
     scene.bold((frame.left, frame.top - 9.0), &name, SMALL, INK, Align::Left);
-    let after = frame.left + text_width(&name, SMALL, true);
+    let after = frame.left + text_width(&name, SMALL, true) + 9.0;
     scene.text((after, frame.top - 9.0), &range, SMALL, MUTED, Align::Left);
     let mut path = Vec::new();
     // Crowded level names take turns on two rows.
@@ -82,7 +82,10 @@ fn panel(scene: &mut Scene, effect: &Effect, frame: Frame, y: &Axis, y_name: &st
         }
         path.push((px, y.at(level.accuracy.mean)));
     }
-    scene.line(path.clone(), PALETTE[0].alpha(0.5), 1.25);
+    // A line says that there is something between two levels: so only where they are numbers.
+    if effect.levels.iter().all(|l| l.level.parse::<f64>().is_ok()) {
+        scene.line(path.clone(), PALETTE[0].alpha(0.5), 1.25);
+    }
     for p in path {
         scene.dot(p, 4.0, PALETTE[0]);
     }
