@@ -35,25 +35,32 @@ const HEIGHT: f64 = SMALL * 1.15;
 /// Room kept free round a point's marker.
 const CLEAR: f64 = 6.0;
 
-/// Places labels one after the other, each where it covers least. A label with no place free of other labels is left out.
+/// Places labels one after the other, each where it covers least, then looks again at each with the others in place.
+/// A label with no place free of other labels is left out.
 pub fn place(labels: Vec<Label>, obstacles: &Obstacles, frame: Frame) -> Vec<Placed> {
-    let mut placed: Vec<Placed> = Vec::new();
-    for label in labels {
-        let width = text_width(&label.text, SMALL, false) + 2.0;
-        let best = positions(label.point, width)
-            .into_iter()
-            .filter(|(area, _)| inside(*area, frame))
-            .filter_map(|(area, distance)| {
-                let leader = leader(label.point, area);
-                let cost = cost(area, leader, distance, &label, &placed, obstacles)?;
-                Some((cost, area, leader))
-            })
-            .min_by(|a, b| a.0.total_cmp(&b.0));
-        if let Some((_, area, leader)) = best {
-            placed.push(Placed { label, area, leader });
+    let mut places: Vec<Option<Placed>> = vec![None; labels.len()];
+    for _ in 0..3 {
+        for (i, label) in labels.iter().enumerate() {
+            let others: Vec<&Placed> =
+                places.iter().enumerate().filter(|(j, _)| *j != i).filter_map(|(_, p)| p.as_ref()).collect();
+            places[i] = best_place(label, &others, obstacles, frame);
         }
     }
-    placed
+    places.into_iter().flatten().collect()
+}
+
+fn best_place(label: &Label, others: &[&Placed], obstacles: &Obstacles, frame: Frame) -> Option<Placed> {
+    let width = text_width(&label.text, SMALL, false) + 2.0;
+    positions(label.point, width)
+        .into_iter()
+        .filter(|(area, _)| inside(*area, frame))
+        .filter_map(|(area, distance)| {
+            let leader = leader(label.point, area);
+            let cost = cost(area, leader, distance, label, others, obstacles)?;
+            Some((cost, area, leader))
+        })
+        .min_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, area, leader)| Placed { label: label.clone(), area, leader })
 }
 
 /// Whether the names sit well: all placed, and most beside their points.
@@ -94,6 +101,13 @@ fn positions((x, y): (f64, f64), width: f64) -> Vec<(Rect, f64)> {
             let top = cy - HEIGHT * (0.5 - 0.5 * (1.6 * dy).clamp(-1.0, 1.0));
             found.push(((left, top, left + width, top + HEIGHT), distance));
         }
+        // Above and below, slid along.
+        for share in [0.15, 0.3, 0.7, 0.85] {
+            let left = x - share * width;
+            for top in [y - distance - HEIGHT, y + distance] {
+                found.push(((left, top, left + width, top + HEIGHT), distance + 1.0));
+            }
+        }
     }
     found
 }
@@ -117,7 +131,7 @@ fn cost(
     leader: Option<Segment>,
     distance: f64,
     label: &Label,
-    placed: &[Placed],
+    placed: &[&Placed],
     obstacles: &Obstacles,
 ) -> Option<f64> {
     let grown = grow(area, 2.0);
@@ -131,6 +145,10 @@ fn cost(
     for p in &obstacles.points {
         if *p != label.point && overlap(area, around(*p, CLEAR)) {
             cost += 120.0;
+        }
+        // A name just beside another point would be read as that point's.
+        if *p != label.point && overlap(area, around(*p, 14.0)) {
+            cost += 20.0;
         }
         if *p != label.point && leader.is_some_and(|l| hits(l, around(*p, 3.0))) {
             cost += 60.0;
