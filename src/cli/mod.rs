@@ -1,1 +1,2 @@
-
+/// `blocksmith report`.
+pub mod report;

@@ -31,6 +31,10 @@ pub enum Event {
     StudyResumed {
         environment: Box<Environment>,
     },
+    /// The experiment file was edited where no trial depends on it (description, published figures, paths).
+    ExperimentEdited {
+        experiment: Box<Experiment>,
+    },
     /// A trial was planned: one candidate, one seed.
     TrialQueued {
         trial: usize,
@@ -86,8 +90,10 @@ pub struct CandidateRecord {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
     /// Mean cross entropy (training loss includes label smoothing).
+    #[serde(with = "super::number")]
     pub loss: f64,
     /// Percent of images classified rightly.
+    #[serde(with = "super::number")]
     pub accuracy: f64,
     pub images: usize,
 }
