@@ -34,12 +34,7 @@ pub fn differences(journal: &Experiment, file: &Experiment) -> Vec<Difference> {
         }
     }
     let mut found = Vec::new();
-    compare(
-        "",
-        Some(&to_value(&before)),
-        Some(&to_value(&after)),
-        &mut found,
-    );
+    compare("", Some(&to_value(&before)), Some(&to_value(&after)), &mut found);
     found
 }
 
@@ -53,28 +48,20 @@ fn compare(path: &str, before: Option<&Value>, after: Option<&Value>, found: &mu
         (Some(Value::Object(a)), Some(Value::Object(b))) => {
             let new_keys = b.keys().filter(|k| !a.contains_key(*k));
             for key in a.keys().chain(new_keys) {
-                let below = if path.is_empty() {
-                    key.clone()
-                } else {
-                    format!("{path}.{key}")
-                };
+                let below = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
                 compare(&below, a.get(key), b.get(key), found);
             }
         }
         // A list of plain values reads best whole; a list of sections, section by section.
-        (Some(Value::Array(a)), Some(Value::Array(b)))
-            if a.iter().chain(b).any(Value::is_object) =>
-        {
+        (Some(Value::Array(a)), Some(Value::Array(b))) if a.iter().chain(b).any(Value::is_object) => {
             for i in 0..a.len().max(b.len()) {
                 compare(&format!("{path}[{i}]"), a.get(i), b.get(i), found);
             }
         }
         (before, after) if before == after => {}
-        (before, after) => found.push(Difference {
-            path: path.to_owned(),
-            journal: show(before),
-            file: show(after),
-        }),
+        (before, after) => {
+            found.push(Difference { path: path.to_owned(), journal: show(before), file: show(after) })
+        }
     }
 }
 

@@ -27,10 +27,9 @@ pub fn cores() -> usize {
 /// The command as one would type it: the program by its name alone, arguments quoted for a shell where they need it.
 fn command_line(mut args: impl Iterator<Item = String>) -> String {
     let program = args.next().unwrap_or_default();
-    let program = Path::new(&program).file_stem().map_or_else(
-        || "blocksmith".into(),
-        |name| name.to_string_lossy().into_owned(),
-    );
+    let program = Path::new(&program)
+        .file_stem()
+        .map_or_else(|| "blocksmith".into(), |name| name.to_string_lossy().into_owned());
     args.fold(program, |line, arg| {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
         if !arg.is_empty() && arg.chars().all(plain) {
@@ -85,13 +84,7 @@ mod tests {
 
     #[test]
     fn command_is_what_one_would_type() {
-        let typed = [
-            "/some/where/blocksmith",
-            "run",
-            "x.yaml",
-            "--set",
-            "train.lr=0.1",
-        ];
+        let typed = ["/some/where/blocksmith", "run", "x.yaml", "--set", "train.lr=0.1"];
         assert_eq!(line(&typed), "blocksmith run x.yaml --set train.lr=0.1");
         let spaced = ["blocksmith", "run", "my file.yaml", "it's"];
         assert_eq!(line(&spaced), r"blocksmith run 'my file.yaml' 'it'\''s'");
@@ -101,20 +94,11 @@ mod tests {
     fn machine_is_named() {
         // The first lines of /proc/cpuinfo on x86-64, of a Raspberry Pi, and of /etc/os-release on Debian.
         let x86 = "processor\t: 0\nvendor_id\t: GenuineIntel\nmodel name\t: Intel(R) Xeon(R) CPU @ 2.20GHz\n";
-        assert_eq!(
-            cpu_model(x86).as_deref(),
-            Some("Intel(R) Xeon(R) CPU @ 2.20GHz")
-        );
+        assert_eq!(cpu_model(x86).as_deref(), Some("Intel(R) Xeon(R) CPU @ 2.20GHz"));
         let pi = "processor\t: 0\nBogoMIPS\t: 108.00\nModel\t\t: Raspberry Pi 4 Model B Rev 1.4\n";
-        assert_eq!(
-            cpu_model(pi).as_deref(),
-            Some("Raspberry Pi 4 Model B Rev 1.4")
-        );
+        assert_eq!(cpu_model(pi).as_deref(), Some("Raspberry Pi 4 Model B Rev 1.4"));
         assert_eq!(cpu_model("processor : 0\n"), None);
         let debian = "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nNAME=\"Debian GNU/Linux\"\n";
-        assert_eq!(
-            pretty_name(debian).as_deref(),
-            Some("Debian GNU/Linux 12 (bookworm)")
-        );
+        assert_eq!(pretty_name(debian).as_deref(), Some("Debian GNU/Linux 12 (bookworm)"));
     }
 }

@@ -13,8 +13,7 @@ pub fn journal(dir: &Path) -> PathBuf {
 
 /// The final weights of a trial, such as `checkpoints/trial-0007.safetensors`.
 pub fn checkpoint(dir: &Path, trial: usize) -> PathBuf {
-    dir.join("checkpoints")
-        .join(format!("trial-{trial:04}.safetensors"))
+    dir.join("checkpoints").join(format!("trial-{trial:04}.safetensors"))
 }
 
 /// Makes the folder of a study and that of its checkpoints.
@@ -60,11 +59,7 @@ pub fn sync_folder(path: &Path) -> io::Result<()> {
     if cfg!(unix)
         && let Some(folder) = path.parent()
     {
-        let folder = if folder.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            folder
-        };
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         File::open(folder)?.sync_all()?;
     }
     Ok(())

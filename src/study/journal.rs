@@ -40,11 +40,7 @@ impl Journal {
     /// A sentence where the file cannot be written.
     pub fn open(path: &Path, whole: u64) -> Result<Self> {
         let open = || -> io::Result<File> {
-            let mut file = OpenOptions::new()
-                .create(true)
-                .truncate(false)
-                .write(true)
-                .open(path)?;
+            let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
             file.set_len(whole)?;
             file.seek(SeekFrom::Start(whole))?;
             file.sync_all()?;
@@ -57,11 +53,7 @@ impl Journal {
                 path.display()
             ))
         })?;
-        Ok(Self {
-            file,
-            path: path.to_owned(),
-            whole,
-        })
+        Ok(Self { file, path: path.to_owned(), whole })
     }
 
     /// Appends events, stamped with the time, and returns them once they are on the disk (one sync for all).
@@ -70,10 +62,7 @@ impl Journal {
     /// [`Error::Run`] where the disk refuses; the journal then ends as it did before.
     pub fn append(&mut self, events: Vec<Event>) -> Result<Vec<Record>> {
         let at = now();
-        let records: Vec<Record> = events
-            .into_iter()
-            .map(|event| Record { at, event })
-            .collect();
+        let records: Vec<Record> = events.into_iter().map(|event| Record { at, event }).collect();
         let mut lines = Vec::new();
         for record in &records {
             let start = lines.len();
@@ -82,10 +71,7 @@ impl Journal {
             serde_json::from_slice::<Record>(&lines[start..]).map_err(|e| self.unwritable(&e))?;
             lines.push(b'\n');
         }
-        let written = self
-            .file
-            .write_all(&lines)
-            .and_then(|()| self.file.sync_data());
+        let written = self.file.write_all(&lines).and_then(|()| self.file.sync_data());
         if let Err(e) = written {
             // Half a line in the middle would make the journal unreadable, should anything be appended after it.
             let _ = self.file.set_len(self.whole);
@@ -100,10 +86,7 @@ impl Journal {
     }
 
     fn unwritable(&self, e: &serde_json::Error) -> Error {
-        Error::run(format!(
-            "{}: an event cannot be written as JSON ({e})",
-            self.path.display()
-        ))
+        Error::run(format!("{}: an event cannot be written as JSON ({e})", self.path.display()))
     }
 }
 
@@ -119,10 +102,7 @@ pub fn replay(
 ) -> Result<Replay> {
     let mut replay = Replay { lines: 0, whole: 0 };
     let unreadable = |e: io::Error| {
-        Error::request(format!(
-            "{}: cannot read the journal ({e}): restore access to it",
-            path.display()
-        ))
+        Error::request(format!("{}: cannot read the journal ({e}): restore access to it", path.display()))
     };
     let file = match File::open(path) {
         Ok(file) => file,
@@ -156,6 +136,19 @@ pub fn replay(
     }
 }
 
+/// All records of the journal at `path`, a torn last line left out.
+///
+/// # Errors
+/// As [`replay`].
+pub fn read(path: &Path) -> Result<Vec<Record>> {
+    let mut records = Vec::new();
+    replay(path, |record| {
+        records.push(record);
+        Ok(())
+    })?;
+    Ok(records)
+}
+
 /// Looks at the first line alone, so that a newer format is told apart from damage.
 fn check_format(path: &Path, line: &[u8]) -> Result<()> {
     #[derive(Deserialize)]
@@ -185,7 +178,5 @@ fn check_format(path: &Path, line: &[u8]) -> Result<()> {
 fn now() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| {
-            u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-        })
+        .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -76,18 +76,13 @@ impl Drop for Lock {
 
 impl Owner {
     fn this() -> Self {
-        Self {
-            pid: std::process::id(),
-            host: host(),
-        }
+        Self { pid: std::process::id(), host: host() }
     }
 
     /// Whether the process may still be there: of another host, or of a system without `/proc`, nobody can tell.
     fn lives(&self) -> bool {
         let proc = Path::new("/proc");
-        self.host != host()
-            || !proc.join("self").exists()
-            || proc.join(self.pid.to_string()).exists()
+        self.host != host() || !proc.join("self").exists() || proc.join(self.pid.to_string()).exists()
     }
 }
 
@@ -102,10 +97,7 @@ fn owner_in(file: &mut File) -> Option<Owner> {
     let mut text = String::new();
     file.take(1024).read_to_string(&mut text).ok()?;
     let (pid, host) = text.trim().split_once(' ')?;
-    Some(Owner {
-        pid: pid.parse().ok()?,
-        host: host.to_owned(),
-    })
+    Some(Owner { pid: pid.parse().ok()?, host: host.to_owned() })
 }
 
 /// Whether `path` still names the open file.
@@ -135,10 +127,8 @@ fn host() -> String {
 }
 
 fn held(dir: &Path, owner: Option<Owner>) -> Error {
-    let who = owner.map_or_else(
-        || "another process".to_owned(),
-        |o| format!("process {} on {}", o.pid, o.host),
-    );
+    let who =
+        owner.map_or_else(|| "another process".to_owned(), |o| format!("process {} on {}", o.pid, o.host));
     Error::request(format!(
         "{}: {who} is working on this study: wait for it or stop it, or name another folder with --out",
         dir.display()

@@ -7,11 +7,7 @@ use serde::{Deserializer, Serializer};
 
 /// A number where JSON has one, else the text `NaN`, `inf` or `-inf`.
 pub fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-    if value.is_finite() {
-        serializer.serialize_f64(*value)
-    } else {
-        serializer.collect_str(value)
-    }
+    if value.is_finite() { serializer.serialize_f64(*value) } else { serializer.collect_str(value) }
 }
 
 /// Reads what [`serialize`] wrote.

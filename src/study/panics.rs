@@ -32,9 +32,8 @@ fn keep_messages() {
             if !CATCHING.get() {
                 return print(info);
             }
-            let place = info
-                .location()
-                .map_or_else(String::new, |l| format!(" at {}:{}", l.file(), l.line()));
+            let place =
+                info.location().map_or_else(String::new, |l| format!(" at {}:{}", l.file(), l.line()));
             let text = format!("panicked{place}: {}", message(info.payload()));
             LAST.with(|last| *last.borrow_mut() = Some(text));
         }));

@@ -51,13 +51,7 @@ impl Study {
             refuse_changes(dir, &state.experiment, experiment)?;
             state.abandon_running();
         }
-        Ok(Self {
-            dir: dir.to_owned(),
-            experiment: experiment.clone(),
-            state,
-            replay,
-            _lock: lock,
-        })
+        Ok(Self { dir: dir.to_owned(), experiment: experiment.clone(), state, replay, _lock: lock })
     }
 
     /// What earlier runs did; `None` where this is the first.
@@ -76,9 +70,9 @@ impl Study {
         };
         self.journaled(plan)?;
         if plan.next()?.is_some() {
-            return Err(self.other_trials(
-                "the study is finished, and the experiment now proposes more trials",
-            ));
+            return Err(
+                self.other_trials("the study is finished, and the experiment now proposes more trials")
+            );
         }
         let mut state = state.clone();
         if state.experiment != self.experiment {
@@ -110,10 +104,7 @@ impl Study {
 
         let (mut ready, mut untested) = (VecDeque::new(), VecDeque::new());
         for (planned, trial) in earlier.into_iter().zip(&state.trials) {
-            let numbered = Numbered {
-                trial: trial.number,
-                planned,
-            };
+            let numbered = Numbered { trial: trial.number, planned };
             match self.what_is_left(trial, settings.display) {
                 Left::Training => ready.push_back(numbered),
                 Left::Test => untested.push_back(numbered),
@@ -172,9 +163,7 @@ impl Study {
     }
 
     fn edited(&self) -> Event {
-        Event::ExperimentEdited {
-            experiment: Box::new(self.experiment.clone()),
-        }
+        Event::ExperimentEdited { experiment: Box::new(self.experiment.clone()) }
     }
 
     /// The planned trials behind those that the journal has, in its order.
@@ -185,9 +174,7 @@ impl Study {
         for trial in trials {
             let next = plan.next()?;
             match next {
-                Some(next)
-                    if next.candidate.hash == trial.candidate.hash && next.seed == trial.seed =>
-                {
+                Some(next) if next.candidate.hash == trial.candidate.hash && next.seed == trial.seed => {
                     planned.push(next);
                 }
                 next => {
@@ -210,9 +197,7 @@ impl Study {
         match trial.status {
             TrialStatus::Failed => Left::Nothing,
             TrialStatus::Finished if trial.test.is_some() => Left::Nothing,
-            TrialStatus::Finished if folder::checkpoint(&self.dir, trial.number).is_file() => {
-                Left::Test
-            }
+            TrialStatus::Finished if folder::checkpoint(&self.dir, trial.number).is_file() => Left::Test,
             TrialStatus::Finished => {
                 display.on_notice(&format!(
                     "trial {} ({} seed {}) is trained again: its weights are gone from {}",
@@ -264,12 +249,7 @@ fn refuse_changes(dir: &Path, journal: &Experiment, file: &Experiment) -> Result
     }
     let list: String = changes
         .iter()
-        .map(|d| {
-            format!(
-                "\n  {}: {} in the journal, {} in the file",
-                d.path, d.journal, d.file
-            )
-        })
+        .map(|d| format!("\n  {}: {} in the journal, {} in the file", d.path, d.journal, d.file))
         .collect();
     Err(Error::request(format!(
         "{}: this study was begun with other settings:{list}\n\

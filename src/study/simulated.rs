@@ -39,9 +39,9 @@ impl Simulated {
 
 /// A number in 0..1 from text alone (FNV-1a), with all 53 bits used, so that round trips are tested.
 fn noise(text: &str) -> f64 {
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
-        (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let hash = text
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
     (hash >> 11) as f64 / (1_u64 << 53) as f64
 }
 
@@ -69,10 +69,7 @@ impl Trainer for Simulated {
             }
             match label {
                 "diverges" if epoch == 2 => {
-                    return Ok(TrialEnd::Failed {
-                        epoch,
-                        reason: "the loss is NaN".into(),
-                    });
+                    return Ok(TrialEnd::Failed { epoch, reason: "the loss is NaN".into() });
                 }
                 "panics" if epoch == 2 => panic!("index 7 is out of range"),
                 "gives-up" => return Ok(TrialEnd::Interrupted),
@@ -91,9 +88,7 @@ impl Trainer for Simulated {
             }
         }
         self.trained.lock().unwrap().push(task.trial);
-        Ok(TrialEnd::Finished {
-            weights: key.into_bytes(),
-        })
+        Ok(TrialEnd::Finished { weights: key.into_bytes() })
     }
 
     fn test(&self, task: &TrialTask, weights: &[u8]) -> Result<Metrics> {
@@ -117,10 +112,7 @@ pub fn experiment(labels: &[&str], seeds: &[u64]) -> Experiment {
             side: None,
             validation: 0.1,
             limit: Limit::default(),
-            augment: Augment {
-                pad_crop: 4,
-                flip: true,
-            },
+            augment: Augment { pad_crop: 4, flip: true },
         },
         train: TrainConfig {
             epochs: 3,
@@ -141,11 +133,7 @@ pub fn experiment(labels: &[&str], seeds: &[u64]) -> Experiment {
                 name: (*label).into(),
                 network: (*label).into(),
                 set: Default::default(),
-                published: Some(Published {
-                    params: Some(2.23e6),
-                    madds: None,
-                    accuracy: Some(94.43),
-                }),
+                published: Some(Published { params: Some(2.23e6), madds: None, accuracy: Some(94.43) }),
             })
             .collect(),
         baseline: None,

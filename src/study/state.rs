@@ -6,9 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::event::{
-    CandidateRecord, Environment, EpochMetrics, Event, Metrics, Record, TrialResult,
-};
+use super::event::{CandidateRecord, Environment, EpochMetrics, Event, Metrics, Record, TrialResult};
 use super::{folder, journal};
 use crate::config::Experiment;
 use crate::error::{Error, Result};
@@ -71,11 +69,7 @@ impl StudyState {
     /// A clause for the user where the record is no `study_started`.
     pub fn begin(record: Record) -> std::result::Result<Self, String> {
         match record.event {
-            Event::StudyStarted {
-                experiment,
-                environment,
-                ..
-            } => Ok(Self {
+            Event::StudyStarted { experiment, environment, .. } => Ok(Self {
                 experiment: *experiment,
                 environments: vec![*environment],
                 trials: Vec::new(),
@@ -100,16 +94,10 @@ impl StudyState {
                 self.abandon_running();
             }
             Event::ExperimentEdited { experiment } => self.experiment = *experiment,
-            Event::TrialQueued {
-                trial,
-                candidate,
-                seed,
-            } => {
+            Event::TrialQueued { trial, candidate, seed } => {
                 let expected = self.trials.len() + 1;
                 if trial != expected {
-                    return Err(format!(
-                        "trial {trial} is queued where trial {expected} is next"
-                    ));
+                    return Err(format!("trial {trial} is queued where trial {expected} is next"));
                 }
                 self.trials.push(Trial::queued(trial, candidate, seed));
             }
@@ -124,11 +112,7 @@ impl StudyState {
                 trial.status = TrialStatus::Finished;
                 trial.result = Some(result);
             }
-            Event::TrialFailed {
-                trial,
-                epoch,
-                reason,
-            } => {
+            Event::TrialFailed { trial, epoch, reason } => {
                 let trial = self.trial_mut(trial)?;
                 trial.status = TrialStatus::Failed;
                 trial.failure = Some(Failure { epoch, reason });
@@ -179,14 +163,8 @@ impl StudyState {
         let mut rows = BTreeMap::new();
         for (n, trial) in self.trials.iter().enumerate() {
             let mut row = String::new();
-            let metrics = |m: &Metrics| {
-                format!(
-                    "{:x},{:x},{};",
-                    m.loss.to_bits(),
-                    m.accuracy.to_bits(),
-                    m.images
-                )
-            };
+            let metrics =
+                |m: &Metrics| format!("{:x},{:x},{};", m.loss.to_bits(), m.accuracy.to_bits(), m.images);
             for epoch in &trial.epochs {
                 row += &format!("{}:{:x}:", epoch.epoch, epoch.lr.to_bits());
                 row += &metrics(&epoch.train);
@@ -210,11 +188,7 @@ impl StudyState {
         for ((hash, seed, _), row) in rows {
             digest.update(format!("{hash} {seed} {row}\n"));
         }
-        digest
-            .finalize()
-            .iter()
-            .map(|b| format!("{b:02x}"))
-            .collect()
+        digest.finalize().iter().map(|b| format!("{b:02x}")).collect()
     }
 
     fn trial_mut(&mut self, number: usize) -> std::result::Result<&mut Trial, String> {

@@ -39,11 +39,7 @@ pub struct Queue<'a> {
 impl<'a> Queue<'a> {
     /// A queue of `ready` trials, which are journaled, then of what is left in `plan`.
     pub fn new(plan: &'a mut dyn Plan, ready: VecDeque<Numbered>) -> Self {
-        Self {
-            plan,
-            ready,
-            plan_ended: false,
-        }
+        Self { plan, ready, plan_ended: false }
     }
 }
 
@@ -91,10 +87,7 @@ impl<'a> Pool<'a> {
 
     /// The state after the last event.
     pub fn into_state(self) -> StudyState {
-        self.written
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner)
-            .1
+        self.written.into_inner().unwrap_or_else(PoisonError::into_inner).1
     }
 
     /// Trains all that is queued and planned.
@@ -110,9 +103,7 @@ impl<'a> Pool<'a> {
     /// Reads the test split for every trial that waits for it.
     pub fn test_all(&self) -> Result<()> {
         // Popped from the back, lowest number first.
-        lock(&self.untested)
-            .make_contiguous()
-            .sort_by_key(|n| std::cmp::Reverse(n.trial));
+        lock(&self.untested).make_contiguous().sort_by_key(|n| std::cmp::Reverse(n.trial));
         self.in_parallel(|| {
             while !self.halted() {
                 let Some(next) = lock(&self.untested).pop_back() else {
@@ -150,14 +141,9 @@ impl<'a> Pool<'a> {
         };
         thread::scope(|scope| {
             for n in 0..self.jobs {
-                let named = thread::Builder::new()
-                    .name(format!("worker {}", n + 1))
-                    .stack_size(STACK);
+                let named = thread::Builder::new().name(format!("worker {}", n + 1)).stack_size(STACK);
                 if let Err(e) = named.spawn_scoped(scope, work) {
-                    self.fail(Error::run(format!(
-                        "cannot start worker {} ({e}): give fewer --jobs",
-                        n + 1
-                    )));
+                    self.fail(Error::run(format!("cannot start worker {} ({e}): give fewer --jobs", n + 1)));
                 }
             }
         });
@@ -210,24 +196,12 @@ impl<'a> Pool<'a> {
         let trial = next.trial;
         let task = self.task(&next);
         self.record(vec![Event::TrialStarted { trial }])?;
-        let mut observer = Observer {
-            pool: self,
-            trial,
-            epoch: 1,
-            result: None,
-        };
+        let mut observer = Observer { pool: self, trial, epoch: 1, result: None };
         let end = match caught(|| self.trainer.train(&task, &mut observer)) {
             Ok(end) => end?,
-            Err(panic) => TrialEnd::Failed {
-                epoch: observer.epoch,
-                reason: panic,
-            },
+            Err(panic) => TrialEnd::Failed { epoch: observer.epoch, reason: panic },
         };
-        let failed = |epoch, reason: &str| Event::TrialFailed {
-            trial,
-            epoch,
-            reason: reason.into(),
-        };
+        let failed = |epoch, reason: &str| Event::TrialFailed { trial, epoch, reason: reason.into() };
         let event = match (end, observer.result) {
             (TrialEnd::Finished { weights }, Some(result)) => {
                 // The journal says that a trial is finished only when its weights are on the disk.
@@ -238,9 +212,7 @@ impl<'a> Pool<'a> {
             (TrialEnd::Finished { .. }, None) => failed(1, "it ended without a single epoch"),
             (TrialEnd::Failed { epoch, reason }, _) => failed(epoch, &reason),
             (TrialEnd::Interrupted, _) if self.halted() => return Ok(()),
-            (TrialEnd::Interrupted, _) => {
-                failed(observer.epoch, "it stopped though nobody had asked it to")
-            }
+            (TrialEnd::Interrupted, _) => failed(observer.epoch, "it stopped though nobody had asked it to"),
         };
         self.record(vec![event])
     }
@@ -256,9 +228,7 @@ impl<'a> Pool<'a> {
         })?;
         let task = self.task(&next);
         let test = caught(|| self.trainer.test(&task, &weights)).unwrap_or_else(|panic| {
-            Err(Error::run(format!(
-                "testing trial {trial} {panic}: the same command tries again"
-            )))
+            Err(Error::run(format!("testing trial {trial} {panic}: the same command tries again")))
         })?;
         self.record(vec![Event::TestEvaluated { trial, test }])
     }
@@ -308,14 +278,9 @@ impl TrialObserver for Observer<'_, '_> {
             validation: epoch.validation,
             seconds: before + epoch.seconds,
         });
-        let event = Event::EpochFinished {
-            trial: self.trial,
-            epoch: epoch.clone(),
-        };
+        let event = Event::EpochFinished { trial: self.trial, epoch: epoch.clone() };
         // Failing here and not only in the return value: no trainer can overlook that the journal is lost.
-        self.pool
-            .record(vec![event])
-            .inspect_err(|e| self.pool.fail(e.clone()))
+        self.pool.record(vec![event]).inspect_err(|e| self.pool.fail(e.clone()))
     }
 
     fn should_stop(&self) -> bool {

@@ -15,10 +15,7 @@ fn changed_settings_are_listed() {
     let mut after = before.clone();
     after.train.epochs = 10;
     after.train.lr = 0.05;
-    after.train.schedule = Schedule::Step {
-        milestones: vec![4, 8],
-        gamma: 0.1,
-    };
+    after.train.schedule = Schedule::Step { milestones: vec![4, 8], gamma: 0.1 };
     after.seeds = vec![0, 1];
     after.variants.pop();
     after.data.limit.train = Some(500);
@@ -36,11 +33,7 @@ restore them to continue it, or start another study with --out FOLDER"#,
         dir.path().display()
     );
     assert_eq!(error.to_string(), expected);
-    assert_eq!(
-        journal_bytes(dir.path()),
-        journal,
-        "a refusal writes nothing"
-    );
+    assert_eq!(journal_bytes(dir.path()), journal, "a refusal writes nothing");
 }
 
 #[test]
@@ -55,18 +48,11 @@ fn words_and_places_may_change() {
     after.data.path = Some("elsewhere".into());
 
     let study = Study::open(dir.path(), &after).unwrap();
-    let state = study
-        .finished(&mut plan(&after).into_iter())
-        .unwrap()
-        .unwrap();
+    let state = study.finished(&mut plan(&after).into_iter()).unwrap().unwrap();
     assert_eq!(state.experiment, after);
     assert_eq!(state.results_hash(), finished.results_hash());
     assert_eq!(events(dir.path()).last().unwrap(), "experiment_edited");
-    assert_eq!(
-        state::read(dir.path()).unwrap(),
-        state,
-        "the report reads the new words"
-    );
+    assert_eq!(state::read(dir.path()).unwrap(), state, "the report reads the new words");
 }
 
 #[test]
@@ -75,20 +61,10 @@ fn other_data_is_refused() {
     let dir = scratch();
     run_simply(dir.path(), &experiment, 1).unwrap();
     let stop = never();
-    let settings = RunSettings {
-        jobs: 1,
-        environment: environment(1, "other-hash"),
-        stop: &stop,
-        display: &Silent,
-    };
+    let settings =
+        RunSettings { jobs: 1, environment: environment(1, "other-hash"), stop: &stop, display: &Silent };
     let study = Study::open(dir.path(), &experiment).unwrap();
-    let error = study
-        .run(
-            &mut plan(&experiment).into_iter(),
-            &Simulated::new(3),
-            &settings,
-        )
-        .unwrap_err();
+    let error = study.run(&mut plan(&experiment).into_iter(), &Simulated::new(3), &settings).unwrap_err();
     assert_eq!(error.exit_code(), 2);
     let text = error.to_string();
     assert!(text.contains("data-hash") && text.contains("other-hash") && text.contains("--data"));
@@ -110,7 +86,9 @@ fn other_candidates_are_refused() {
     trials[1].candidate.text = "ir_r2".into();
     let text = refused(trials);
     assert!(
-        text.contains("trial 2 of the journal is b (text of b) seed 0, and the experiment now proposes b (ir_r2) seed 0"),
+        text.contains(
+            "trial 2 of the journal is b (text of b) seed 0, and the experiment now proposes b (ir_r2) seed 0"
+        ),
         "{text}"
     );
     let mut fewer = plan(&experiment);

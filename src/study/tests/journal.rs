@@ -9,11 +9,7 @@ use super::super::{folder, state};
 use super::{run_simply, scratch};
 
 fn epoch(loss: f64) -> Event {
-    let metrics = |loss| Metrics {
-        loss,
-        accuracy: 52.6,
-        images: 10,
-    };
+    let metrics = |loss| Metrics { loss, accuracy: 52.6, images: 10 };
     Event::EpochFinished {
         trial: 1,
         epoch: EpochMetrics {
@@ -42,18 +38,13 @@ fn floats_come_back_to_the_bit() {
         9_007_199_254_740_993.0,
     ];
     for loss in losses {
-        let line = serde_json::to_string(&Record {
-            at: 1,
-            event: epoch(loss),
-        })
-        .unwrap();
+        let line = serde_json::to_string(&Record { at: 1, event: epoch(loss) }).unwrap();
         let record: Record = serde_json::from_str(&line).unwrap();
         let Event::EpochFinished { epoch, .. } = record.event else {
             panic!("{line}");
         };
         assert!(
-            epoch.train.loss.to_bits() == loss.to_bits()
-                || loss.is_nan() && epoch.train.loss.is_nan(),
+            epoch.train.loss.to_bits() == loss.to_bits() || loss.is_nan() && epoch.train.loss.is_nan(),
             "{line}"
         );
     }
@@ -61,10 +52,7 @@ fn floats_come_back_to_the_bit() {
 
 #[test]
 fn a_line_is_what_it_was() {
-    let record = Record {
-        at: 1_700_000_000_000,
-        event: Event::TrialStarted { trial: 7 },
-    };
+    let record = Record { at: 1_700_000_000_000, event: Event::TrialStarted { trial: 7 } };
     let line = r#"{"at":1700000000000,"event":"trial_started","trial":7}"#;
     assert_eq!(serde_json::to_string(&record).unwrap(), line);
     assert_eq!(serde_json::from_str::<Record>(line).unwrap(), record);
@@ -105,25 +93,13 @@ fn damage_is_named_with_its_line() {
     let half = damaged("\"event\":\"trial_started\"", "\"event\":\"trial_st");
     assert!(half.starts_with(&at(3)), "{half}");
     assert!(half.contains("--out"), "{half}");
-    let unknown = damaged(
-        "\"trial_started\",\"trial\":1",
-        "\"trial_started\",\"trial\":9",
-    );
-    assert!(
-        unknown.starts_with(&(at(3) + "trial 9 was never queued")),
-        "{unknown}"
-    );
+    let unknown = damaged("\"trial_started\",\"trial\":1", "\"trial_started\",\"trial\":9");
+    assert!(unknown.starts_with(&(at(3) + "trial 9 was never queued")), "{unknown}");
     let newer = damaged("\"format\":1", "\"format\":2,\"more\":{}");
-    assert!(
-        newer.starts_with(&(at(1) + "this journal has format 2")),
-        "{newer}"
-    );
+    assert!(newer.starts_with(&(at(1) + "this journal has format 2")), "{newer}");
     let foreign = damaged(&text, "a letter\nto somebody\n");
     assert!(foreign.starts_with(&(at(1) + "this is not the first line of a blocksmith journal")));
-    let begun_twice = damaged(
-        &text,
-        &text.lines().next().map(|l| format!("{l}\n{l}\n")).unwrap(),
-    );
+    let begun_twice = damaged(&text, &text.lines().next().map(|l| format!("{l}\n{l}\n")).unwrap());
     assert!(begun_twice.starts_with(&at(2)), "{begun_twice}");
 }
 

@@ -40,10 +40,7 @@ fn a_dead_holder_leaves_no_lock() {
 #[test]
 fn many_takers_one_holder() {
     let dir = scratch();
-    let (inside, most) = (
-        std::sync::atomic::AtomicUsize::new(0),
-        std::sync::Mutex::new(0),
-    );
+    let (inside, most) = (std::sync::atomic::AtomicUsize::new(0), std::sync::Mutex::new(0));
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {

@@ -19,18 +19,11 @@ use crate::error::Result;
 
 /// A folder for one test, in memory where the system has such a place: syncs are what these tests would wait for.
 fn scratch() -> tempfile::TempDir {
-    tempfile::tempdir_in("/dev/shm")
-        .or_else(|_| tempfile::tempdir())
-        .unwrap()
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 /// Runs `experiment` in `dir` until it ends or stops itself.
-fn run(
-    dir: &Path,
-    experiment: &Experiment,
-    trainer: &Simulated,
-    jobs: usize,
-) -> Result<StudyState> {
+fn run(dir: &Path, experiment: &Experiment, trainer: &Simulated, jobs: usize) -> Result<StudyState> {
     let study = Study::open(dir, experiment)?;
     let settings = RunSettings {
         jobs,

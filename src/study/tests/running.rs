@@ -15,11 +15,7 @@ fn jobs_do_not_change_the_results() {
         let dir = scratch();
         let state = run_simply(dir.path(), &experiment, jobs).unwrap();
         assert!(state.finished);
-        assert_eq!(
-            state,
-            state::read(dir.path()).unwrap(),
-            "memory and disk agree"
-        );
+        assert_eq!(state, state::read(dir.path()).unwrap(), "memory and disk agree");
         state.results_hash()
     };
     let sequential = hash(1);
@@ -51,23 +47,13 @@ fn a_failure_ends_its_trial_alone() {
     use TrialStatus::{Failed, Finished};
     assert_eq!(status, [Finished, Failed, Failed, Failed, Finished]);
     let failure = |n: usize| state.trial(n).unwrap().failure.clone().unwrap();
-    assert_eq!(
-        (failure(2).epoch, failure(2).reason.as_str()),
-        (2, "the loss is NaN")
-    );
+    assert_eq!((failure(2).epoch, failure(2).reason.as_str()), (2, "the loss is NaN"));
     assert_eq!(failure(3).epoch, 2);
     let reason = failure(3).reason;
-    assert!(
-        reason.starts_with("panicked at src/study/simulated.rs:"),
-        "{reason}"
-    );
+    assert!(reason.starts_with("panicked at src/study/simulated.rs:"), "{reason}");
     assert!(reason.ends_with(": index 7 is out of range"), "{reason}");
     assert!(failure(4).reason.contains("nobody"));
-    assert_eq!(
-        *trainer.tested.lock().unwrap(),
-        [1, 5],
-        "failed trials are not tested"
-    );
+    assert_eq!(*trainer.tested.lock().unwrap(), [1, 5], "failed trials are not tested");
 
     // Failed trials stay failed, and a finished study has nothing left to do.
     let mut again = plan(&experiment).into_iter();
@@ -103,11 +89,7 @@ fn journal_follows_the_files() {
         let expected = format!("17 {} {}", trial.candidate.hash, trial.seed);
         assert_eq!(weights, expected.as_bytes());
     }
-    assert!(
-        dir.path()
-            .join("checkpoints/trial-0001.safetensors")
-            .is_file()
-    );
+    assert!(dir.path().join("checkpoints/trial-0001.safetensors").is_file());
     assert!(!dir.path().join("lock").exists());
 }
 
@@ -135,13 +117,7 @@ fn every_finished_trial_has_its_weights_at_once() {
         display: &Watch(dir.path()),
     };
     let study = Study::open(dir.path(), &experiment).unwrap();
-    let state = study
-        .run(
-            &mut plan(&experiment).into_iter(),
-            &Simulated::new(1),
-            &settings,
-        )
-        .unwrap();
+    let state = study.run(&mut plan(&experiment).into_iter(), &Simulated::new(1), &settings).unwrap();
     assert_eq!(state.count(TrialStatus::Finished), 3);
 }
 
@@ -152,17 +128,11 @@ fn a_long_plan_is_pulled_little_by_little() {
     let dir = scratch();
     let stop = never();
     stop.store(true, std::sync::atomic::Ordering::SeqCst);
-    let settings = RunSettings {
-        jobs: 2,
-        environment: environment(2, "data-hash"),
-        stop: &stop,
-        display: &Silent,
-    };
+    let settings =
+        RunSettings { jobs: 2, environment: environment(2, "data-hash"), stop: &stop, display: &Silent };
     let study = Study::open(dir.path(), &experiment).unwrap();
     let mut trials = plan(&experiment).into_iter();
-    let error = study
-        .run(&mut trials, &Simulated::new(1), &settings)
-        .unwrap_err();
+    let error = study.run(&mut trials, &Simulated::new(1), &settings).unwrap_err();
     assert_eq!(error, Error::Interrupted);
     assert_eq!(trials.len(), 3000, "nothing was planned after the stop");
     assert!(journal_bytes(dir.path()).ends_with(b"\n"));

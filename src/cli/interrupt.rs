@@ -1,0 +1,25 @@
+//! Ctrl-C and termination: the first asks the study to stop, the second does not ask.
+
+use std::io::{Write, stderr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::error::{Error, Result};
+
+/// A flag that the first Ctrl-C (or SIGTERM, SIGHUP) sets; the second ends the process at once, which loses nothing but the
+/// epochs under way, since the journal is on the disk.
+///
+/// # Errors
+/// Where the system lets no handler be set.
+pub fn watch() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::SeqCst) {
+            std::process::exit(i32::from(Error::Interrupted.exit_code()));
+        }
+        let _ = writeln!(stderr(), "stopping after the step under way; press Ctrl-C again to stop at once");
+    })
+    .map_err(|e| Error::run(format!("cannot watch for Ctrl-C ({e})")))?;
+    Ok(stop)
+}
