@@ -1,4 +1,7 @@
-//! Ctrl-C and termination: the first asks the study to stop, the second does not ask.
+//! Ctrl-C: the first asks the study to stop, the second does not ask.
+//!
+//! SIGTERM and SIGHUP keep their meaning: a killed study resumes as well as a stopped one, and a handler for SIGHUP would
+//! undo `nohup`.
 
 use std::io::{Write, stderr};
 use std::sync::Arc;
@@ -6,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Error, Result};
 
-/// A flag that the first Ctrl-C (or SIGTERM, SIGHUP) sets; the second ends the process at once, which loses nothing but the
+/// A flag that the first Ctrl-C sets; the second ends the process at once, which loses nothing but the
 /// epochs under way, since the journal is on the disk.
 ///
 /// # Errors

@@ -19,7 +19,7 @@ use crate::train::contract::Trainer;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     blocksmith run experiments/quickstart.yaml\n  \
-    blocksmith run experiments/mix-ablation.yaml --data cifar-10-binary.tar.gz --set train.epochs=10 --set seeds=[0,1]\n  \
+    blocksmith run experiments/mix-ablation.yaml --data DIR --set train.epochs=10\n  \
     blocksmith run experiments/mix-sweep.yaml --jobs 4 --out reports/sweep-a")]
 pub struct Args {
     /// The experiment file
