@@ -140,19 +140,6 @@ pub fn replay(
     }
 }
 
-/// All records of the journal at `path`, a torn last line left out.
-///
-/// # Errors
-/// As [`replay`].
-pub fn read(path: &Path) -> Result<Vec<Record>> {
-    let mut records = Vec::new();
-    replay(path, |record| {
-        records.push(record);
-        Ok(())
-    })?;
-    Ok(records)
-}
-
 /// Looks at the first line alone, so that a newer format is told apart from damage.
 fn check_format(path: &Path, line: &[u8]) -> Result<()> {
     #[derive(Deserialize)]
