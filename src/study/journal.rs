@@ -122,7 +122,11 @@ pub fn replay(
             check_format(path, &line)?;
         }
         serde_json::from_slice::<Record>(&line)
-            .map_err(|e| format!("this is not an event ({e})"))
+            .map_err(|e| {
+                // Its line is always 1, and ours is said already.
+                let why = e.to_string().replace(" at line 1 column ", " at column ");
+                format!("this is not an event ({why})")
+            })
             .and_then(&mut each)
             .map_err(|why| {
                 Error::request(format!(

@@ -7,8 +7,13 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::error::{Error, Result};
+
+/// How often a lock is tried for, and the pause between: a fifth of a second in all.
+const ATTEMPTS: usize = 20;
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// The lock of a study's folder, held until dropped.
 #[derive(Debug)]
@@ -32,9 +37,10 @@ impl Lock {
     /// A sentence where another process has it, or where the folder cannot be written.
     pub fn take(dir: &Path) -> Result<Self> {
         let path = dir.join("lock");
-        // A holder that ends removes the file; should it do so between our opening and our locking, we hold
-        // the lock of a file that is gone, and try again.
-        for _ in 0..100 {
+        let mut owner = None;
+        // More than one attempt: a holder that ends removes the file, and should it do so between our opening and our
+        // locking, we hold the lock of a file that is gone; and `status` holds the lock for a moment as it looks.
+        for _ in 0..ATTEMPTS {
             let mut file = OpenOptions::new()
                 .create(true)
                 .truncate(false)
@@ -45,7 +51,11 @@ impl Lock {
             match file.try_lock() {
                 Ok(()) if !is_at(&file, &path) => continue,
                 Ok(()) => {}
-                Err(TryLockError::WouldBlock) => return Err(held(dir, owner_in(&mut file))),
+                Err(TryLockError::WouldBlock) => {
+                    owner = owner_in(&mut file);
+                    std::thread::sleep(PAUSE);
+                    continue;
+                }
                 Err(TryLockError::Error(_)) => match owner_in(&mut file) {
                     Some(owner) if owner.lives() => return Err(held(dir, Some(owner))),
                     _ => {}
@@ -54,7 +64,7 @@ impl Lock {
             write_owner(&mut file).map_err(|e| unwritable(dir, &e))?;
             return Ok(Self { _file: file, path });
         }
-        Err(held(dir, None))
+        Err(held(dir, owner))
     }
 
     /// Who works on the study in `dir` now, if anybody does.

@@ -15,7 +15,7 @@ mod panics;
 pub mod plan;
 pub mod runner;
 #[cfg(test)]
-mod simulated;
+pub(crate) mod simulated;
 pub mod state;
 #[cfg(test)]
 mod tests;

@@ -44,7 +44,7 @@ fn many_takers_one_holder() {
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                for _ in 0..200 {
+                for _ in 0..50 {
                     if let Ok(lock) = Lock::take(dir.path()) {
                         let now = inside.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1;
                         let mut most = most.lock().unwrap();
