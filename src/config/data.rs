@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::yaml::{At, Node, Read};
+
 /// Which images, and how they are split and augmented.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DataConfig {
     pub format: DataFormat,
-    /// File or folder; `--data` overrides it. Not needed for `shapes`.
+    /// File or folder; `--data` overrides it. In the file it is relative to the file's folder. Not needed for `shapes`.
     pub path: Option<PathBuf>,
     /// Side in pixels that images are brought to; the format's own side where absent.
     pub side: Option<usize>,
@@ -47,4 +49,76 @@ pub struct Augment {
     pub pad_crop: usize,
     /// Horizontal flip with probability one half.
     pub flip: bool,
+}
+
+impl DataConfig {
+    /// Reads the section. Only `format` must be there.
+    pub(super) fn read(at: &At<'_>) -> Read<Self> {
+        let keys = at.keys("data", &["format", "path", "side", "validation", "limit", "augment"])?;
+        let format = keys.required("format", "format: cifar10")?.one_of(
+            "a data format",
+            &[
+                ("shapes", DataFormat::Shapes),
+                ("cifar10", DataFormat::Cifar10),
+                ("images", DataFormat::Images),
+            ],
+        )?;
+        let side = |at: At<'_>| at.count(8..=1024, "a side in pixels (a whole number, 8 to 1024)");
+        Ok(Self {
+            format,
+            path: keys.optional("path").map(|at| at.text().map(PathBuf::from)).transpose()?,
+            side: keys.optional("side").map(side).transpose()?,
+            validation: keys.or("validation", 0.1, |at| validation(&at))?,
+            limit: match keys.optional("limit") {
+                Some(at) => Limit::read(&at)?,
+                None => Limit::default(),
+            },
+            augment: match keys.optional("augment") {
+                Some(at) => Augment::read(&at, format)?,
+                None => Augment::default_of(format),
+            },
+        })
+    }
+}
+
+/// A fraction, or a number of images: 1 would be both everything and one image, so it is neither.
+fn validation(at: &At<'_>) -> Read<f64> {
+    let what = "a validation split (a fraction above 0 and below 1, or a number of images from 2)";
+    let value = at.number(f64::MIN_POSITIVE..1e12, what)?;
+    if value < 1.0 || (value >= 2.0 && value.fract() == 0.0) { Ok(value) } else { Err(at.is_not(what)) }
+}
+
+impl Limit {
+    fn read(at: &At<'_>) -> Read<Self> {
+        let keys = at.keys("limit", &["train", "validation", "test"])?;
+        let images = |key| {
+            let count = |at: At<'_>| at.count(1..=1 << 40, "a number of images (a whole number from 1)");
+            keys.optional(key).map(count).transpose()
+        };
+        Ok(Self { train: images("train")?, validation: images("validation")?, test: images("test")? })
+    }
+}
+
+impl Augment {
+    /// Nothing for the built-in shapes, whose classes a flip may change; the usual 4 pixels and flip for photographs.
+    fn default_of(format: DataFormat) -> Self {
+        match format {
+            DataFormat::Shapes => Self { pad_crop: 0, flip: false },
+            DataFormat::Cifar10 | DataFormat::Images => Self { pad_crop: 4, flip: true },
+        }
+    }
+
+    /// A mapping, or `off`.
+    fn read(at: &At<'_>, format: DataFormat) -> Read<Self> {
+        if at.is_text("off") || at.is_text("none") || *at.node == Node::Bool(false) {
+            return Ok(Self { pad_crop: 0, flip: false });
+        }
+        let default = Self::default_of(format);
+        let keys = at.keys("augment", &["pad_crop", "flip"])?;
+        let pad = |at: At<'_>| at.count(0..=256, "a padding in pixels (a whole number, 0 to 256; 0 is off)");
+        Ok(Self {
+            pad_crop: keys.or("pad_crop", default.pad_crop, pad)?,
+            flip: keys.or("flip", default.flip, |at| at.bool())?,
+        })
+    }
 }

@@ -4,8 +4,12 @@ pub mod data;
 pub mod experiment;
 pub mod search;
 pub mod train;
+pub mod yaml;
 
 pub use data::{Augment, DataConfig, DataFormat, Limit};
 pub use experiment::{Experiment, Published, Variant};
 pub use search::{SearchConfig, StrategyKind};
 pub use train::{Schedule, TrainConfig};
+
+#[cfg(test)]
+mod tests;

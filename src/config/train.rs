@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::yaml::{At, Read};
+
 /// How every trial is trained. Learning rates are per step of one batch, as PyTorch counts them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrainConfig {
@@ -38,4 +40,122 @@ pub enum Schedule {
     Exponential {
         gamma: f64,
     },
+}
+
+const KEYS: [&str; 10] = [
+    "epochs",
+    "batch",
+    "lr",
+    "momentum",
+    "nesterov",
+    "weight_decay",
+    "decay_norm_and_bias",
+    "warmup",
+    "schedule",
+    "label_smoothing",
+];
+
+impl TrainConfig {
+    /// Reads the section. Only `epochs` must be there.
+    pub(super) fn read(at: &At<'_>) -> Read<Self> {
+        let keys = at.keys("train", &KEYS)?;
+        let epochs = keys
+            .required("epochs", "epochs: 30")?
+            .count(1..=1_000_000, "a number of epochs (a whole number from 1)")?;
+        let config = Self {
+            epochs,
+            batch: keys.or("batch", 64, |at| at.count(2..=65_536, "a batch size (a whole number, 2 to 65536)"))?,
+            lr: keys.or("lr", 0.05, |at| {
+                at.number(f64::MIN_POSITIVE..=100.0, "a learning rate (a number above 0, up to 100)")
+            })?,
+            momentum: keys.or("momentum", 0.9, |at| at.number(0.0..1.0, "a momentum (a number from 0, below 1)"))?,
+            nesterov: keys.or("nesterov", false, |at| at.bool())?,
+            weight_decay: keys
+                .or("weight_decay", 1e-4, |at| at.number(0.0..1.0, "a weight decay (a number from 0, below 1)"))?,
+            decay_norm_and_bias: keys.or("decay_norm_and_bias", false, |at| at.bool())?,
+            warmup: keys.or("warmup", 0.0, |at| {
+                let warmup = at.number(0.0..1e6, "a number of warm-up epochs (a number from 0)")?;
+                if warmup > epochs as f64 {
+                    return Err(at.problem(format!(
+                        "{warmup} epochs of warm-up are more than the {epochs} of the whole training (train.epochs)"
+                    )));
+                }
+                Ok(warmup)
+            })?,
+            schedule: keys.or("schedule", Schedule::Cosine, |at| Schedule::read(&at, epochs))?,
+            label_smoothing: keys
+                .or("label_smoothing", 0.0, |at| at.number(0.0..1.0, "a label smoothing (a number from 0, below 1)"))?,
+        };
+        if config.nesterov && config.momentum == 0.0 {
+            let place = keys.required("nesterov", "")?;
+            return Err(place.problem("Nesterov's step needs a momentum above 0; set `momentum: 0.9`, say"));
+        }
+        Ok(config)
+    }
+}
+
+impl Schedule {
+    /// `cosine`, or a mapping of one key: `{exponential: {gamma: 0.98}}`.
+    fn read(at: &At<'_>, epochs: usize) -> Read<Self> {
+        if let Ok(name) = at.text() {
+            return match name {
+                "step" => Err(at.problem(
+                    "a step schedule needs its numbers: `step: {milestones: [60, 120], gamma: 0.1}`",
+                )),
+                "exponential" => {
+                    Err(at.problem("an exponential schedule needs its number: `exponential: {gamma: 0.98}`"))
+                }
+                _ => at.one_of(
+                    "a schedule",
+                    &[
+                        ("constant", Self::Constant),
+                        ("cosine", Self::Cosine),
+                        ("step", Self::Constant),
+                        ("exponential", Self::Constant),
+                    ],
+                ),
+            };
+        }
+        let keys = at.keys("a schedule", &["constant", "cosine", "step", "exponential"])?;
+        let mut names = keys.iter().map(|(name, _)| name);
+        let (Some(name), None) = (names.next(), names.next()) else {
+            return Err(at.problem("a schedule is exactly one of constant, cosine, step and exponential"));
+        };
+        let place = keys.required(name, "")?;
+        let gamma = |at: &At<'_>| at.number(f64::MIN_POSITIVE..=1.0, "a factor (a number above 0, up to 1)");
+        match name {
+            "step" => {
+                let step = place.keys("a step schedule", &["milestones", "gamma"])?;
+                Ok(Self::Step {
+                    milestones: milestones(&step.required("milestones", "milestones: [60, 120]")?, epochs)?,
+                    gamma: gamma(&step.required("gamma", "gamma: 0.1")?)?,
+                })
+            }
+            "exponential" => {
+                let exponential = place.keys("an exponential schedule", &["gamma"])?;
+                Ok(Self::Exponential { gamma: gamma(&exponential.required("gamma", "gamma: 0.98")?)? })
+            }
+            name => Err(at.problem(format!("this schedule has no numbers; write `schedule: {name}`"))),
+        }
+    }
+}
+
+fn milestones(at: &At<'_>, epochs: usize) -> Read<Vec<usize>> {
+    let mut milestones: Vec<usize> = Vec::new();
+    for item in at.list("a list of epochs, such as [60, 120]")? {
+        let milestone = item.count(1.., "an epoch (a whole number from 1)")?;
+        if milestone >= epochs {
+            return Err(item.problem(format!(
+                "a milestone at epoch {milestone} comes too late in {epochs} epochs of training (train.epochs)"
+            )));
+        }
+        if milestones.last().is_some_and(|last| *last >= milestone) {
+            return Err(item.problem("milestones must rise"));
+        }
+        milestones.push(milestone);
+    }
+    if milestones.is_empty() {
+        return Err(at.problem("a step schedule without milestones is constant; write `schedule: constant`"));
+    }
+    Ok(milestones)
 }

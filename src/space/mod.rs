@@ -1,8 +1,21 @@
 //! What may vary: search spaces, candidates and the block notation.
 
 pub mod candidate;
+mod constraints;
+mod count;
+mod file;
+mod level;
 pub mod notation;
+mod search_space;
+mod unit;
 
 pub use candidate::{
     Activation, Block, Candidate, CapMode, CseForm, Expand, Head, HeadConv, Shortcut, Stage, Stem,
 };
+pub use constraints::{Constraints, Range};
+pub use search_space::{Drawn, Factor, SearchSpace};
+
+#[cfg(test)]
+mod message_tests;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,232 @@
+//! Experiment files: defaults, forms, assignments, and every message to the letter.
+
+use std::path::PathBuf;
+
+use super::*;
+
+/// A folder with an empty space file and an experiment file of this text.
+fn load(text: &str, set: &[&str]) -> crate::error::Result<Experiment> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("space.yaml"), "name: s\n").unwrap();
+    let path = folder.path().join("e.yaml");
+    std::fs::write(&path, text).unwrap();
+    let set: Vec<String> = set.iter().map(|s| (*s).to_owned()).collect();
+    let prefix = format!("{}/", folder.path().display());
+    Experiment::load(&path, &set)
+        .map_err(|error| crate::error::Error::request(error.to_string().replace(&prefix, "")))
+}
+
+const SMALL: &str = "\
+name: small
+data: {format: shapes}
+train: {epochs: 3}
+variants:
+- {name: a, network: mix}
+";
+
+fn with(train: &str) -> String {
+    SMALL.replace("{epochs: 3}", train)
+}
+
+fn message(text: &str, set: &[&str]) -> String {
+    let error = load(text, set).unwrap_err();
+    assert_eq!(error.exit_code(), 2);
+    error.to_string()
+}
+
+#[test]
+fn defaults_fill_what_is_left_out() {
+    let experiment = load(SMALL, &[]).unwrap();
+    assert_eq!((experiment.seed, experiment.seeds), (1, vec![1]));
+    assert_eq!(experiment.data.validation, 0.1);
+    assert_eq!(experiment.data.augment, Augment { pad_crop: 0, flip: false });
+    let train = experiment.train;
+    assert_eq!((train.batch, train.lr, train.momentum, train.schedule), (64, 0.05, 0.9, Schedule::Cosine));
+    let cifar = load(&SMALL.replace("shapes", "cifar10"), &[]).unwrap();
+    assert_eq!(cifar.data.augment, Augment { pad_crop: 4, flip: true });
+    let named_by_file = load(SMALL.strip_prefix("name: small\n").unwrap(), &[]).unwrap();
+    assert_eq!(named_by_file.name, "e");
+}
+
+#[test]
+fn forms_of_seeds_schedules_and_augmentation() {
+    let schedule =
+        |text: &str| load(&with(&format!("{{epochs: 9, schedule: {text}}}")), &[]).unwrap().train.schedule;
+    assert_eq!(schedule("constant"), Schedule::Constant);
+    assert_eq!(schedule("{exponential: {gamma: 0.98}}"), Schedule::Exponential { gamma: 0.98 });
+    assert_eq!(
+        schedule("{step: {milestones: [3, 6], gamma: 0.1}}"),
+        Schedule::Step { milestones: vec![3, 6], gamma: 0.1 }
+    );
+    assert_eq!(load(SMALL, &["seeds=3"]).unwrap().seeds, [1, 2, 3]);
+    assert_eq!(load(SMALL, &["seeds=[7, 0]"]).unwrap().seeds, [7, 0]);
+    let off = load(SMALL, &["data.format=cifar10", "data.augment=off"]).unwrap();
+    assert_eq!(off.data.augment, Augment { pad_crop: 0, flip: false });
+    let part = load(SMALL, &["data.format=cifar10", "data.augment.flip=false"]).unwrap();
+    assert_eq!(part.data.augment, Augment { pad_crop: 4, flip: false });
+}
+
+#[test]
+fn assignments_change_the_file() {
+    let set = [
+        "train.epochs=5",
+        "train.schedule.exponential.gamma=0.9",
+        "variants[0].set.stem=cifar",
+        "variants[0].set.conv_bias=true",
+    ];
+    let experiment = load(SMALL, &set).unwrap();
+    assert_eq!(experiment.train.epochs, 5);
+    assert_eq!(experiment.train.schedule, Schedule::Exponential { gamma: 0.9 });
+    assert_eq!(experiment.variants[0].set["stem"], "cifar");
+    assert_eq!(experiment.variants[0].set["conv_bias"], "true");
+}
+
+#[test]
+fn the_space_and_the_data_are_found_from_the_files_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let inner = folder.path().join("experiments");
+    std::fs::create_dir(&inner).unwrap();
+    std::fs::write(folder.path().join("s.yaml"), "name: s\n").unwrap();
+    let path = inner.join("e.yaml");
+    let text = "data: {format: images, path: ../pictures}\ntrain: {epochs: 1}\nsearch: {space: ../s.yaml, strategy: grid}\n";
+    std::fs::write(&path, text).unwrap();
+    let experiment = Experiment::load(&path, &[]).unwrap();
+    assert_eq!(experiment.search.unwrap().space, folder.path().join("s.yaml"));
+    // A path that does not exist stays as it was written.
+    assert_eq!(experiment.data.path, Some(PathBuf::from(inner.join("../pictures"))));
+}
+
+#[test]
+fn mistakes_in_the_file_have_their_place() {
+    let search = |search: &str| SMALL.replace("variants:", &format!("search: {search}\nvariants:"));
+    let cases = [
+        (
+            SMALL.replace("train:", "trian:"),
+            "e.yaml:3:1: trian: an experiment has no key `trian`; did you mean `train`? Known keys: name, description, seed, seeds, data, train, search, variants, baseline",
+        ),
+        (
+            with("{epochs: 3, learning_rate: 0.1}"),
+            "e.yaml:3:20: train.learning_rate: train has no key `learning_rate`; known keys: epochs, batch, lr, momentum, nesterov, weight_decay, decay_norm_and_bias, warmup, schedule, label_smoothing",
+        ),
+        (
+            with("{epochs: many}"),
+            "e.yaml:3:17: train.epochs: `many` is not a number of epochs (a whole number from 1)",
+        ),
+        (
+            with("{epochs: 0}"),
+            "e.yaml:3:17: train.epochs: 0 is not a number of epochs (a whole number from 1)",
+        ),
+        (with("{batch: 8}"), "e.yaml:3:8: train: train needs the key `epochs`, such as `epochs: 30`"),
+        (
+            with("\n  epochs: 3\n  lr:"),
+            "e.yaml:5:6: train.lr: no value is given; give one, or remove the key for its default",
+        ),
+        (with("fast"), "e.yaml:3:8: train: train is a mapping (lines of `key: value`), not `fast`"),
+        (
+            with("{epochs: 3, batch: 1}"),
+            "e.yaml:3:27: train.batch: 1 is not a batch size (a whole number, 2 to 65536)",
+        ),
+        (
+            with("{epochs: 3, label_smoothing: 1}"),
+            "e.yaml:3:37: train.label_smoothing: 1 is not a label smoothing (a number from 0, below 1)",
+        ),
+        (
+            with("{epochs: 3, warmup: 4}"),
+            "e.yaml:3:28: train.warmup: 4 epochs of warm-up are more than the 3 of the whole training (train.epochs)",
+        ),
+        (
+            with("{epochs: 3, nesterov: true, momentum: 0}"),
+            "e.yaml:3:30: train.nesterov: Nesterov's step needs a momentum above 0; set `momentum: 0.9`, say",
+        ),
+        (with("{epochs: 3, nesterov: yes}"), "e.yaml:3:30: train.nesterov: `yes` is not true or false"),
+        (
+            with("{epochs: 3, schedule: cosin}"),
+            "e.yaml:3:30: train.schedule: `cosin` is not a schedule (constant, cosine, step, exponential); did you mean `cosine`?",
+        ),
+        (
+            with("{epochs: 3, schedule: exponential}"),
+            "e.yaml:3:30: train.schedule: an exponential schedule needs its number: `exponential: {gamma: 0.98}`",
+        ),
+        (
+            with("{epochs: 3, schedule: {step: {milestones: [1, 3], gamma: 0.1}}}"),
+            "e.yaml:3:54: train.schedule.step.milestones[1]: a milestone at epoch 3 comes too late in 3 epochs of training (train.epochs)",
+        ),
+        (
+            SMALL.replace("shapes", "cifar"),
+            "e.yaml:2:16: data.format: `cifar` is not a data format (shapes, cifar10, images); did you mean `cifar10`?",
+        ),
+        (
+            SMALL.replace("shapes", "shapes, validation: 1.5"),
+            "e.yaml:2:36: data.validation: 1.5 is not a validation split (a fraction above 0 and below 1, or a number of images from 2)",
+        ),
+        (
+            SMALL.replace("name: small", "name: my/study"),
+            "e.yaml:1:7: name: `my/study` is not a name for a study: it becomes part of file names, so use 1 to 80 letters, digits, `-`, `_` and `.`, the first no `.` or `-`",
+        ),
+        (
+            SMALL.replace("name: small", "name: 2024"),
+            "e.yaml:1:7: name: a text is expected here, and 2024 is not one; put it in quotes",
+        ),
+        (
+            format!("{SMALL}- {{name: a, network: optimized}}\n"),
+            "e.yaml:6:10: variants[1].name: two variants have the name `a`; rename one",
+        ),
+        (
+            format!("{SMALL}baseline: b\n"),
+            "e.yaml:6:11: baseline: `b` is not the name of a variant (a); did you mean `a`?",
+        ),
+        (format!("{SMALL}seeds: [1, 2, 1]\n"), "e.yaml:6:15: seeds[2]: the seed 1 is here a second time"),
+        (
+            search("{space: space.yaml}"),
+            "e.yaml:4:9: search: the strategy random needs the key `trials`, such as `trials: 20`: how many candidates to train",
+        ),
+        (
+            search("{space: spice.yaml, trials: 3}"),
+            "e.yaml:4:17: search.space: there is no file spice.yaml; the path of a space is relative to the experiment file's folder",
+        ),
+        (
+            "name: x\ndata: {format: shapes}\ntrain: {epochs: 1}\n".into(),
+            "e.yaml:1:1: nothing to train; add `search` (candidates of a space) or `variants` (named networks)",
+        ),
+        ("- a\n- b\n".into(), "e.yaml:1:1: an experiment is a mapping (lines of `key: value`), not a list"),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(message(&text, &[]), expected, "\n{text}");
+    }
+}
+
+#[test]
+fn mistakes_in_assignments_name_them() {
+    let cases = [
+        (
+            "train.epoch=5",
+            "--set train.epoch=5: train.epoch: train has no key `epoch`; did you mean `epochs`? Known keys: epochs, batch, lr, momentum, nesterov, weight_decay, decay_norm_and_bias, warmup, schedule, label_smoothing",
+        ),
+        (
+            "trian.epochs=5",
+            "--set trian.epochs=5: trian: an experiment has no key `trian`; did you mean `train`? Known keys: name, description, seed, seeds, data, train, search, variants, baseline",
+        ),
+        (
+            "train.epochs=five",
+            "--set train.epochs=five: train.epochs: `five` is not a number of epochs (a whole number from 1)",
+        ),
+        (
+            "train.epochs=",
+            "--set train.epochs=: train.epochs: train needs the key `epochs`, such as `epochs: 30`",
+        ),
+        (
+            "train.schedule.exponential.gama=1",
+            "--set train.schedule.exponential.gama=1: train.schedule.exponential.gama: an exponential schedule has no key `gama`; did you mean `gamma`? Known keys: gamma",
+        ),
+        ("variants[3].name=x", "--set variants[3].name=x: variants has 1 items, so there is no variants[3]"),
+    ];
+    for (set, expected) in cases {
+        assert_eq!(message(SMALL, &[set]), expected);
+    }
+    // A good assignment is not blamed for a mistake of the file.
+    let text = SMALL.replace("epochs: 3", "epochs: 3, lr: fast");
+    assert_eq!(
+        message(&text, &["train.epochs=5"]),
+        "e.yaml:3:24: train.lr: `fast` is not a learning rate (a number above 0, up to 100)"
+    );
+}

@@ -1,0 +1,207 @@
+//! A YAML file in memory, with the assignments of `--set` laid over it.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use super::node::{Node, build};
+use super::path::{KeyPath, Step, locate};
+use super::read::{At, Problem, Read};
+use crate::error::{Error, Result};
+
+/// Largest file that is read as YAML, in bytes; a data file given by mistake should not fill the memory.
+const MAX_BYTES: u64 = 4 << 20;
+
+/// A parsed file; reads values and turns [`Problem`]s into errors with their place.
+#[derive(Debug, Clone)]
+pub struct Document {
+    file: String,
+    text: String,
+    /// The file as written, without assignments.
+    written: Node,
+    root: Node,
+    assignments: Vec<Assignment>,
+}
+
+#[derive(Debug, Clone)]
+struct Assignment {
+    text: String,
+    path: KeyPath,
+}
+
+impl Document {
+    /// Reads a file. `what` names it in messages: `experiment file`.
+    pub fn load(path: &Path, what: &str) -> Result<Self> {
+        let name = path.display();
+        let fail = |message: String| Error::request(format!("{name}: {message}"));
+        let file = File::open(path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => fail(format!("there is no such {what}; check the path")),
+            _ => fail(format!("cannot read this {what}: {error}")),
+        })?;
+        if file.metadata().is_ok_and(|meta| meta.is_dir()) {
+            return Err(fail(format!("this is a folder; name the {what} inside it")));
+        }
+        let mut bytes = Vec::new();
+        file.take(MAX_BYTES + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|error| fail(format!("cannot read this {what}: {error}")))?;
+        if bytes.len() as u64 > MAX_BYTES {
+            return Err(fail(format!(
+                "this file has more than {} MiB; is it the {what} you mean?",
+                MAX_BYTES >> 20
+            )));
+        }
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let good = error.utf8_error().valid_up_to();
+            let line = 1 + error.as_bytes()[..good].iter().filter(|b| **b == b'\n').count();
+            Error::request(format!("{name}:{line}: this {what} is not UTF-8 text; save it as UTF-8"))
+        })?;
+        Self::parse(&name.to_string(), text, what)
+    }
+
+    /// Parses a text; `file` is its name in messages.
+    pub fn parse(file: &str, text: String, what: &str) -> Result<Self> {
+        let root = build(&text).map_err(|error| {
+            if error.message == "the file is empty" {
+                return empty(file, what);
+            }
+            let place = match error.location {
+                Some((line, column)) => format!("{file}:{line}:{column}"),
+                None => file.to_owned(),
+            };
+            Error::request(sentence(&place, &error.path, &error.message))
+        })?;
+        if root == Node::Null {
+            return Err(empty(file, what));
+        }
+        Ok(Self { file: file.to_owned(), text, written: root.clone(), root, assignments: Vec::new() })
+    }
+
+    /// Lays assignments such as `train.epochs=5` over the document, in order. The right side is YAML.
+    pub fn set(&mut self, assignments: &[String]) -> Result<()> {
+        for text in assignments {
+            let fail = |message: String| Error::request(format!("--set {text}: {message}"));
+            let (left, right) = text
+                .split_once('=')
+                .ok_or_else(|| fail("an assignment is KEY=VALUE, such as train.epochs=5".to_owned()))?;
+            let path = parse_path(left.trim()).map_err(&fail)?;
+            let value = if right.trim().is_empty() {
+                Node::Null
+            } else {
+                build(right).map_err(|error| {
+                    let mut message = error.message;
+                    if !error.path.steps().is_empty() {
+                        message = format!("{}: {message}", error.path);
+                    }
+                    fail(message)
+                })?
+            };
+            assign(&mut self.root, path.steps(), KeyPath::default(), value).map_err(&fail)?;
+            self.assignments.push(Assignment { text: text.clone(), path });
+        }
+        Ok(())
+    }
+
+    /// Reads the document; a problem becomes an error with its place.
+    pub fn read<T>(&self, reader: impl FnOnce(At<'_>) -> Read<T>) -> Result<T> {
+        reader(At::root(&self.root)).map_err(|problem| self.error(&problem))
+    }
+
+    /// The error of a problem: the `--set` that made it, or file, line and column.
+    pub fn error(&self, problem: &Problem) -> Error {
+        if let Some(assignment) = self.culprit(problem.path.steps()) {
+            let place = format!("--set {}", assignment.text);
+            return Error::request(sentence(&place, &problem.path, &problem.message));
+        }
+        // A path that only assignments made has no place of its own: its parent's is the nearest.
+        let steps = problem.path.steps();
+        let place = (0..=steps.len())
+            .rev()
+            .find_map(|n| locate(&self.text, &steps[..n], problem.at_key && n == steps.len()));
+        let place = match place {
+            Some((line, column)) => format!("{}:{line}:{column}", self.file),
+            None => self.file.clone(),
+        };
+        Error::request(sentence(&place, &problem.path, &problem.message))
+    }
+
+    /// The last assignment that wrote the value at `path`, or that made it where the file has none.
+    fn culprit(&self, path: &[Step]) -> Option<&Assignment> {
+        let new = self.written.at(path).is_none();
+        self.assignments.iter().rev().find(|assignment| {
+            let set = assignment.path.steps();
+            path.starts_with(set) || (new && set.starts_with(path))
+        })
+    }
+}
+
+fn empty(file: &str, what: &str) -> Error {
+    Error::request(format!("{file}: this {what} is empty; copy one that comes with blocksmith and change it"))
+}
+
+fn sentence(place: &str, path: &KeyPath, message: &str) -> String {
+    if path.steps().is_empty() {
+        format!("{place}: {message}")
+    } else {
+        format!("{place}: {path}: {message}")
+    }
+}
+
+/// `variants[0].set.stem`, as steps.
+fn parse_path(text: &str) -> std::result::Result<KeyPath, String> {
+    let bad = || format!("`{text}` is not a key such as train.epochs or variants[0].network");
+    let mut path = KeyPath::default();
+    for part in text.split('.') {
+        let (key, items) = part.find('[').map_or((part, ""), |at| part.split_at(at));
+        if key.is_empty() || key.contains(char::is_whitespace) {
+            return Err(bad());
+        }
+        path.push(Step::Key(key.to_owned()));
+        let mut rest = items;
+        while !rest.is_empty() {
+            let (index, after) = rest.strip_prefix('[').and_then(|r| r.split_once(']')).ok_or_else(bad)?;
+            path.push(Step::Item(index.parse().map_err(|_| bad())?));
+            rest = after;
+        }
+    }
+    Ok(path)
+}
+
+/// Puts a value at a path, making mappings on the way where nothing is.
+fn assign(node: &mut Node, path: &[Step], here: KeyPath, value: Node) -> std::result::Result<(), String> {
+    let Some((step, rest)) = path.split_first() else {
+        *node = value;
+        return Ok(());
+    };
+    if *node == Node::Null {
+        *node = Node::Map(Vec::new());
+    }
+    let next = here.join(step.clone());
+    match (node, step) {
+        (Node::Map(entries), Step::Key(key)) => {
+            let position = entries.iter().position(|(k, _)| k == key);
+            let position = position.unwrap_or_else(|| {
+                entries.push((key.clone(), Node::Null));
+                entries.len() - 1
+            });
+            assign(&mut entries[position].1, rest, next, value)
+        }
+        (Node::List(items), Step::Item(index)) => {
+            let count = items.len();
+            match items.get_mut(*index) {
+                Some(item) => assign(item, rest, next, value),
+                None => Err(format!("{here} has {count} items, so there is no {next}")),
+            }
+        }
+        (Node::List(items), Step::Key(key)) => Err(format!(
+            "{here} is a list of {}; write {here}[0] for its first item, not {here}.{key}",
+            items.len()
+        )),
+        (other, Step::Key(_)) => {
+            Err(format!("{here} is {}, not a mapping, so there is no {next}", other.describe()))
+        }
+        (other, Step::Item(_)) => {
+            Err(format!("{here} is {}, not a list, so there is no {next}", other.describe()))
+        }
+    }
+}

@@ -1,0 +1,355 @@
+//! Sizes against listings by brute force, order, sampling, and messages.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use rand::seq::IndexedRandom;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::*;
+
+fn space(text: &str) -> SearchSpace {
+    SearchSpace::parse("s.yaml", text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+/// A space of one stage or more from its `stages` lines.
+fn stages(lines: &str) -> SearchSpace {
+    space(&format!("name: t\ninput: 3x32x32\nclasses: 10\n{lines}\n"))
+}
+
+fn texts(space: &SearchSpace) -> Vec<String> {
+    space.iter().map(|drawn| drawn.candidate.text()).collect()
+}
+
+/// A space as lists of raw levels; `$x` refers to a choice.
+#[derive(Debug, Clone, Default)]
+struct Raw {
+    choices: BTreeMap<String, Vec<String>>,
+    /// Unit (`stem`, `0`, `1`, .., `head`), key, levels.
+    fields: Vec<(String, String, Vec<String>)>,
+}
+
+impl Raw {
+    fn yaml(&self) -> String {
+        let mut out = String::from("name: t\ninput: 3x8x8\nclasses: 4\n");
+        if !self.choices.is_empty() {
+            out += "choices:\n";
+            for (name, levels) in &self.choices {
+                out += &format!("  {name}: [{}]\n", levels.join(", "));
+            }
+        }
+        let mut unit = "";
+        for (at, key, levels) in &self.fields {
+            let stage = at.chars().all(char::is_numeric);
+            if at != unit {
+                if at == "0" {
+                    out += "stages:\n";
+                }
+                out += &if stage { "-\n".to_owned() } else { format!("{at}:\n") };
+                unit = at;
+            }
+            let value = match levels.as_slice() {
+                [one] if one.starts_with('$') => one.clone(),
+                levels => format!("[{}]", levels.join(", ")),
+            };
+            out += &format!("  {key}: {value}\n");
+        }
+        out
+    }
+
+    /// Every text, from every settlement of every field, whether it has an effect or not.
+    fn brute_force(&self) -> BTreeSet<String> {
+        let mut dimensions: Vec<Vec<String>> = self.choices.values().cloned().collect();
+        let names: Vec<_> = self.choices.keys().cloned().collect();
+        for (_, _, levels) in &self.fields {
+            dimensions.push(if levels[0].starts_with('$') { vec![String::new()] } else { levels.clone() });
+        }
+        let mut found = BTreeSet::new();
+        let mut odometer = vec![0; dimensions.len()];
+        loop {
+            let mut units: BTreeMap<String, HashMap<String, String>> = BTreeMap::new();
+            for (i, (unit, key, levels)) in self.fields.iter().enumerate() {
+                let value = match levels[0].strip_prefix('$') {
+                    Some(name) => {
+                        let choice = names.iter().position(|n| n == name).unwrap();
+                        dimensions[choice][odometer[choice]].clone()
+                    }
+                    None => levels[odometer[names.len() + i]].clone(),
+                };
+                units.entry(unit.clone()).or_default().insert(key.clone(), value);
+            }
+            found.insert(candidate(&units).text());
+            let Some(at) = (0..odometer.len()).rev().find(|i| odometer[*i] + 1 < dimensions[*i].len()) else {
+                return found;
+            };
+            odometer[at] += 1;
+            odometer[at + 1..].fill(0);
+        }
+    }
+}
+
+fn candidate(units: &BTreeMap<String, HashMap<String, String>>) -> Candidate {
+    let number = |unit: &HashMap<String, String>, key: &str, default: usize| {
+        unit.get(key).map_or(default, |v| v.parse().unwrap())
+    };
+    let activation =
+        |unit: &HashMap<String, String>, default| match unit.get("activation").map(String::as_str) {
+            None => default,
+            Some("relu") => Activation::Relu,
+            Some("relu6") => Activation::Relu6,
+            Some("hswish") => Activation::Hswish,
+            Some(_) => Activation::Prelu,
+        };
+    let stem = units.get("stem").map(|unit| Stem {
+        kernel: number(unit, "kernel", 3),
+        stride: number(unit, "stride", 1),
+        channels: number(unit, "channels", 0),
+        activation: activation(unit, Activation::Relu6),
+    });
+    let conv = units.get("head").map(|unit| HeadConv {
+        channels: number(unit, "channels", 0),
+        groups: number(unit, "groups", 1),
+        activation: activation(unit, Activation::Relu6),
+    });
+    let stages = units.iter().filter(|(name, _)| name.chars().all(char::is_numeric)).map(|(_, unit)| {
+        let is = |key: &str, value: &str| unit.get(key).is_some_and(|v| v == value);
+        let cse = is("block", "cse");
+        let block = if cse {
+            Block::Cse {
+                cap: unit.get("cap").and_then(|v| v.parse().ok()),
+                reduction: number(unit, "reduction", 16),
+                cap_mode: if is("cap_mode", "max") { CapMode::Max } else { CapMode::Min },
+                form: if is("form", "lite") { CseForm::Lite } else { CseForm::Paper },
+            }
+        } else {
+            Block::InvertedResidual {
+                expand: match unit["expand"].strip_prefix('h') {
+                    Some(hidden) => Expand::Hidden(hidden.parse().unwrap()),
+                    None => Expand::Ratio(unit["expand"].parse().unwrap()),
+                },
+                se: unit.get("se").and_then(|v| v.parse().ok()),
+                shortcut: match unit.get("shortcut").map(String::as_str) {
+                    Some("project") => Shortcut::Project,
+                    Some("none") => Shortcut::None,
+                    _ => Shortcut::Identity,
+                },
+                keep_expansion: is("keep_expansion", "true"),
+            }
+        };
+        Stage {
+            block,
+            kernel: number(unit, "kernel", 3),
+            stride: number(unit, "stride", 1),
+            channels: number(unit, "channels", 0),
+            repeats: number(unit, "repeats", 1),
+            activation: activation(unit, if cse { Activation::Prelu } else { Activation::Relu6 }),
+        }
+    });
+    Candidate { stem, stages: stages.collect(), head: Head { conv }, conv_bias: false }
+}
+
+/// Levels a field may have, with repeats, so that a drawn list may name one twice.
+const POOL: &[(&str, &[&str])] = &[
+    ("block", &["ir", "cse"]),
+    ("form", &["paper", "lite"]),
+    ("expand", &["1", "6", "h24", "1.0"]),
+    ("keep_expansion", &["true", "false"]),
+    ("se", &["off", "0.25", "none"]),
+    ("cap", &["none", "4", "8"]),
+    ("cap_mode", &["min", "max"]),
+    ("reduction", &["16", "8"]),
+    ("kernel", &["3", "5"]),
+    ("stride", &["1", "2"]),
+    ("channels", &["8", "16"]),
+    ("repeats", &["1", "2"]),
+    ("shortcut", &["identity", "project", "none"]),
+    ("activation", &["relu", "hswish", "relu6"]),
+];
+
+/// A small space by chance: some fields given, some as lists, some shared.
+fn random_raw(rng: &mut ChaCha8Rng) -> Raw {
+    let mut raw = Raw::default();
+    let mut settlements = 1usize;
+    if rng.random_bool(0.3) {
+        raw.fields.push(("stem".into(), "channels".into(), vec!["8".into(), "16".into()]));
+        settlements *= 2;
+    }
+    for stage in 0..rng.random_range(1..4) {
+        for (key, pool) in POOL {
+            let must = ["block", "expand", "channels"].contains(key);
+            if !must && rng.random_bool(0.35) {
+                continue;
+            }
+            let few = rng.random_bool(0.4) || settlements > 3000;
+            let levels: Vec<String> = if few {
+                vec![(*pool.choose(rng).unwrap()).to_owned()]
+            } else if rng.random_bool(0.45) {
+                if !raw.choices.contains_key(*key) {
+                    // Two spellings of a level are refused in a choice; the lists above have them.
+                    let known: Vec<_> = pool.iter().filter(|l| !["1.0", "none"].contains(l)).collect();
+                    let levels =
+                        if *key == "shortcut" || *key == "cap" { pool.iter().collect() } else { known };
+                    settlements *= levels.len();
+                    raw.choices.insert((*key).into(), levels.iter().map(|l| (**l).to_owned()).collect());
+                }
+                vec![format!("${key}")]
+            } else {
+                let n = rng.random_range(1..=3);
+                settlements *= n;
+                (0..n).map(|_| (*pool.choose(rng).unwrap()).to_owned()).collect()
+            };
+            raw.fields.push((stage.to_string(), (*key).into(), levels));
+        }
+    }
+    if rng.random_bool(0.3) {
+        raw.fields.push(("head".into(), "channels".into(), vec!["32".into()]));
+    }
+    raw
+}
+
+#[test]
+fn size_and_listing_agree_with_brute_force_on_random_spaces() {
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    let mut shared = 0;
+    for round in 0..250 {
+        let raw = random_raw(&mut rng);
+        let yaml = raw.yaml();
+        let space = space(&yaml);
+        let expected = raw.brute_force();
+        assert_eq!(space.size(), expected.len() as u128, "round {round}\n{yaml}");
+        let listed = texts(&space);
+        assert_eq!(listed.len(), expected.len(), "round {round}\n{yaml}");
+        assert_eq!(listed.into_iter().collect::<BTreeSet<_>>(), expected, "round {round}\n{yaml}");
+        shared += usize::from(raw.fields.iter().filter(|(_, _, l)| l[0].starts_with('$')).count() > 3);
+    }
+    assert!(shared > 60, "the random spaces must share choices; {shared} did");
+}
+
+#[test]
+fn every_candidate_parses_back_to_itself() {
+    let mut rng = ChaCha8Rng::seed_from_u64(8);
+    for _ in 0..50 {
+        for drawn in space(&random_raw(&mut rng).yaml()).iter() {
+            assert_eq!(notation::parse(&drawn.candidate.text()), Ok(drawn.candidate));
+        }
+    }
+}
+
+#[test]
+fn choices_are_those_with_an_effect_and_tell_candidates_apart() {
+    let mut rng = ChaCha8Rng::seed_from_u64(9);
+    for _ in 0..100 {
+        let yaml = random_raw(&mut rng).yaml();
+        let space = space(&yaml);
+        let all: HashSet<_> = space.iter().map(|drawn| drawn.choices).collect();
+        assert_eq!(all.len() as u128, space.size(), "{yaml}");
+        let factors: HashMap<_, _> = space.factors().into_iter().map(|f| (f.name, f.levels)).collect();
+        for (factor, level) in all.into_iter().flatten() {
+            assert!(factors[&factor].contains(&level), "{factor} = {level}\n{yaml}");
+        }
+    }
+    let one = stages("stages: [{block: [ir, cse], expand: 6, cap: [4, 8], channels: 16}]");
+    let choices: Vec<_> = one.iter().map(|drawn| drawn.choices).collect();
+    let pair = |a: &str, b: &str| (format!("stages[0].{a}"), b.to_owned());
+    assert_eq!(
+        choices,
+        [
+            vec![pair("block", "ir")],
+            vec![pair("block", "cse"), pair("cap", "4")],
+            vec![pair("block", "cse"), pair("cap", "8")],
+        ]
+    );
+}
+
+#[test]
+fn a_shared_choice_is_one_decision() {
+    let tied = stages(
+        "choices: {cap: [4, 8, 16]}\nstages:\n- {block: cse, cap: $cap, channels: 16}\n- {block: cse, cap: $cap, channels: 32}",
+    );
+    assert_eq!(tied.size(), 3);
+    assert_eq!(texts(&tied)[1], "cse_r1_k3_s1_c16_cap8_rr16 cse_r1_k3_s1_c32_cap8_rr16");
+    assert_eq!(tied.get(2).unwrap().choices, [("cap".to_owned(), "16".to_owned())]);
+    // Closed form: with blocks free, 1 (ir, ir) + 3 * 3 (at least one cse).
+    let free = stages(
+        "choices: {cap: [4, 8, 16]}\nstages:\n- {block: [ir, cse], expand: 6, cap: $cap, channels: 16}\n- {block: [ir, cse], expand: 6, cap: $cap, channels: 32}",
+    );
+    assert_eq!(free.size(), 10);
+}
+
+#[test]
+fn huge_spaces_are_counted_and_drawn_from_at_once() {
+    // Twelve stages of 10 levels: 10^12; then 38 stages: 10^38, still below 2^128.
+    for (count, size) in [(12, 10u128.pow(12)), (38, 10u128.pow(38))] {
+        let stage = "- {block: ir, expand: 6, channels: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]}\n";
+        let space = stages(&format!("stages:\n{}", stage.repeat(count)));
+        assert_eq!(space.size(), size);
+        let last = space.get(size - 1).unwrap();
+        assert!(last.choices.iter().all(|(_, level)| level == "10"));
+        assert!(space.get(size).is_none());
+    }
+    let shared = (0..9).map(|i| format!("  c{i}: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]\n")).collect::<String>();
+    let stage =
+        |i| format!("- {{block: [ir, cse], expand: 6, cap: $c{i}, channels: 16, kernel: [3, 5, 7]}}\n");
+    let list = (0..18).map(|i| stage(i % 9)).collect::<String>();
+    let space = stages(&format!("choices:\n{shared}stages:\n{list}"));
+    // Each choice is in two stages: 9 (ir, ir) + 3 * 9 * 10 with a cap shown; nine such pairs.
+    assert_eq!(space.size(), 279u128.pow(9));
+}
+
+#[test]
+fn too_large_a_space_is_refused() {
+    let stage = "- {block: ir, expand: 6, channels: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]}\n";
+    let text = format!("name: big\ninput: 3x32x32\nclasses: 10\nstages:\n{}", stage.repeat(39));
+    let error = SearchSpace::parse("s.yaml", &text).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "s.yaml:1:1: the space `big` holds more than 3.4e38 candidates, more than can be counted; remove some levels"
+    );
+}
+
+#[test]
+fn sampling_is_uniform_over_distinct_candidates_and_repeats_with_its_seed() {
+    let space = stages("stages: [{block: [ir, cse], expand: 6, cap: [4, 8, 16, 32], channels: 16}]");
+    let draw = |seed| {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        (0..5000).map(|_| space.sample(&mut rng).unwrap().index).collect::<Vec<_>>()
+    };
+    assert_eq!(draw(1), draw(1));
+    assert_ne!(draw(1), draw(2));
+    let mut counts = [0usize; 5];
+    draw(3).into_iter().for_each(|index| counts[index as usize] += 1);
+    // Chi-squared with 4 degrees of freedom: 99.9 % lie below 18.5.
+    let chi: f64 = counts.iter().map(|n| (*n as f64 - 1000.0).powi(2) / 1000.0).sum();
+    assert!(chi < 18.5, "{counts:?}");
+}
+
+#[test]
+fn stem_and_head_may_be_choices() {
+    let space = stages(
+        "stem: [none, {channels: [16, 32], activation: hswish}]\nstages: [{block: ir, expand: 6, channels: 16}]\nhead: {channels: 64, groups: [1, 16]}\nconv_bias: [false, true]",
+    );
+    assert_eq!(space.size(), 3 * 2 * 2);
+    assert_eq!(
+        space.get(11).unwrap().candidate.text(),
+        "stem_k3_s1_c32_nhs ir_r1_k3_s1_e6_c16 head_c64_g16 bias"
+    );
+    let names: Vec<_> = space.factors().into_iter().map(|factor| factor.name).collect();
+    assert_eq!(names, ["stem", "stem.channels", "head.groups", "conv_bias"]);
+}
+
+#[test]
+fn constraints_say_what_they_reject() {
+    let space = stages(
+        "stages: [{block: ir, expand: 6, channels: 16}]\nconstraints: {params: [10k, 0.5M], madds: <= 90M, activation_memory: {max: 2MiB}}",
+    );
+    let constraints = space.constraints;
+    assert_eq!(constraints.violation(500_000, 90_000_000, 2 << 20), None);
+    assert_eq!(
+        constraints.violation(500_001, 0, 0).unwrap(),
+        "params 500,001 is not between 10,000 and 500,000"
+    );
+    assert_eq!(
+        constraints.violation(10_000, 90_000_001, 0).unwrap(),
+        "madds 90,000,001 is not at most 90,000,000"
+    );
+}

@@ -1,0 +1,97 @@
+//! Every YAML file that comes with blocksmith loads, and is what its comments say.
+
+use std::path::{Path, PathBuf};
+
+use blocksmith::arch::{Shape, build, zoo};
+use blocksmith::config::{Experiment, Schedule};
+use blocksmith::cost;
+use blocksmith::space::SearchSpace;
+
+fn files(folder: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let entries = std::fs::read_dir(folder).unwrap();
+    let paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.into_iter().filter(|path| path.extension().is_some_and(|e| e == "yaml")).collect()
+}
+
+fn file(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+#[test]
+fn every_space_loads_and_its_first_candidate_builds() {
+    let spaces = files("search-spaces");
+    assert!(spaces.len() >= 2);
+    for path in spaces {
+        let space = SearchSpace::load(&path).unwrap();
+        let [c, h, w] = space.input;
+        let first = space.get(0).unwrap().candidate;
+        build::network(&first, Shape::new(c, h, w), space.classes).unwrap();
+    }
+}
+
+#[test]
+fn every_experiment_loads_with_its_space_and_networks() {
+    let experiments = files("experiments");
+    assert!(experiments.len() >= 3);
+    for path in experiments {
+        let experiment = Experiment::load(&path, &[]).unwrap();
+        if let Some(search) = &experiment.search {
+            SearchSpace::load(&search.space).unwrap();
+        }
+        for variant in &experiment.variants {
+            let options = zoo::Options { set: variant.set.clone(), ..Default::default() };
+            zoo::resolve(&variant.network, &options).unwrap();
+        }
+        let json = serde_json::to_string(&experiment).unwrap();
+        assert_eq!(serde_json::from_str::<Experiment>(&json).unwrap(), experiment);
+    }
+}
+
+#[test]
+fn every_quickstart_candidate_is_as_small_as_its_comment_says() {
+    let space = SearchSpace::load(&file("search-spaces/quickstart.yaml")).unwrap();
+    assert_eq!(space.size(), 24);
+    for drawn in space.iter() {
+        let network = build::network(&drawn.candidate, Shape::new(3, 32, 32), 10).unwrap();
+        let params = cost::of(&network).params;
+        assert!((6_000..=25_000).contains(&params), "{}: {params}", drawn.candidate.text());
+    }
+}
+
+#[test]
+fn the_first_candidate_of_the_mix_space_is_the_mix_model() {
+    let space = SearchSpace::load(&file("search-spaces/mix-cifar10.yaml")).unwrap();
+    let first = space.get(0).unwrap().candidate;
+    let network = build::network(&first, Shape::new(3, 32, 32), 10).unwrap();
+    let cost = cost::of(&network);
+    // The paper's printed count, and the multiply-adds of its definition.
+    assert_eq!((cost.params, cost.madds), (362_992, 81_434_112));
+    assert_eq!(space.constraints.violation(cost.params, cost.madds, cost.activation_memory), None);
+    assert_eq!(first, zoo::resolve("mix", &zoo::Options::default()).unwrap().0);
+    assert!(space.size() > 10u128.pow(12), "{}", space.size());
+}
+
+#[test]
+fn the_ablation_has_the_papers_recipe() {
+    let experiment = Experiment::load(&file("experiments/mix-ablation.yaml"), &[]).unwrap();
+    let train = &experiment.train;
+    assert_eq!((train.epochs, train.batch, train.lr, train.momentum), (200, 16, 0.045, 0.9));
+    assert_eq!((train.weight_decay, &train.schedule), (4e-5, &Schedule::Exponential { gamma: 0.98 }));
+    let published: Vec<_> = experiment
+        .variants
+        .iter()
+        .map(|variant| (variant.name.as_str(), variant.published.unwrap()))
+        .map(|(name, figures)| (name, figures.params.unwrap(), figures.accuracy.unwrap()))
+        .collect();
+    // Table 5 of the CSE paper.
+    assert_eq!(
+        published,
+        [
+            ("baseline", 2_253_000.0, 91.74),
+            ("optimized", 425_000.0, 90.01),
+            ("cse_only", 228_000.0, 88.13),
+            ("mix", 363_000.0, 90.03),
+        ]
+    );
+}
