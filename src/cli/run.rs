@@ -1,16 +1,17 @@
 //! `blocksmith run`: an experiment from its file to its report.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::Arc;
 
-use super::plan::{ExperimentPlan, Searched};
-use super::{interrupt, output, progress};
+use super::plan::ExperimentPlan;
+use super::report::ReportArgs;
+use super::{interrupt, output, progress, searched};
 use crate::arch::Shape;
 use crate::config::Experiment;
+use crate::data::{self, Data};
 use crate::error::{Error, Result};
-use crate::study::event::DataRecord;
 use crate::study::{Plan, RunSettings, Study, StudyState, TrialStatus, environment};
-use crate::train::contract::Trainer;
+use crate::train::NetworkTrainer;
 
 /// Run an experiment: train its variants and searched candidates, and write the report.
 ///
@@ -53,12 +54,13 @@ pub enum Device {
 /// # Errors
 /// A sentence for what is wrong with the request, before anything is trained where it can be known; what ended the run.
 pub fn execute(args: &Args) -> Result<()> {
-    let experiment = load_experiment(&args.experiment, &args.set)?;
+    let experiment = Experiment::load(&args.experiment, &args.set)?;
     let dir = args.out.clone().unwrap_or_else(|| Path::new("reports").join(&experiment.name));
     let study = Study::open(&dir, &experiment)?;
     let data = load_data(&experiment, args.data.as_deref())?;
-    let searched = search(&experiment, data.input, data.record.classes.len())?;
-    let mut plan = ExperimentPlan::new(&experiment, data.input, data.record.classes.len(), searched)?;
+    let (input, classes) = (Shape::new(3, data.side.0, data.side.1), data.classes.len());
+    let searched = searched::candidates(&experiment, input, classes)?;
+    let mut plan = ExperimentPlan::new(&experiment, input, classes, searched)?;
 
     let state = match study.finished(&mut plan)? {
         Some(state) => {
@@ -66,39 +68,32 @@ pub fn execute(args: &Args) -> Result<()> {
             state
         }
         None => {
-            let trainer = trainer(&experiment, &data, args.device)?;
+            let jobs = jobs(args.jobs, &plan);
+            let trainer = match args.device {
+                Device::Cpu => NetworkTrainer {
+                    data: data.clone(),
+                    config: experiment.train.clone(),
+                    augment: experiment.data.augment,
+                    threads: threads(jobs),
+                },
+            };
             let stop = interrupt::watch()?;
-            run_study(study, &mut plan, trainer.as_ref(), args.jobs, &data, &stop)?
+            let display = progress::display();
+            let settings = RunSettings {
+                jobs,
+                environment: environment::detect(jobs, trainer.threads, data.record.clone()),
+                stop: &stop,
+                display: display.as_ref(),
+            };
+            study.run(&mut plan, &trainer, &settings)?
         }
     };
     report(&dir, &state)
 }
 
-/// Runs the study under the live display.
-fn run_study(
-    study: Study,
-    plan: &mut dyn Plan,
-    trainer: &dyn Trainer,
-    jobs: Option<u16>,
-    data: &Data,
-    stop: &AtomicBool,
-) -> Result<StudyState> {
-    let jobs = jobs.map_or_else(environment::cores, usize::from);
-    // More workers than trials would only stand in the environment's record.
-    let jobs = plan.total().map_or(jobs, |total| jobs.min(total.max(1)));
-    let display = progress::display();
-    let settings = RunSettings {
-        jobs,
-        environment: environment::detect(jobs, 1, data.record.clone()),
-        stop,
-        display: display.as_ref(),
-    };
-    study.run(plan, trainer, &settings)
-}
-
 /// Writes the report and prints its headline; a study in which nothing finished has failed.
 fn report(dir: &Path, state: &StudyState) -> Result<()> {
-    write_report(dir)?;
+    super::report::run(&ReportArgs { dir: dir.to_path_buf(), out: None, json: false })?;
     let failed = state.count(TrialStatus::Failed);
     if failed > 0 && state.count(TrialStatus::Finished) == 0 {
         let reason = state.trials.iter().find_map(|t| t.failure.as_ref());
@@ -112,38 +107,19 @@ fn report(dir: &Path, state: &StudyState) -> Result<()> {
     Ok(())
 }
 
-/// The data set as the study needs to know it.
-struct Data {
-    record: DataRecord,
-    /// Shape of one image.
-    input: Shape,
+/// The data set, brought in once for all trials.
+fn load_data(experiment: &Experiment, path: Option<&Path>) -> Result<Arc<Data>> {
+    data::load(&experiment.data, experiment.seed, path).map(Arc::new)
 }
 
-fn load_experiment(path: &Path, _set: &[String]) -> Result<Experiment> {
-    Err(missing(&format!("{}: reading experiment files", path.display())))
+/// Threads of each trial: one, as many small trials side by side use the cores best; all of them where one trial is
+/// all that runs at once.
+fn threads(jobs: usize) -> usize {
+    (environment::cores() / jobs.max(1)).max(1)
 }
 
-fn load_data(_experiment: &Experiment, _path: Option<&Path>) -> Result<Data> {
-    Err(missing("loading data"))
-}
-
-fn search(experiment: &Experiment, _input: Shape, _classes: usize) -> Result<Searched> {
-    match &experiment.search {
-        None => Ok(Searched { candidates: Box::new(std::iter::empty()), total: Some(0) }),
-        Some(_) => Err(missing("searching a space")),
-    }
-}
-
-fn trainer(_experiment: &Experiment, _data: &Data, device: Device) -> Result<Box<dyn Trainer>> {
-    match device {
-        Device::Cpu => Err(missing("training on the CPU")),
-    }
-}
-
-fn write_report(_dir: &Path) -> Result<()> {
-    Err(missing("writing the report"))
-}
-
-fn missing(what: &str) -> Error {
-    Error::run(format!("{what} is not part of this build"))
+/// The jobs that `--jobs` asks for, or as many as there are cores; never more than there are trials.
+fn jobs(asked: Option<u16>, plan: &dyn Plan) -> usize {
+    let jobs = asked.map_or_else(environment::cores, usize::from);
+    plan.total().map_or(jobs, |total| jobs.min(total.max(1)))
 }
