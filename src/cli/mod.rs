@@ -1,1 +1,86 @@
+//! The command line: one file per subcommand. With the progress display the only room that prints.
 
+pub mod interrupt;
+pub mod output;
+pub mod plan;
+pub mod progress;
+pub mod report;
+pub mod run;
+pub mod searched;
+pub mod status;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::Result;
+
+/// Neural architecture search and ablation for small image networks.
+///
+/// Write down in YAML what may vary in a network and how to train it; blocksmith trains the candidates and says what each
+/// choice is worth, with the spread over seeds: Pareto fronts, ablation tables and learning curves.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    propagate_version = true,
+    max_term_width = 100,
+    after_help = "Examples:\n  \
+        blocksmith run experiments/quickstart.yaml     search a small space, no download needed\n  \
+        blocksmith status reports/quickstart           how far it has come\n\n\
+        Exit codes: 0 done, 1 the run failed, 2 the request was wrong, 130 interrupted."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Args),
+    Status(status::Args),
+    Report(report::ReportArgs),
+}
+
+/// Carries out what the command line asks.
+///
+/// # Errors
+/// A sentence for the user; its exit code is the program's.
+pub fn execute(cli: Cli) -> Result<()> {
+    match cli.command {
+        Command::Run(args) => run::execute(&args),
+        Command::Status(args) => status::execute(&args),
+        Command::Report(args) => report::run(&args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::Cli;
+
+    #[test]
+    fn command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_an_example() {
+        for command in Cli::command().get_subcommands() {
+            let help = command.clone().render_long_help().to_string();
+            let example = format!("  blocksmith {} ", command.get_name());
+            assert!(help.contains(&example), "{help}");
+        }
+    }
+
+    #[test]
+    fn nonsense_exits_with_2() {
+        let nonsense: [&[&str]; 4] = [
+            &["blocksmith"],
+            &["blocksmith", "fly"],
+            &["blocksmith", "run", "x.yaml", "--jobs", "0"],
+            &["blocksmith", "run", "x.yaml", "--device", "abacus"],
+        ];
+        for args in nonsense {
+            assert_eq!(Cli::try_parse_from(args).unwrap_err().exit_code(), 2, "{args:?}");
+        }
+    }
+}

@@ -1,1 +1,184 @@
+//! The report of a study: tables, figures, `report.md` and `trials.csv`, from the journal's records alone.
+//!
+//! The same records give the same files to the byte.
 
+pub mod figure;
+mod files;
+pub mod format;
+mod markdown;
+pub mod pictures;
+mod recipe;
+pub mod table;
+mod tables;
+mod trials_csv;
+
+#[cfg(test)]
+pub(crate) mod synthetic;
+#[cfg(test)]
+mod tests;
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::analysis::{Ablation, CandidateFront, Cost, Effect, StudyState, StudySummary, effects};
+use crate::error::Result;
+use crate::study::event::Record;
+use figure::canvas;
+
+/// What [`write()`] wrote.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReportFiles {
+    /// `report.md`.
+    pub report: PathBuf,
+    /// Every file, `report.md` first.
+    pub files: Vec<PathBuf>,
+    /// The headline tables for a terminal, without a final line break.
+    pub summary: String,
+}
+
+/// Everything a report says, before it is text or picture.
+#[derive(Debug, Clone)]
+pub struct Findings {
+    pub study: StudySummary,
+    /// Where the study has variants.
+    pub ablation: Option<Ablation>,
+    /// By params, by multiply-adds.
+    pub fronts: Vec<CandidateFront>,
+    /// Where the study has a search.
+    pub effects: Vec<Effect>,
+}
+
+/// The figures of a report as `report --json` prints them.
+#[derive(Debug, Serialize)]
+pub struct Headline<'a> {
+    pub study: &'a str,
+    pub state: StudyState,
+    pub trials: usize,
+    pub finished: usize,
+    pub failed: usize,
+    /// Trials for which the test split was read.
+    pub tested: usize,
+    pub ablation: Option<&'a Ablation>,
+    pub fronts: &'a [CandidateFront],
+    pub effects: &'a [Effect],
+}
+
+impl Findings {
+    /// Analyses a journal's records.
+    pub fn of(records: &[Record]) -> Self {
+        let study = StudySummary::fold(records);
+        Self {
+            ablation: Ablation::of(&study),
+            fronts: [Cost::Params, Cost::Madds]
+                .into_iter()
+                .map(|cost| CandidateFront::of(&study, cost))
+                .collect(),
+            effects: effects::effects(&study, study.comparison_split()),
+            study,
+        }
+    }
+
+    /// The study's name.
+    pub fn name(&self) -> &str {
+        self.study.experiment.as_ref().map_or("unnamed study", |e| &e.name)
+    }
+
+    /// Whether any trial has finished.
+    pub fn has_results(&self) -> bool {
+        self.study.finished().next().is_some()
+    }
+
+    /// Whether candidates came from a search, not from the experiment's variants alone.
+    pub fn searches(&self) -> bool {
+        self.study.trials.iter().any(|t| !t.candidate.is_variant)
+    }
+
+    /// Finished trials for which the test split was read.
+    pub fn tested(&self) -> usize {
+        self.study.finished().filter(|t| t.test.is_some()).count()
+    }
+
+    /// Seconds of training, summed over all trials.
+    pub fn seconds(&self) -> f64 {
+        let epochs = self.study.trials.iter().flat_map(|t| &t.epochs);
+        epochs.map(|e| e.seconds).sum()
+    }
+
+    /// The figures for machines.
+    pub fn headline(&self) -> Headline<'_> {
+        use crate::analysis::TrialStatus;
+        Headline {
+            study: self.name(),
+            state: self.study.state,
+            trials: self.study.trials.len(),
+            finished: self.study.count(TrialStatus::Finished),
+            failed: self.study.count(TrialStatus::Failed),
+            tested: self.tested(),
+            ablation: self.ablation.as_ref(),
+            fronts: &self.fronts,
+            effects: &self.effects,
+        }
+    }
+
+    /// The headline tables for a terminal: the ablation where there are variants, the front where there is a search.
+    pub fn terminal(&self) -> String {
+        let mut out = format!("{}: {}", self.name(), markdown::progress(self).replace(['*', '`'], ""));
+        if let Some(ablation) = &self.ablation {
+            let _ = write!(
+                out,
+                "\n\n{}",
+                tables::ablation(ablation)
+                    .without(&["% of baseline", "seeds", "published params"])
+                    .terminal()
+            );
+        }
+        if self.searches()
+            && let Some(front) = self.fronts.first().filter(|f| !f.points.is_empty())
+        {
+            let _ = write!(
+                out,
+                "\n\nPareto front of {} against {} accuracy:\n{}",
+                front.cost.name(),
+                front.split.name(),
+                tables::front(front).without(&["network"]).terminal()
+            );
+        }
+        let failures = tables::failures(&self.study);
+        if !failures.is_empty() {
+            let _ = write!(out, "\n\nFailed trials:\n{}", failures.terminal());
+        }
+        out
+    }
+}
+
+/// Writes the report of a study into `out`: `report.md`, `trials.csv` and every figure as SVG and PNG.
+///
+/// An empty or unfinished journal gives a report that says so.
+///
+/// # Errors
+/// The folder cannot be written.
+pub fn write(records: &[Record], out: &Path) -> Result<ReportFiles> {
+    let findings = Findings::of(records);
+    let pictures = pictures::all(&findings);
+    let drawn: Vec<(String, Vec<u8>)> = pictures
+        .par_iter()
+        .flat_map_iter(|p| {
+            let svg = canvas::svg(&p.scene).map(String::into_bytes);
+            let png = canvas::png(&p.scene);
+            [(svg, "svg"), (png, "png")].map(|(bytes, end)| Ok((format!("{}.{end}", p.file), bytes?)))
+        })
+        .collect::<Result<_>>()?;
+    let mut paths = Vec::new();
+    for (name, bytes) in &drawn {
+        paths.push(files::write(out, name, bytes)?);
+    }
+    paths.push(files::write(out, "trials.csv", trials_csv::csv(&findings.study)?.as_bytes())?);
+    // Last, so that a report never points at figures that are not there.
+    let text = markdown::report(&findings, &pictures);
+    let report = files::write(out, "report.md", text.as_bytes())?;
+    paths.insert(0, report.clone());
+    Ok(ReportFiles { report, files: paths, summary: findings.terminal() })
+}

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::Experiment;
+pub use crate::data::DataRecord;
 
 /// Version of the journal's format, written in its first line.
 pub const FORMAT: u32 = 1;
@@ -29,6 +30,10 @@ pub enum Event {
     /// The same command was given again, on a machine that may differ.
     StudyResumed {
         environment: Box<Environment>,
+    },
+    /// The experiment file was edited where no trial depends on it (description, published figures, paths).
+    ExperimentEdited {
+        experiment: Box<Experiment>,
     },
     /// A trial was planned: one candidate, one seed.
     TrialQueued {
@@ -85,8 +90,10 @@ pub struct CandidateRecord {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
     /// Mean cross entropy (training loss includes label smoothing).
+    #[serde(with = "super::number")]
     pub loss: f64,
     /// Percent of images classified rightly.
+    #[serde(with = "super::number")]
     pub accuracy: f64,
     pub images: usize,
 }
@@ -126,17 +133,4 @@ pub struct Environment {
     pub jobs: usize,
     pub threads_per_job: usize,
     pub data: DataRecord,
-}
-
-/// What the study trained on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DataRecord {
-    /// For people: format and where it came from.
-    pub description: String,
-    /// SHA-256 of the decoded training, then test pixels and labels, hex.
-    pub hash: String,
-    pub classes: Vec<String>,
-    pub train: usize,
-    pub validation: usize,
-    pub test: usize,
 }

@@ -1,3 +1,27 @@
 //! The journal of a study, and the runner that writes it.
+//!
+//! [`Study::open`] claims a folder and replays its journal, [`Study::run`] trains what is left,
+//! and [`state::read`] gives what the journal says to whoever only looks.
 
+pub mod difference;
+pub mod display;
+pub mod environment;
 pub mod event;
+pub mod folder;
+pub mod journal;
+pub mod lock;
+mod number;
+mod panics;
+pub mod plan;
+pub mod runner;
+#[cfg(test)]
+pub(crate) mod simulated;
+pub mod state;
+#[cfg(test)]
+mod tests;
+mod worker;
+
+pub use display::{Display, Silent};
+pub use plan::{Plan, PlannedTrial};
+pub use runner::{RunSettings, Study};
+pub use state::{StudyState, Trial, TrialStatus};

@@ -1,3 +1,10 @@
 //! Training one trial.
 
 pub mod contract;
+mod schedule;
+mod streams;
+mod trainer;
+
+pub use contract::{Trainer, TrialEnd, TrialObserver, TrialTask};
+pub use schedule::learning_rate;
+pub use trainer::NetworkTrainer;

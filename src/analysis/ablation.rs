@@ -1,0 +1,157 @@
+//! The ablation table: what each variant changes against the baseline.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::stats::{self, Interval, Spread};
+use super::summary::{CandidateSummary, Split, StudySummary, TrialStatus};
+use crate::config::Published;
+
+/// An ablation: the baseline, then the other variants in the experiment file's order.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Ablation {
+    /// The split every accuracy of the table was measured on.
+    pub split: Split,
+    pub rows: Vec<AblationRow>,
+}
+
+/// One variant.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AblationRow {
+    pub name: String,
+    pub is_baseline: bool,
+    pub params: u64,
+    pub madds: u64,
+    /// Params in percent of the baseline's.
+    pub params_percent: Option<f64>,
+    /// Multiply-adds in percent of the baseline's.
+    pub madds_percent: Option<f64>,
+    /// Trials queued for it.
+    pub trials: usize,
+    pub failed: usize,
+    /// Accuracy over the finished seeds, in percent.
+    pub accuracy: Option<Spread>,
+    /// Absent for the baseline and where either side has no finished trial.
+    pub difference: Option<Difference>,
+    pub published: Option<Published>,
+}
+
+/// Difference from the baseline in points of accuracy.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Difference {
+    pub points: f64,
+    /// 95 % interval; absent below two seeds, or where nothing varies.
+    pub interval: Option<Interval>,
+    /// Two-sided p-value of no difference.
+    pub p: Option<f64>,
+    pub method: Method,
+}
+
+/// How a difference was measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// Seed by seed: both ran the same seeds.
+    Paired,
+    /// Of the means, variances apart: the seeds differ.
+    Welch,
+}
+
+impl Ablation {
+    /// The table of a study's variants; `None` where the study has none.
+    pub fn of(study: &StudySummary) -> Option<Self> {
+        let mut variants: Vec<CandidateSummary<'_>> =
+            study.candidates().into_iter().filter(|c| c.record.is_variant).collect();
+        if variants.is_empty() {
+            return None;
+        }
+        let listed = |name: &str| {
+            let variants = study.experiment.as_ref().map(|e| &e.variants)?;
+            variants.iter().position(|v| v.name == name)
+        };
+        // Variants the file does not list (none, unless it changed) come last.
+        variants.sort_by_key(|c| listed(&c.record.label).unwrap_or(usize::MAX));
+        let named = study.experiment.as_ref().and_then(|e| e.baseline.clone());
+        let baseline =
+            named.and_then(|name| variants.iter().position(|c| c.record.label == name)).unwrap_or(0);
+        let first = variants.remove(baseline);
+        variants.insert(0, first);
+
+        let split = study.variant_split();
+        let base = variants[0].clone();
+        let rows = variants.iter().enumerate().map(|(i, c)| row(study, c, &base, i == 0, split)).collect();
+        Some(Self { split, rows })
+    }
+
+    /// The baseline's row.
+    pub fn baseline(&self) -> Option<&AblationRow> {
+        self.rows.iter().find(|r| r.is_baseline)
+    }
+}
+
+fn row(
+    study: &StudySummary,
+    candidate: &CandidateSummary<'_>,
+    baseline: &CandidateSummary<'_>,
+    is_baseline: bool,
+    split: Split,
+) -> AblationRow {
+    let percent = |ours: u64, theirs: u64| (theirs > 0).then(|| 100.0 * ours as f64 / theirs as f64);
+    let failed = candidate.trials.iter().filter(|t| t.status == TrialStatus::Failed);
+    AblationRow {
+        name: candidate.name.clone(),
+        is_baseline,
+        params: candidate.record.params,
+        madds: candidate.record.madds,
+        params_percent: percent(candidate.record.params, baseline.record.params),
+        madds_percent: percent(candidate.record.madds, baseline.record.madds),
+        trials: candidate.trials.len(),
+        failed: failed.count(),
+        accuracy: candidate.accuracy(split),
+        difference: if is_baseline {
+            None
+        } else {
+            difference(&baseline.accuracies(split), &candidate.accuracies(split))
+        },
+        published: study.published(candidate.record),
+    }
+}
+
+/// Difference of two sets of accuracies by seed: paired where the seeds are the same, else Welch.
+fn difference(baseline: &BTreeMap<u64, f64>, variant: &BTreeMap<u64, f64>) -> Option<Difference> {
+    let a: Vec<f64> = baseline.values().copied().collect();
+    let b: Vec<f64> = variant.values().copied().collect();
+    let points = stats::spread(&b)?.mean - stats::spread(&a)?.mean;
+    let (method, comparison) = if baseline.keys().eq(variant.keys()) {
+        (Method::Paired, stats::paired(&a, &b))
+    } else {
+        (Method::Welch, stats::welch(&a, &b))
+    };
+    Some(Difference { points, interval: comparison.map(|c| c.interval), p: comparison.map(|c| c.p), method })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn same_seeds_are_paired_and_other_seeds_are_not() {
+        let a = BTreeMap::from([(1, 90.0), (2, 91.0), (3, 92.5)]);
+        let b = BTreeMap::from([(1, 91.1), (2, 92.0), (3, 93.4)]);
+        let c = BTreeMap::from([(1, 91.1), (2, 92.0)]);
+        let paired = difference(&a, &b).expect("both finished");
+        assert_eq!(paired.method, Method::Paired);
+        // SciPy 1.17.1: stats.ttest_rel(b, a).pvalue = 0.003316758722356485
+        assert!((paired.p.expect("three seeds") - 0.003_316_758_722_356_485).abs() < 1e-9);
+        assert_eq!(difference(&a, &c).map(|d| d.method), Some(Method::Welch));
+    }
+
+    #[test]
+    fn one_seed_has_a_difference_without_interval() {
+        let d = difference(&BTreeMap::from([(1, 90.0)]), &BTreeMap::from([(1, 91.0)]));
+        let d = d.expect("both finished");
+        assert_eq!((d.points, d.interval, d.p), (1.0, None, None));
+        assert_eq!(difference(&BTreeMap::new(), &BTreeMap::from([(1, 1.0)])), None);
+    }
+}

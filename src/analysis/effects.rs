@@ -1,0 +1,64 @@
+//! Main effects of a search: what each level of each factor is worth, averaged over everything else.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::stats::{self, Spread};
+use super::summary::{Split, StudySummary};
+
+/// One factor with its levels.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Effect {
+    pub factor: String,
+    /// In numeric order where the levels are numbers.
+    pub levels: Vec<LevelEffect>,
+    /// Best level's mean minus worst's, in points.
+    pub range: f64,
+}
+
+/// One level of a factor.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LevelEffect {
+    pub level: String,
+    /// Over the candidates with this level, each counted once with its mean over seeds.
+    pub accuracy: Spread,
+}
+
+/// The factors with at least two levels among the finished candidates of the search, largest range first.
+///
+/// A candidate without a factor (a condition switched it off) does not count for that factor.
+pub fn effects(study: &StudySummary, split: Split) -> Vec<Effect> {
+    let mut factors: BTreeMap<&str, BTreeMap<&str, Vec<f64>>> = BTreeMap::new();
+    let candidates = study.candidates();
+    for candidate in &candidates {
+        let Some(accuracy) = candidate.accuracy(split) else {
+            continue;
+        };
+        for (factor, level) in &candidate.record.choices {
+            let levels = factors.entry(factor).or_default();
+            levels.entry(level).or_default().push(accuracy.mean);
+        }
+    }
+    let mut found: Vec<Effect> = factors
+        .into_iter()
+        .filter(|(_, levels)| levels.len() > 1)
+        .map(|(factor, levels)| effect(factor, levels))
+        .collect();
+    found.sort_by(|a, b| b.range.total_cmp(&a.range).then(a.factor.cmp(&b.factor)));
+    found
+}
+
+fn effect(factor: &str, levels: BTreeMap<&str, Vec<f64>>) -> Effect {
+    let mut levels: Vec<LevelEffect> = levels
+        .into_iter()
+        .filter_map(|(level, values)| {
+            Some(LevelEffect { level: level.to_owned(), accuracy: stats::spread(&values)? })
+        })
+        .collect();
+    let number = |l: &LevelEffect| l.level.parse::<f64>().unwrap_or(f64::INFINITY);
+    levels.sort_by(|a, b| number(a).total_cmp(&number(b)).then(a.level.cmp(&b.level)));
+    let means = || levels.iter().map(|l| l.accuracy.mean);
+    let range = means().fold(f64::NEG_INFINITY, f64::max) - means().fold(f64::INFINITY, f64::min);
+    Effect { factor: factor.to_owned(), levels, range }
+}

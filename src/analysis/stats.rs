@@ -1,0 +1,172 @@
+//! Means, spreads, intervals and tests of small samples. One value has no spread: `None`, never 0.
+
+use serde::Serialize;
+use statrs::distribution::{ContinuousCDF, StudentsT};
+
+/// Confidence of every interval in the report.
+pub const CONFIDENCE: f64 = 0.95;
+
+/// Mean and spread of a sample.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Spread {
+    pub n: usize,
+    pub mean: f64,
+    /// Sample standard deviation (n - 1); `None` for one value.
+    pub sd: Option<f64>,
+}
+
+/// A two-sided 95 % interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Interval {
+    pub low: f64,
+    pub high: f64,
+}
+
+/// A difference of two means with its uncertainty.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Comparison {
+    /// Second minus first.
+    pub difference: f64,
+    /// 95 % t interval.
+    pub interval: Interval,
+    /// Two-sided p-value of no difference.
+    pub p: f64,
+    pub degrees_of_freedom: f64,
+}
+
+/// Mean and sample standard deviation; `None` for no values.
+pub fn spread(values: &[f64]) -> Option<Spread> {
+    let n = values.len();
+    if n == 0 {
+        return None;
+    }
+    let mean = values.iter().sum::<f64>() / n as f64;
+    let sd = (n > 1).then(|| {
+        let squares: f64 = values.iter().map(|v| (v - mean) * (v - mean)).sum();
+        (squares / (n - 1) as f64).sqrt()
+    });
+    Some(Spread { n, mean, sd })
+}
+
+impl Spread {
+    /// Standard error of the mean; `None` for one value.
+    pub fn standard_error(&self) -> Option<f64> {
+        self.sd.map(|sd| sd / (self.n as f64).sqrt())
+    }
+
+    /// 95 % t interval of the mean; `None` for one value.
+    pub fn interval(&self) -> Option<Interval> {
+        let half = t_quantile((self.n - 1) as f64)? * self.standard_error()?;
+        Some(Interval { low: self.mean - half, high: self.mean + half })
+    }
+}
+
+/// Paired t-test of `second` minus `first`, value by value.
+///
+/// `None` with fewer than two pairs, unequal lengths, or differences that do not vary (no t statistic exists).
+pub fn paired(first: &[f64], second: &[f64]) -> Option<Comparison> {
+    if first.len() != second.len() {
+        return None;
+    }
+    let differences: Vec<f64> = first.iter().zip(second).map(|(a, b)| b - a).collect();
+    let spread = spread(&differences)?;
+    let error = spread.standard_error()?;
+    compare(spread.mean, error, (spread.n - 1) as f64)
+}
+
+/// Welch's t-test of the mean of `second` minus that of `first` (Welch 1947; unequal variances).
+///
+/// `None` where either has fewer than two values or neither varies.
+pub fn welch(first: &[f64], second: &[f64]) -> Option<Comparison> {
+    let (a, b) = (spread(first)?, spread(second)?);
+    let (va, vb) = (a.standard_error()?.powi(2), b.standard_error()?.powi(2));
+    let variance = va + vb;
+    let freedom = variance * variance / (va * va / (a.n - 1) as f64 + vb * vb / (b.n - 1) as f64);
+    compare(b.mean - a.mean, variance.sqrt(), freedom)
+}
+
+fn compare(difference: f64, error: f64, freedom: f64) -> Option<Comparison> {
+    // Differences equal but for rounding have no meaningful t statistic either.
+    if !difference.is_finite() || !error.is_finite() || error <= 1e-12 * difference.abs().max(1.0) {
+        return None;
+    }
+    let t = StudentsT::new(0.0, 1.0, freedom).ok()?;
+    let half = t_quantile(freedom)? * error;
+    Some(Comparison {
+        difference,
+        interval: Interval { low: difference - half, high: difference + half },
+        p: (2.0 * t.sf((difference / error).abs())).min(1.0),
+        degrees_of_freedom: freedom,
+    })
+}
+
+/// The t quantile of a two-sided interval at [`CONFIDENCE`].
+fn t_quantile(freedom: f64) -> Option<f64> {
+    let t = StudentsT::new(0.0, 1.0, freedom).ok()?;
+    Some(t.inverse_cdf(0.5 + CONFIDENCE / 2.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: [f64; 4] = [90.1, 90.4, 89.7, 90.9];
+    const B: [f64; 4] = [91.2, 90.8, 91.9, 91.0];
+    const C: [f64; 2] = [88.0, 88.3];
+
+    fn near(found: f64, expected: f64) {
+        assert!((found - expected).abs() <= 1e-7 * expected.abs().max(1.0), "{found} is not {expected}");
+    }
+
+    /// NumPy: `np.mean(a)`, `np.std(a, ddof=1)`; SciPy 1.17.1: `stats.sem(a)`,
+    /// `stats.t.interval(0.95, len(a) - 1, loc=np.mean(a), scale=stats.sem(a))`.
+    #[test]
+    fn spread_agrees_with_scipy() {
+        let s = spread(&A).expect("not empty");
+        near(s.mean, 90.275);
+        near(s.sd.expect("four values"), 0.505_799_696_849_786_3);
+        near(s.standard_error().expect("four values"), 0.252_899_848_424_893_16);
+        let i = s.interval().expect("four values");
+        near(i.low, 89.470_159_811_773_4);
+        near(i.high, 91.079_840_188_226_61);
+        let i = spread(&C).and_then(|s| s.interval()).expect("two values");
+        near(i.low, 86.244_069_289_573_82);
+        near(i.high, 90.055_930_710_426_2);
+    }
+
+    /// SciPy 1.17.1: `stats.ttest_ind(b, a, equal_var=False)`, its `pvalue`, `df` and `confidence_interval()`.
+    #[test]
+    fn welch_agrees_with_scipy() {
+        let c = welch(&A, &B).expect("enough values");
+        near(c.difference, 0.95);
+        near(c.p, 0.034_370_709_804_952_81);
+        near(c.degrees_of_freedom, 5.981_916_008_335_592);
+        near(c.interval.low, 0.097_336_769_614_466_36);
+        near(c.interval.high, 1.802_663_230_385_511);
+        let c = welch(&A, &C).expect("enough values");
+        near(c.p, 0.001_948_784_777_950_341_1);
+        near(c.interval.low, -2.941_560_429_504_030_5);
+        near(c.interval.high, -1.308_439_570_495_969_5);
+    }
+
+    /// SciPy 1.17.1: `stats.ttest_rel(b, a)`, its `pvalue` and `confidence_interval()`.
+    #[test]
+    fn paired_agrees_with_scipy() {
+        let c = paired(&A, &B).expect("enough pairs");
+        near(c.p, 0.134_432_523_375_033_67);
+        near(c.interval.low, -0.534_194_150_274_166_3);
+        near(c.interval.high, 2.434_194_150_274_165);
+    }
+
+    #[test]
+    fn what_has_no_spread_has_none() {
+        assert_eq!(spread(&[]), None);
+        let one = spread(&[5.0]).expect("one value");
+        assert_eq!((one.sd, one.standard_error(), one.interval()), (None, None, None));
+        assert_eq!(welch(&A, &[1.0]), None);
+        assert_eq!(welch(&[1.0, 1.0], &[2.0, 2.0]), None);
+        // Equal differences but for rounding: 88.0 - 90.1 and 88.3 - 90.4.
+        assert_eq!(paired(&A[..2], &C), None);
+        assert_eq!(paired(&A, &C), None);
+    }
+}

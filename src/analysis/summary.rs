@@ -1,0 +1,278 @@
+//! A study as its journal tells it: every trial, and every candidate over its seeds.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Serialize;
+
+use super::stats::{self, Spread};
+use crate::config::{Experiment, Published};
+use crate::study::event::{CandidateRecord, Environment, EpochMetrics, Event, Metrics, Record, TrialResult};
+
+/// How far a study has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StudyState {
+    /// The journal has no first line: nothing was started.
+    Empty,
+    /// Started, neither finished nor stopped by the user: running, or killed.
+    Unfinished,
+    /// Stopped by the user.
+    Interrupted,
+    Finished,
+}
+
+/// How far a trial has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrialStatus {
+    Queued,
+    Started,
+    Finished,
+    Failed,
+}
+
+/// The split an accuracy was measured on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Split {
+    Validation,
+    Test,
+}
+
+impl Split {
+    /// The word for tables and axes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Split::Validation => "validation",
+            Split::Test => "test",
+        }
+    }
+}
+
+/// One trial.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrialSummary {
+    pub trial: usize,
+    pub candidate: CandidateRecord,
+    pub seed: u64,
+    pub status: TrialStatus,
+    /// Epochs of the last attempt, in order.
+    pub epochs: Vec<EpochMetrics>,
+    pub result: Option<TrialResult>,
+    pub test: Option<Metrics>,
+    /// Epoch and reason, where it failed.
+    pub failure: Option<(usize, String)>,
+}
+
+impl TrialSummary {
+    /// Back to the queue where it was running: its process is gone, and it will start over.
+    fn abandon(&mut self) {
+        if self.status == TrialStatus::Started {
+            self.reset();
+        }
+    }
+
+    /// As though it had never started.
+    fn reset(&mut self) {
+        self.status = TrialStatus::Queued;
+        self.epochs.clear();
+        self.result = None;
+        self.test = None;
+        self.failure = None;
+    }
+
+    /// Accuracy of a finished trial on a split, in percent.
+    pub fn accuracy(&self, split: Split) -> Option<f64> {
+        let result = self.result.as_ref()?;
+        match split {
+            Split::Validation => Some(result.validation.accuracy),
+            Split::Test => self.test.map(|m| m.accuracy),
+        }
+    }
+}
+
+/// One candidate with all its trials.
+#[derive(Debug, Clone)]
+pub struct CandidateSummary<'a> {
+    pub record: &'a CandidateRecord,
+    /// A name that no other candidate of the study has.
+    pub name: String,
+    pub trials: Vec<&'a TrialSummary>,
+}
+
+impl CandidateSummary<'_> {
+    /// Seed and accuracy of every finished trial, by seed.
+    pub fn accuracies(&self, split: Split) -> BTreeMap<u64, f64> {
+        self.trials.iter().filter_map(|t| Some((t.seed, t.accuracy(split)?))).collect()
+    }
+
+    /// Mean and spread of the accuracy over seeds, in percent.
+    pub fn accuracy(&self, split: Split) -> Option<Spread> {
+        let values: Vec<f64> = self.accuracies(split).into_values().collect();
+        stats::spread(&values)
+    }
+}
+
+/// The whole study.
+#[derive(Debug, Clone)]
+pub struct StudySummary {
+    pub experiment: Option<Experiment>,
+    /// Where it was started, then where it was resumed.
+    pub environments: Vec<Environment>,
+    pub state: StudyState,
+    /// Milliseconds since the Unix epoch of the first and the last record.
+    pub span: Option<(u64, u64)>,
+    /// By trial number.
+    pub trials: Vec<TrialSummary>,
+}
+
+impl StudySummary {
+    /// Folds the records in their order. Events of trials that were never queued are ignored.
+    pub fn fold(records: &[Record]) -> Self {
+        let mut study = Self {
+            experiment: None,
+            environments: Vec::new(),
+            state: StudyState::Empty,
+            span: records.first().zip(records.last()).map(|(a, b)| (a.at, b.at)),
+            trials: Vec::new(),
+        };
+        let mut trials: BTreeMap<usize, TrialSummary> = BTreeMap::new();
+        for record in records {
+            study.apply(&record.event, &mut trials);
+        }
+        study.trials = trials.into_values().collect();
+        study
+    }
+
+    fn apply(&mut self, event: &Event, trials: &mut BTreeMap<usize, TrialSummary>) {
+        match event {
+            Event::StudyStarted { experiment, environment, .. } => {
+                self.experiment = Some((**experiment).clone());
+                self.environments.push((**environment).clone());
+                self.state = StudyState::Unfinished;
+            }
+            Event::StudyResumed { environment } => {
+                self.environments.push((**environment).clone());
+                self.state = StudyState::Unfinished;
+                trials.values_mut().for_each(TrialSummary::abandon);
+            }
+            Event::ExperimentEdited { experiment } => {
+                self.experiment = Some((**experiment).clone());
+            }
+            Event::TrialQueued { trial, candidate, seed } => {
+                trials.entry(*trial).or_insert_with(|| TrialSummary {
+                    trial: *trial,
+                    candidate: candidate.clone(),
+                    seed: *seed,
+                    status: TrialStatus::Queued,
+                    epochs: Vec::new(),
+                    result: None,
+                    test: None,
+                    failure: None,
+                });
+            }
+            Event::StudyInterrupted => {
+                self.state = StudyState::Interrupted;
+                trials.values_mut().for_each(TrialSummary::abandon);
+            }
+            Event::StudyFinished => self.state = StudyState::Finished,
+            Event::TrialStarted { trial }
+            | Event::EpochFinished { trial, .. }
+            | Event::TrialFinished { trial, .. }
+            | Event::TrialFailed { trial, .. }
+            | Event::TestEvaluated { trial, .. } => {
+                if let Some(found) = trials.get_mut(trial) {
+                    apply_to_trial(found, event);
+                }
+            }
+        }
+    }
+
+    /// Candidates in the order of their first trial: variants by label, others by hash.
+    pub fn candidates(&self) -> Vec<CandidateSummary<'_>> {
+        let mut found: Vec<CandidateSummary<'_>> = Vec::new();
+        let mut index: HashMap<(bool, &str), usize> = HashMap::new();
+        for trial in &self.trials {
+            let record = &trial.candidate;
+            let key =
+                if record.is_variant { (true, record.label.as_str()) } else { (false, record.hash.as_str()) };
+            let at = *index.entry(key).or_insert_with(|| {
+                found.push(CandidateSummary { record, name: record.label.clone(), trials: Vec::new() });
+                found.len() - 1
+            });
+            found[at].trials.push(trial);
+        }
+        let mut uses: HashMap<String, usize> = HashMap::new();
+        for candidate in &found {
+            *uses.entry(candidate.name.clone()).or_default() += 1;
+        }
+        for candidate in &mut found {
+            if candidate.name.is_empty() || uses[&candidate.name] > 1 {
+                let short: String = candidate.record.hash.chars().take(6).collect();
+                candidate.name = format!("{} {short}", candidate.name).trim().to_owned();
+            }
+        }
+        found
+    }
+
+    /// Finished trials.
+    pub fn finished(&self) -> impl Iterator<Item = &TrialSummary> {
+        self.trials.iter().filter(|t| t.result.is_some())
+    }
+
+    /// How many trials stand at `status`.
+    pub fn count(&self, status: TrialStatus) -> usize {
+        self.trials.iter().filter(|t| t.status == status).count()
+    }
+
+    /// The split on which candidates are compared, one for all so that they are comparable.
+    ///
+    /// A search chooses its front, so it must do so on the validation split, or the test accuracy of what it chose would be
+    /// too good. An ablation compares networks fixed beforehand: test, once it was read for every finished trial.
+    pub fn comparison_split(&self) -> Split {
+        let searches = self.trials.iter().any(|t| !t.candidate.is_variant);
+        if searches { Split::Validation } else { self.variant_split() }
+    }
+
+    /// The split of the ablation table: test where it was read for every finished trial of a variant, else validation.
+    pub fn variant_split(&self) -> Split {
+        let mut variants = self.finished().filter(|t| t.candidate.is_variant).peekable();
+        if variants.peek().is_some() && variants.all(|t| t.test.is_some()) {
+            Split::Test
+        } else {
+            Split::Validation
+        }
+    }
+
+    /// Published figures of a variant.
+    pub fn published(&self, record: &CandidateRecord) -> Option<Published> {
+        if !record.is_variant {
+            return None;
+        }
+        let variants = &self.experiment.as_ref()?.variants;
+        variants.iter().find(|v| v.name == record.label)?.published
+    }
+}
+
+fn apply_to_trial(trial: &mut TrialSummary, event: &Event) {
+    match event {
+        Event::TrialStarted { .. } => {
+            trial.reset();
+            trial.status = TrialStatus::Started;
+        }
+        Event::EpochFinished { epoch, .. } => {
+            trial.epochs.push(epoch.clone());
+        }
+        Event::TrialFinished { result, .. } => {
+            trial.status = TrialStatus::Finished;
+            trial.failure = None;
+            trial.result = Some(result.clone());
+        }
+        Event::TrialFailed { epoch, reason, .. } => {
+            trial.status = TrialStatus::Failed;
+            trial.failure = Some((*epoch, reason.clone()));
+        }
+        Event::TestEvaluated { test, .. } => trial.test = Some(*test),
+        _ => {}
+    }
+}

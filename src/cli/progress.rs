@@ -1,0 +1,17 @@
+//! The live display of a study on standard error: bars on a terminal, plain lines elsewhere.
+
+mod bars;
+mod estimate;
+mod lines;
+#[cfg(test)]
+mod tests;
+pub mod text;
+
+use std::io::{IsTerminal, stderr};
+
+use crate::study::Display;
+
+/// The display that suits standard error.
+pub fn display() -> Box<dyn Display> {
+    if stderr().is_terminal() { Box::new(bars::Bars::new()) } else { Box::new(lines::Lines::new(stderr())) }
+}

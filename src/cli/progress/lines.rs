@@ -1,0 +1,95 @@
+//! Progress as plain lines, for logs: no time of day, no cursor movement, one line an event.
+
+use std::io::Write;
+use std::sync::{Mutex, PoisonError};
+
+use super::estimate::Estimate;
+use super::text;
+use crate::study::event::{Event, Record};
+use crate::study::{Display, StudyState};
+
+/// Writes lines to `out`. A reader that has gone away ends the lines, not the study.
+pub struct Lines<W> {
+    inner: Mutex<Inner<W>>,
+}
+
+struct Inner<W> {
+    out: W,
+    total: Option<usize>,
+    estimate: Estimate,
+}
+
+impl<W: Write + Send> Lines<W> {
+    /// A display that writes to `out`.
+    pub fn new(out: W) -> Self {
+        Self { inner: Mutex::new(Inner { out, total: None, estimate: Estimate::default() }) }
+    }
+
+    fn with(&self, act: impl FnOnce(&mut Inner<W>)) {
+        act(&mut self.inner.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+impl<W: Write> Inner<W> {
+    fn line(&mut self, line: &str) {
+        let _ = writeln!(self.out, "{line}");
+    }
+
+    fn of_trial(&mut self, state: &StudyState, number: usize, what: &str) {
+        if let Some(trial) = state.trial(number) {
+            let line = format!("{}: {what}", text::name(trial, self.total));
+            self.line(&line);
+        }
+    }
+
+    fn overall(&mut self, state: &StudyState) {
+        let total = self.total.unwrap_or(state.trials.len());
+        let left = self.estimate.seconds_left(state, total);
+        self.line(&text::overall(state, self.total, left));
+    }
+}
+
+impl<W: Write + Send> Display for Lines<W> {
+    fn on_begin(&self, state: &StudyState, total: Option<usize>) {
+        self.with(|inner| {
+            inner.total = total;
+            if state.environments.len() > 1 {
+                let so_far = text::overall(state, total, None);
+                inner.line(&format!("continuing study {}: {so_far}", state.experiment.name));
+            }
+        });
+    }
+
+    fn on_event(&self, state: &StudyState, record: &Record) {
+        self.with(|inner| match &record.event {
+            Event::TrialStarted { trial } => {
+                let what = state.trial(*trial).map(text::started).unwrap_or_default();
+                inner.of_trial(state, *trial, &what);
+            }
+            Event::EpochFinished { trial, epoch } => {
+                if let Some(trial) = state.trial(*trial) {
+                    inner.estimate.add(&trial.candidate, epoch.seconds);
+                }
+                inner.of_trial(state, *trial, &text::epoch(epoch, state.experiment.train.epochs));
+            }
+            Event::TrialFinished { trial, result } => {
+                inner.of_trial(state, *trial, &text::finished(result));
+                inner.overall(state);
+            }
+            Event::TrialFailed { trial, epoch, reason } => {
+                inner.of_trial(state, *trial, &format!("failed in epoch {epoch}: {reason}"));
+                inner.overall(state);
+            }
+            Event::TestEvaluated { trial, test } => {
+                inner.of_trial(state, *trial, &format!("test acc {:.1}%", test.accuracy));
+            }
+            _ => {}
+        });
+    }
+
+    fn on_step(&self, _trial: usize, _epoch: usize, _done: usize, _total: usize) {}
+
+    fn on_notice(&self, sentence: &str) {
+        self.with(|inner| inner.line(&format!("note: {sentence}")));
+    }
+}

@@ -1,0 +1,127 @@
+//! `blocksmith report`: tables and plots of a study, from its journal.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::report::{self, Findings, Headline};
+use crate::study::event::Record;
+use crate::study::{folder, journal};
+
+/// Write the report of a study: tables, plots, report.md and trials.csv
+///
+/// Reads the journal that `run` wrote, and nothing else: no data, no training. A study that is still running or was
+/// interrupted gives a report of what is finished, and says so. The same journal gives the same files.
+///
+/// Writes report.md, trials.csv, and as SVG and PNG: pareto-params and pareto-madds (the Pareto fronts),
+/// learning-curves, ablation (where the experiment has variants), effects (where it has a search).
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "Examples:
+  blocksmith report reports/quickstart
+  blocksmith report reports/mix-ablation --json
+  blocksmith report reports/mix-ablation --out /tmp/look")]
+pub struct ReportArgs {
+    /// Folder of the study: the one `run` wrote its journal.jsonl into
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+
+    /// Write the report into this folder instead of the study's own
+    #[arg(long, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
+
+    /// Print the figures as JSON instead of tables (the files are written all the same)
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Output<'a> {
+    #[serde(flatten)]
+    headline: Headline<'a>,
+    files: Vec<String>,
+}
+
+/// Writes the report and prints its headline.
+///
+/// # Errors
+/// There is no readable journal in the folder, or the report cannot be written.
+pub fn run(args: &ReportArgs) -> Result<()> {
+    let records = read(&args.dir)?;
+    let out = args.out.as_deref().unwrap_or(&args.dir);
+    let written = report::write(&records, out)?;
+    if args.json {
+        let findings = Findings::of(&records);
+        let output = Output {
+            headline: findings.headline(),
+            files: written.files.iter().map(|f| f.display().to_string()).collect(),
+        };
+        let text = serde_json::to_string_pretty(&output)
+            .map_err(|e| Error::run(format!("the figures cannot be written as JSON ({e})")))?;
+        return print(&text);
+    }
+    print(&format!("{}\n\nreport: {}", written.summary, written.report.display()))
+}
+
+/// The records of a study's journal.
+///
+/// # Errors
+/// There is no journal in the folder, or it does not read.
+pub fn read(dir: &Path) -> Result<Vec<Record>> {
+    let path = folder::journal(dir);
+    if !path.exists() {
+        return Err(Error::request(format!(
+            "{}: there is no study here (no journal.jsonl): name the folder that `blocksmith run` wrote",
+            dir.display()
+        )));
+    }
+    let mut records = Vec::new();
+    journal::replay(&path, |record| {
+        records.push(record);
+        Ok(())
+    })?;
+    Ok(records)
+}
+
+/// Prints to standard output; a reader that has gone away (`| head`) is no error.
+fn print(text: &str) -> Result<()> {
+    match writeln!(io::stdout().lock(), "{text}") {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::run(format!("standard output cannot be written ({e})")))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_without_a_study_is_named_with_a_remedy() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let args = ReportArgs { dir: folder.path().join("nothing"), out: None, json: false };
+        let error = run(&args).expect_err("no study");
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().contains("name the folder that `blocksmith run` wrote"));
+    }
+
+    #[test]
+    fn a_journal_is_read_up_to_a_torn_line_and_reported_elsewhere() {
+        let (study, out) = (tempfile::tempdir().expect("a"), tempfile::tempdir().expect("b"));
+        let records = crate::report::synthetic::mix().records();
+        let mut lines: Vec<String> =
+            records.iter().map(|r| serde_json::to_string(r).expect("JSON")).collect();
+        lines.push("{\"at\":17".to_owned());
+        fs::write(folder::journal(study.path()), lines.join("\n")).expect("the journal");
+        assert_eq!(read(study.path()).expect("records"), records);
+        let args = ReportArgs { dir: study.path().to_owned(), out: Some(out.path().to_owned()), json: true };
+        run(&args).expect("a report");
+        assert!(out.path().join("report.md").exists());
+        assert!(!study.path().join("report.md").exists());
+    }
+}

@@ -1,0 +1,125 @@
+//! `blocksmith run`: an experiment from its file to its report.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::plan::ExperimentPlan;
+use super::report::ReportArgs;
+use super::{interrupt, output, progress, searched};
+use crate::arch::Shape;
+use crate::config::Experiment;
+use crate::data::{self, Data};
+use crate::error::{Error, Result};
+use crate::study::{Plan, RunSettings, Study, StudyState, TrialStatus, environment};
+use crate::train::NetworkTrainer;
+
+/// Run an experiment: train its variants and searched candidates, and write the report.
+///
+/// Everything goes to the study's folder as it happens. The same command again continues a study that was stopped or
+/// killed; one that is finished gets its report written again.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    blocksmith run experiments/quickstart.yaml\n  \
+    blocksmith run experiments/mix-ablation.yaml --data DIR --set train.epochs=10\n  \
+    blocksmith run experiments/mix-sweep.yaml --jobs 4 --out reports/sweep-a")]
+pub struct Args {
+    /// The experiment file
+    #[arg(value_name = "EXPERIMENT.yaml")]
+    experiment: PathBuf,
+    /// Trials trained at once, each on one thread [default: the number of cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: Option<u16>,
+    /// What to train on
+    #[arg(long, value_enum, default_value_t = Device::Cpu)]
+    device: Device,
+    /// Change a setting of the experiment file, such as train.epochs=5; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Folder of the study [default: reports/NAME, after the experiment's name]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// File or folder of the images, instead of the experiment's `data.path`
+    #[arg(long, value_name = "PATH")]
+    data: Option<PathBuf>,
+}
+
+/// Devices that trials can be trained on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Device {
+    Cpu,
+}
+
+/// Runs the experiment to its report.
+///
+/// # Errors
+/// A sentence for what is wrong with the request, before anything is trained where it can be known; what ended the run.
+pub fn execute(args: &Args) -> Result<()> {
+    let experiment = Experiment::load(&args.experiment, &args.set)?;
+    let dir = args.out.clone().unwrap_or_else(|| Path::new("reports").join(&experiment.name));
+    let study = Study::open(&dir, &experiment)?;
+    let data = load_data(&experiment, args.data.as_deref())?;
+    let (input, classes) = (Shape::new(3, data.side.0, data.side.1), data.classes.len());
+    let searched = searched::candidates(&experiment, input, classes)?;
+    let mut plan = ExperimentPlan::new(&experiment, input, classes, searched)?;
+
+    let state = match study.finished(&mut plan)? {
+        Some(state) => {
+            output::print(&format!("{}: this study is finished; writing its report again", dir.display()))?;
+            state
+        }
+        None => {
+            let jobs = jobs(args.jobs, &plan);
+            let trainer = match args.device {
+                Device::Cpu => NetworkTrainer {
+                    data: data.clone(),
+                    config: experiment.train.clone(),
+                    augment: experiment.data.augment,
+                    threads: threads(jobs),
+                },
+            };
+            let stop = interrupt::watch()?;
+            let display = progress::display();
+            let settings = RunSettings {
+                jobs,
+                environment: environment::detect(jobs, trainer.threads, data.record.clone()),
+                stop: &stop,
+                display: display.as_ref(),
+            };
+            study.run(&mut plan, &trainer, &settings)?
+        }
+    };
+    report(&dir, &state)
+}
+
+/// Writes the report and prints its headline; a study in which nothing finished has failed.
+fn report(dir: &Path, state: &StudyState) -> Result<()> {
+    super::report::run(&ReportArgs { dir: dir.to_path_buf(), out: None, json: false })?;
+    let failed = state.count(TrialStatus::Failed);
+    if failed > 0 && state.count(TrialStatus::Finished) == 0 {
+        let reason = state.trials.iter().find_map(|t| t.failure.as_ref());
+        let reason = reason.map_or("", |failure| &failure.reason);
+        return Err(Error::run(format!(
+            "{}: none of the {failed} trials finished (the first: {reason}): change the recipe and start another study \
+             with --out FOLDER",
+            dir.display()
+        )));
+    }
+    Ok(())
+}
+
+/// The data set, brought in once for all trials.
+fn load_data(experiment: &Experiment, path: Option<&Path>) -> Result<Arc<Data>> {
+    data::load(&experiment.data, experiment.seed, path).map(Arc::new)
+}
+
+/// Threads of each trial: one, as many small trials side by side use the cores best; all of them where one trial is
+/// all that runs at once.
+fn threads(jobs: usize) -> usize {
+    (environment::cores() / jobs.max(1)).max(1)
+}
+
+/// The jobs that `--jobs` asks for, or as many as there are cores; never more than there are trials.
+fn jobs(asked: Option<u16>, plan: &dyn Plan) -> usize {
+    let jobs = asked.map_or_else(environment::cores, usize::from);
+    plan.total().map_or(jobs, |total| jobs.min(total.max(1)))
+}

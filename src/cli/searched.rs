@@ -1,0 +1,92 @@
+//! The candidates of an experiment's search, with their networks and costs.
+
+use std::sync::Arc;
+
+use super::plan::{Planned, Searched};
+use crate::arch::{Network, Shape, build};
+use crate::config::{Experiment, SearchConfig, StrategyKind};
+use crate::cost::{self, Cost};
+use crate::error::{Error, Result};
+use crate::search::{self, Proposal, Strategy};
+use crate::space::{Candidate, SearchSpace};
+use crate::study::event::CandidateRecord;
+
+/// What the experiment's strategy proposes, for images of shape `input` in `classes` classes.
+///
+/// # Errors
+/// What is wrong with the space, or that it is made for other images.
+pub fn candidates(experiment: &Experiment, input: Shape, classes: usize) -> Result<Searched> {
+    let Some(config) = &experiment.search else {
+        return Ok(Searched { candidates: Box::new(std::iter::empty()), total: Some(0) });
+    };
+    let space = Arc::new(SearchSpace::load(&config.space)?);
+    check_images(config, &space, input, classes)?;
+    let total = total(config, &space);
+    let constraints = space.constraints;
+    let accept = move |candidate: &Candidate| -> std::result::Result<(), String> {
+        let network = build::network(candidate, input, classes)?;
+        let Cost { params, madds, activation_memory } = cost::of(&network);
+        match constraints.violation(params, madds, activation_memory) {
+            Some(violation) => Err(violation),
+            None => Ok(()),
+        }
+    };
+    let mut strategy = search::strategy(config, space, experiment.seed, accept);
+    let candidates = std::iter::from_fn(move || match strategy.ask() {
+        Ok(Some(proposal)) => Some(planned(proposal, input, classes)),
+        Ok(None) => None,
+        Err(error) => Some(Err(error)),
+    });
+    Ok(Searched { candidates: Box::new(candidates), total })
+}
+
+/// A space names the images it is made for; shapes and counts would be others for any other.
+fn check_images(config: &SearchConfig, space: &SearchSpace, input: Shape, classes: usize) -> Result<()> {
+    let [c, h, w] = space.input;
+    if Shape::new(c, h, w) == input && space.classes == classes {
+        return Ok(());
+    }
+    let path = config.space.display();
+    Err(Error::request(format!(
+        "{path}: the space is for {c}x{h}x{w} images in {} classes, but the data has {input} in {classes}; \
+         change `input` and `classes` of the space, or `data.side`",
+        space.classes
+    )))
+}
+
+/// How many candidates there will be, where constraints leave that open the most there can be.
+fn total(config: &SearchConfig, space: &SearchSpace) -> Option<usize> {
+    let size = usize::try_from(space.size()).ok();
+    match (config.strategy, config.trials) {
+        (StrategyKind::Grid, None) if !space.constraints.is_empty() => None,
+        (_, trials) => match (size, trials) {
+            (Some(size), Some(trials)) => Some(size.min(trials)),
+            (size, trials) => size.or(trials),
+        },
+    }
+}
+
+fn planned(proposal: Proposal, input: Shape, classes: usize) -> Result<Planned> {
+    let Proposal { candidate, choices, .. } = proposal;
+    let network: Network = build::network(&candidate, input, classes).map_err(Error::Request)?;
+    let cost = cost::of(&network);
+    let record = CandidateRecord {
+        label: label(&choices, &candidate),
+        is_variant: false,
+        text: candidate.text(),
+        hash: candidate.hash(),
+        choices,
+        params: cost.params,
+        madds: cost.madds,
+        activation_memory: cost.activation_memory,
+    };
+    Ok((record, network))
+}
+
+/// The levels in the order of the factors, such as `4-5-1-cse-16`; the hash where nothing was chosen.
+fn label(choices: &[(String, String)], candidate: &Candidate) -> String {
+    if choices.is_empty() {
+        return candidate.hash();
+    }
+    choices.iter().map(|(_, level)| level.as_str()).collect::<Vec<_>>().join("-")
+}

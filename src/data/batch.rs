@@ -1,0 +1,208 @@
+//! Batches: shuffled, augmented, normalised, written into a buffer that is used again.
+
+use rand::Rng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use super::dataset::CHANNELS;
+use super::split::Split;
+use super::stream::{below, stream};
+use crate::config::Augment;
+
+/// Yields the batches of one epoch after another.
+///
+/// Every random draw depends on (seed, epoch, position in the epoch) alone, so the batches are the same whatever runs beside
+/// them. A training epoch ends with a short batch only where that has at least half the batch size, and at least 2 images:
+/// a gradient of few images is noisy at the full learning rate, and batch norm needs two values for a variance. The images
+/// left out are others in every epoch. A split smaller than half a batch is one batch, since it would otherwise give none,
+/// and a batch size of 1 gives batches of 1. Evaluation keeps all images, in order.
+#[derive(Debug)]
+pub struct Batcher<'a> {
+    split: &'a Split,
+    batch: usize,
+    /// `None` for evaluation.
+    training: Option<Training>,
+    /// Indices into the split, in the order of the epoch.
+    order: Vec<u32>,
+    next: usize,
+    row: RowWriter,
+}
+
+#[derive(Debug)]
+struct Training {
+    seed: u64,
+    augment: Augment,
+    /// One number an image, in the order of the epoch.
+    draws: ChaCha8Rng,
+}
+
+impl<'a> Batcher<'a> {
+    /// Training batches of `batch` images (at least 1), shuffled and augmented from `seed`. Starts at epoch 0. A padding
+    /// beyond the image's side counts as that side.
+    pub fn train(split: &'a Split, batch: usize, seed: u64, mut augment: Augment) -> Batcher<'a> {
+        let (height, width) = split.side();
+        augment.pad_crop = augment.pad_crop.min(height).min(width);
+        let training = Training { seed, augment, draws: stream("augment", seed, 0) };
+        let mut batcher = Batcher::new(split, batch, Some(training));
+        batcher.epoch(0);
+        batcher
+    }
+
+    /// Evaluation batches of `batch` images (at least 1): all of the split, in its order, the last one as short as it is.
+    pub fn eval(split: &'a Split, batch: usize) -> Batcher<'a> {
+        Batcher::new(split, batch, None)
+    }
+
+    fn new(split: &'a Split, batch: usize, training: Option<Training>) -> Batcher<'a> {
+        Batcher {
+            split,
+            batch: batch.max(1),
+            training,
+            order: (0..split.len() as u32).collect(),
+            next: 0,
+            row: RowWriter::new(split),
+        }
+    }
+
+    /// Goes to the start of an epoch: its own order and its own draws, whatever was read before. Evaluation starts over.
+    pub fn epoch(&mut self, epoch: u64) {
+        self.next = 0;
+        if let Some(training) = &mut self.training {
+            self.order.clear();
+            self.order.extend(0..self.split.len() as u32);
+            self.order.shuffle(&mut stream("shuffle", training.seed, epoch));
+            training.draws = stream("augment", training.seed, epoch);
+        }
+    }
+
+    /// Number of images in an epoch.
+    pub fn images(&self) -> usize {
+        let (all, batch) = (self.split.len(), self.batch);
+        let short = all % batch;
+        let dropped = self.training.is_some() && all > batch && short < batch.div_ceil(2).max(2);
+        if dropped { all - short } else { all }
+    }
+
+    /// Number of batches in an epoch.
+    pub fn batches(&self) -> usize {
+        self.images().div_ceil(self.batch)
+    }
+
+    /// Writes the next batch: `x` becomes its normalised images, `(N, H, W, 3)`, and `y` its N labels. False, with both
+    /// empty, at the end of the epoch.
+    pub fn next_batch(&mut self, x: &mut Vec<f32>, y: &mut Vec<u32>) -> bool {
+        let end = (self.next + self.batch).min(self.images());
+        let (split, order) = (self.split, &self.order[self.next..end]);
+        self.next = end;
+        y.clear();
+        y.extend(order.iter().map(|&index| split.label(index as usize)));
+        // Every number below is overwritten; only what is longer than the last batch is filled twice.
+        x.resize(order.len() * split.image_len(), 0.0);
+        let images = x.chunks_exact_mut(split.image_len().max(1));
+        for (&index, out) in order.iter().zip(images) {
+            let view = match &mut self.training {
+                Some(training) => View::draw(&training.augment, &mut training.draws),
+                None => View::WHOLE,
+            };
+            self.row.write(split.image(index as usize), view, out);
+        }
+        !order.is_empty()
+    }
+}
+
+/// How an image is seen in one epoch: shifted down and right by up to the padding, either sign, then mirrored or not.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct View {
+    /// Row and column of the image that land in the top left corner; outside it there are zeros.
+    top: isize,
+    left: isize,
+    flip: bool,
+}
+
+impl View {
+    const WHOLE: View = View { top: 0, left: 0, flip: false };
+
+    /// Two 32-bit numbers an image, whatever is switched on: the draws of the n-th image start at the n-th pair.
+    fn draw(augment: &Augment, draws: &mut ChaCha8Rng) -> View {
+        let (position, coin) = (draws.next_u32(), draws.next_u32());
+        let pad = augment.pad_crop;
+        let shifts = 2 * pad + 1;
+        let cell = below(position, shifts * shifts);
+        View {
+            top: (cell / shifts) as isize - pad as isize,
+            left: (cell % shifts) as isize - pad as isize,
+            flip: augment.flip && coin >> 31 == 1,
+        }
+    }
+}
+
+/// Writes images row by row as `byte * scale + shift`, with one scale and shift for each number of a row, so that the inner
+/// loop is three plain slices and vectorises.
+#[derive(Debug)]
+struct RowWriter {
+    height: usize,
+    width: usize,
+    scale: Vec<f32>,
+    shift: Vec<f32>,
+    mirrored: Vec<u8>,
+}
+
+impl RowWriter {
+    fn new(split: &Split) -> RowWriter {
+        let (height, width) = split.side();
+        let channels = split.normalisation().scale_and_shift();
+        let row = || (0..width).flat_map(|_| channels);
+        RowWriter {
+            height,
+            width,
+            scale: row().map(|(scale, _)| scale).collect(),
+            shift: row().map(|(_, shift)| shift).collect(),
+            mirrored: vec![0; width * CHANNELS],
+        }
+    }
+
+    fn write(&mut self, image: &[u8], view: View, out: &mut [f32]) {
+        let length = self.width * CHANNELS;
+        // The columns of the image that are seen, and how many zeros come before them.
+        let from = view.left.max(0) as usize;
+        let seen = self.width.saturating_sub(view.left.unsigned_abs());
+        let zeros = (-view.left).max(0) as usize;
+        // Mirrored, what was left of the seen columns is right of them.
+        let before = if view.flip { self.width - seen - zeros } else { zeros };
+        for (y, out) in out.chunks_exact_mut(length).enumerate() {
+            let row = y as isize + view.top;
+            if row < 0 || row >= self.height as isize {
+                out.fill(0.0);
+                continue;
+            }
+            let start = (row as usize * self.width + from) * CHANNELS;
+            let mut bytes = &image[start..start + seen * CHANNELS];
+            if view.flip {
+                let mirrored = &mut self.mirrored[..seen * CHANNELS];
+                mirror(bytes, mirrored);
+                bytes = mirrored;
+            }
+            let (left, rest) = out.split_at_mut(before * CHANNELS);
+            let (middle, right) = rest.split_at_mut(seen * CHANNELS);
+            left.fill(0.0);
+            right.fill(0.0);
+            // A row starts with red wherever it is cut, so scale and shift are read from their start.
+            let factors = self.scale.iter().zip(&self.shift);
+            for ((out, &byte), (&scale, &shift)) in middle.iter_mut().zip(bytes).zip(factors) {
+                *out = f32::from(byte) * scale + shift;
+            }
+        }
+    }
+}
+
+/// Pixels of a row from right to left.
+fn mirror(row: &[u8], out: &mut [u8]) {
+    let pixels = row.as_chunks::<CHANNELS>().0;
+    for (out, pixel) in out.as_chunks_mut::<CHANNELS>().0.iter_mut().zip(pixels.iter().rev()) {
+        *out = *pixel;
+    }
+}
+
+#[cfg(test)]
+#[path = "batch_tests.rs"]
+mod tests;

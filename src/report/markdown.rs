@@ -1,0 +1,266 @@
+//! `report.md`: what was found, then how it was run.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use super::format::{self, counted, thousands};
+use super::pictures::Picture;
+use super::{Findings, recipe, tables};
+use crate::analysis::{Cost, Method, Split, StudyState, TrialStatus};
+use crate::study::event::Environment;
+
+/// The report's text.
+pub fn report(findings: &Findings, pictures: &[Picture]) -> String {
+    let mut out = format!("# {}\n\n", findings.name());
+    let experiment = findings.study.experiment.as_ref();
+    if let Some(description) = experiment.and_then(|e| e.description.as_ref()) {
+        let _ = writeln!(out, "{description}\n");
+    }
+    let _ = writeln!(out, "{}\n", progress(findings));
+    let figure = |out: &mut String, file: &str| {
+        if let Some(p) = pictures.iter().find(|p| p.file == file) {
+            let _ = writeln!(out, "![{}]({file}.svg)\n", p.caption);
+        }
+    };
+    if let Some(ablation) = &findings.ablation {
+        let _ = writeln!(out, "## Ablation\n\n{}", tables::ablation(ablation).markdown());
+        let _ = writeln!(out, "{}\n", ablation_notes(findings));
+        figure(&mut out, "ablation");
+    }
+    if findings.has_results() {
+        fronts(&mut out, findings, figure);
+    }
+    if pictures.iter().any(|p| p.file == "learning-curves") {
+        out.push_str("## Learning curves\n\n");
+        figure(&mut out, "learning-curves");
+    }
+    if !findings.effects.is_empty() {
+        let split = findings.study.comparison_split().name();
+        let table = tables::effects(&findings.effects, split).markdown();
+        let _ = writeln!(
+            out,
+            "## Effects of the factors\n\nMean {split} accuracy of the candidates with each level, averaged over everything else \
+             (a candidate counts once, with its mean over seeds). The candidates differ in other factors too: read small differences \
+             between levels against the spread.\n\n{table}"
+        );
+        figure(&mut out, "effects");
+    }
+    let failures = tables::failures(&findings.study);
+    if !failures.is_empty() {
+        let _ = writeln!(out, "## Failed trials\n\n{}", failures.markdown());
+    }
+    out.push_str(&how(findings));
+    out
+}
+
+/// Where the study stands, in a sentence or two.
+pub fn progress(findings: &Findings) -> String {
+    let study = &findings.study;
+    if study.state == StudyState::Empty {
+        return "**The journal is empty: nothing was run.**".to_owned();
+    }
+    let (all, done) = (study.trials.len(), study.count(TrialStatus::Finished));
+    let failed = study.count(TrialStatus::Failed);
+    let mut text = format!(
+        "{} of {} finished{}.",
+        thousands(done as u64),
+        counted(all, "trial"),
+        if failed > 0 { format!(", {} failed", thousands(failed as u64)) } else { String::new() },
+    );
+    match study.state {
+        StudyState::Finished => {}
+        StudyState::Interrupted => {
+            text = format!(
+                "**This study was interrupted: {text}** The same `run` command continues it; every figure below is of what is finished."
+            );
+        }
+        _ => {
+            text = format!(
+                "**This study is not finished: {text}** It is still running, or the same `run` command continues it; every figure below is of what is finished."
+            );
+        }
+    }
+    if !findings.has_results() {
+        text.push_str(" **No trial has finished, so there is no accuracy to report yet.**");
+    }
+    text
+}
+
+fn ablation_notes(findings: &Findings) -> String {
+    let Some(ablation) = &findings.ablation else {
+        return String::new();
+    };
+    let mut notes = match ablation.split {
+        Split::Test => String::from("Accuracy is on the test split, read once per trial after all training"),
+        Split::Validation if findings.tested() > 0 => format!(
+            "Accuracy is on the validation split: the test split has been read for {} of {} only, and rows must compare",
+            findings.tested(),
+            counted(findings.study.finished().count(), "finished trial")
+        ),
+        Split::Validation => {
+            String::from("Accuracy is on the validation split, since the test split has not been read")
+        }
+    };
+    notes.push_str("; mean ± sample standard deviation over seeds. ");
+    let has = |method| {
+        ablation.rows.iter().filter_map(|r| r.difference).any(|d| d.method == method && d.interval.is_some())
+    };
+    if has(Method::Paired) {
+        notes.push_str(
+            "Differences are paired by seed, with the 95 % interval and two-sided p-value of a paired t-test",
+        );
+        notes.push_str(if has(Method::Welch) {
+            "; where the seeds differ, of Welch's t-test. "
+        } else {
+            ". "
+        });
+    } else if has(Method::Welch) {
+        notes.push_str("Intervals (95 %) and two-sided p-values are of Welch's t-test, since the variants ran different seeds. ");
+    } else {
+        notes.push_str("One seed, or seeds that do not vary, give no interval. ");
+    }
+    let seeds = ablation.rows.iter().filter_map(|r| r.accuracy).map(|a| a.n).max().unwrap_or(0);
+    if (2..5).contains(&seeds) {
+        let _ = write!(
+            notes,
+            "With {seeds} seeds the intervals are wide: they say what these runs can and cannot tell apart. "
+        );
+    }
+    if ablation.rows.iter().any(|r| r.published.is_some()) {
+        notes.push_str(
+            "Published figures are as their authors print them, with their own training, not this budget. ",
+        );
+    }
+    notes.trim_end().to_owned()
+}
+
+fn fronts(out: &mut String, findings: &Findings, figure: impl Fn(&mut String, &str)) {
+    out.push_str("## Pareto fronts\n\n");
+    if findings.searches() {
+        out.push_str(
+            "The fronts are chosen on the validation split, so that the test accuracy of what is on them stays honest.\n\n",
+        );
+    }
+    let mut shown: Option<BTreeSet<&str>> = None;
+    for front in &findings.fronts {
+        let file = match front.cost {
+            Cost::Params => "pareto-params",
+            Cost::Madds => "pareto-madds",
+        };
+        let n = front.front().count();
+        let _ = writeln!(
+            out,
+            "### {} against accuracy\n\n{} of {} on the front. Hypervolume: {:.1} % of the box from 0 to 1.1 times the largest cost and from chance to 100 %.\n",
+            match front.cost {
+                Cost::Params => "Params",
+                Cost::Madds => "Multiply-adds",
+            },
+            n,
+            counted(front.points.len(), if findings.searches() { "candidate" } else { "variant" }),
+            front.hypervolume_percent
+        );
+        let set: BTreeSet<&str> = front.front().map(|p| p.hash.as_str()).collect();
+        if !findings.searches() {
+            // Their figures stand in the ablation table.
+            let names: Vec<&str> = front.front().map(|p| p.name.as_str()).collect();
+            let _ = writeln!(out, "On the front, cheapest first: {}.\n", names.join("; "));
+        } else if shown.as_ref() == Some(&set) {
+            out.push_str("The same candidates are on this front.\n\n");
+        } else {
+            let _ = writeln!(out, "{}", tables::front(front).markdown());
+            shown.get_or_insert(set);
+        }
+        figure(out, file);
+    }
+}
+
+/// Machine, versions, command, data and recipe.
+fn how(findings: &Findings) -> String {
+    let study = &findings.study;
+    let mut out = String::from("## How this was run\n\n");
+    let mut item = |name: &str, text: String| {
+        let _ = writeln!(out, "- **{name}**: {text}");
+    };
+    if let Some(environment) = study.environments.first() {
+        item("Command", code(&environment.command));
+        item("Machine", machine(environment));
+        item("Version", format!("blocksmith {}", environment.version));
+    }
+    for (i, environment) in study.environments.iter().enumerate().skip(1) {
+        let first = &study.environments[i - 1];
+        let mut text = code(&environment.command);
+        if machine(environment) != machine(first) || environment.version != first.version {
+            let _ = write!(text, " on {}, blocksmith {}", machine(environment), environment.version);
+        }
+        item("Resumed", text);
+    }
+    if let Some((from, to)) = study.span {
+        item(
+            "Time",
+            format!(
+                "{} to {}; {} of training summed over trials",
+                format::utc(from),
+                format::utc(to),
+                format::duration(findings.seconds())
+            ),
+        );
+    }
+    if let Some(e) = &study.experiment {
+        let seeds: Vec<String> = e.seeds.iter().map(ToString::to_string).collect();
+        item("Candidates", recipe::candidates(e));
+        item("Seeds", format!("{} (study seed {})", seeds.join(", "), e.seed));
+        item("Training", recipe::training(&e.train, &e.data.augment));
+    }
+    if let Some(environment) = study.environments.last() {
+        let data = &environment.data;
+        item(
+            "Data",
+            format!(
+                "{}; {} classes; {} training, {} validation, {} test images",
+                data.description,
+                data.classes.len(),
+                thousands(data.train as u64),
+                thousands(data.validation as u64),
+                thousands(data.test as u64)
+            ),
+        );
+        item("Data hash", format!("SHA-256 `{}`", data.hash));
+    }
+    if let Some(subset) = study.experiment.as_ref().and_then(|e| recipe::subset(&e.data)) {
+        item("Subset", subset);
+    }
+    item("Test split", test_split(findings));
+    item("Every trial", "[trials.csv](trials.csv)".to_owned());
+    out
+}
+
+fn test_split(findings: &Findings) -> String {
+    let (read, finished) = (findings.tested(), findings.study.finished().count());
+    match read {
+        0 => "not read yet; every choice was made on the validation split".to_owned(),
+        _ if read == finished => {
+            "read once for every finished trial, after all training and every choice were done".to_owned()
+        }
+        _ => format!(
+            "read once for {read} of {}, after all training and every choice were done",
+            counted(finished, "finished trial")
+        ),
+    }
+}
+
+fn machine(e: &Environment) -> String {
+    format!(
+        "{}, {}, {}; {} with {} each",
+        e.cpu,
+        counted(e.cores, "core"),
+        e.os,
+        counted(e.jobs, "job"),
+        counted(e.threads_per_job, "thread")
+    )
+}
+
+/// Inline code that holds whatever backticks the text has.
+fn code(text: &str) -> String {
+    let text = text.replace(['\n', '\r'], " ");
+    if text.contains('`') { format!("`` {text} ``") } else { format!("`{text}`") }
+}

@@ -1,0 +1,98 @@
+//! How a study was trained, in words.
+
+use super::format::counted;
+use crate::config::{Augment, DataConfig, Schedule, StrategyKind, TrainConfig};
+use crate::config::{Experiment, SearchConfig};
+
+/// The training recipe as one sentence.
+pub fn training(train: &TrainConfig, augment: &Augment) -> String {
+    let momentum = match (train.momentum > 0.0, train.nesterov) {
+        (false, _) => String::new(),
+        (true, false) => format!(" with momentum {}", train.momentum),
+        (true, true) => format!(" with Nesterov momentum {}", train.momentum),
+    };
+    let mut parts =
+        vec![format!("SGD{momentum}"), format!("learning rate {}{}", train.lr, schedule(&train.schedule))];
+    if train.warmup > 0.0 {
+        parts.push(format!("reached after {} of linear warm-up", epochs(train.warmup)));
+    }
+    parts.push(match (train.weight_decay > 0.0, train.decay_norm_and_bias) {
+        (false, _) => "no weight decay".to_owned(),
+        (true, true) => format!("weight decay {} on every parameter", train.weight_decay),
+        (true, false) => {
+            format!("weight decay {} (not on batch norm, PReLU slopes and biases)", train.weight_decay)
+        }
+    });
+    if train.label_smoothing > 0.0 {
+        parts.push(format!("label smoothing {}", train.label_smoothing));
+    }
+    parts.push(format!("batches of {}", train.batch));
+    parts.push(counted(train.epochs, "epoch"));
+    if augment.pad_crop > 0 {
+        parts.push(format!("images padded by {} pixels and cropped back at random", augment.pad_crop));
+    }
+    if augment.flip {
+        parts.push("flipped left to right with probability one half".to_owned());
+    }
+    if augment.pad_crop == 0 && !augment.flip {
+        parts.push("no augmentation".to_owned());
+    }
+    format!("{}.", parts.join(", "))
+}
+
+fn epochs(n: f64) -> String {
+    if n == 1.0 { "1 epoch".to_owned() } else { format!("{n} epochs") }
+}
+
+fn schedule(schedule: &Schedule) -> String {
+    match schedule {
+        Schedule::Constant => " throughout".to_owned(),
+        Schedule::Cosine => " falling to 0 along half a cosine".to_owned(),
+        Schedule::Step { milestones, gamma } => {
+            let list: Vec<String> = milestones.iter().map(ToString::to_string).collect();
+            format!(" times {gamma} at epochs {}", list.join(", "))
+        }
+        Schedule::Exponential { gamma } => format!(" times {gamma} after every epoch"),
+    }
+}
+
+/// Where the candidates came from.
+pub fn candidates(experiment: &Experiment) -> String {
+    let mut parts = Vec::new();
+    if !experiment.variants.is_empty() {
+        parts.push(format!("{} named in the experiment", counted(experiment.variants.len(), "variant")));
+    }
+    if let Some(SearchConfig { space, strategy, trials }) = &experiment.search {
+        let space = space.display();
+        parts.push(match (strategy, trials) {
+            (StrategyKind::Grid, None) => format!("every candidate of `{space}`"),
+            (StrategyKind::Grid, Some(n)) => {
+                format!("the candidates of `{space}` in order, {n} at most")
+            }
+            (StrategyKind::Random, Some(n)) => {
+                format!("{} drawn uniformly from `{space}`", counted(*n, "candidate"))
+            }
+            (StrategyKind::Random, None) => format!("candidates drawn uniformly from `{space}`"),
+        });
+    }
+    parts.join("; ")
+}
+
+/// The statement that a subset was used; `None` where all images were.
+pub fn subset(data: &DataConfig) -> Option<String> {
+    let limit = &data.limit;
+    let parts: Vec<String> =
+        [(limit.train, "training"), (limit.validation, "validation"), (limit.test, "test")]
+            .into_iter()
+            .filter_map(|(cap, split)| {
+                Some(format!("{} {split} images", super::format::thousands(cap? as u64)))
+            })
+            .collect();
+    if parts.is_empty() {
+        return None;
+    }
+    Some(format!(
+        "A subset of the data: at most {} (stratified, chosen from the study's seed). Accuracies may be lower than with all images.",
+        parts.join(", ")
+    ))
+}

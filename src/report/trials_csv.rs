@@ -1,0 +1,106 @@
+//! `trials.csv`: one row per trial.
+
+use crate::analysis::{StudySummary, TrialStatus, TrialSummary};
+use crate::error::{Error, Result};
+use crate::study::event::Metrics;
+
+const BEFORE: [&str; 9] =
+    ["trial", "label", "variant", "network", "hash", "seed", "params", "madds", "activation_memory"];
+const AFTER: [&str; 11] = [
+    "epochs",
+    "train_loss",
+    "train_accuracy",
+    "validation_loss",
+    "validation_accuracy",
+    "test_loss",
+    "test_accuracy",
+    "seconds",
+    "status",
+    "failed_epoch",
+    "reason",
+];
+
+/// The file's text: a column per factor between what a trial is and what it reached.
+///
+/// # Errors
+/// Only where the CSV writer fails, which it should not.
+pub fn csv(study: &StudySummary) -> Result<String> {
+    let mut factors: Vec<&str> = Vec::new();
+    for trial in &study.trials {
+        for (factor, _) in &trial.candidate.choices {
+            if !factors.contains(&factor.as_str()) {
+                factors.push(factor);
+            }
+        }
+    }
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let header = BEFORE
+        .iter()
+        .map(|c| (*c).to_owned())
+        .chain(factors.iter().map(|f| factor_column(f)))
+        .chain(AFTER.iter().map(|c| (*c).to_owned()));
+    writer.write_record(header).map_err(failed)?;
+    for trial in &study.trials {
+        writer.write_record(row(trial, &factors)).map_err(failed)?;
+    }
+    let bytes = writer.into_inner().map_err(failed)?;
+    String::from_utf8(bytes).map_err(failed)
+}
+
+/// A factor keeps its name unless a column of the trial has it already.
+fn factor_column(factor: &str) -> String {
+    if BEFORE.contains(&factor) || AFTER.contains(&factor) {
+        format!("choice.{factor}")
+    } else {
+        factor.to_owned()
+    }
+}
+
+fn row(trial: &TrialSummary, factors: &[&str]) -> Vec<String> {
+    let c = &trial.candidate;
+    let mut cells = vec![
+        trial.trial.to_string(),
+        c.label.clone(),
+        c.is_variant.to_string(),
+        c.text.clone(),
+        c.hash.clone(),
+        trial.seed.to_string(),
+        c.params.to_string(),
+        c.madds.to_string(),
+        c.activation_memory.to_string(),
+    ];
+    for factor in factors {
+        let level = c.choices.iter().find(|(f, _)| f == factor);
+        cells.push(level.map_or(String::new(), |(_, level)| level.clone()));
+    }
+    let result = trial.result.as_ref();
+    let epochs = result.map_or(trial.epochs.len(), |r| r.epochs);
+    cells.push(epochs.to_string());
+    cells.extend(metrics(result.map(|r| &r.train)));
+    cells.extend(metrics(result.map(|r| &r.validation)));
+    cells.extend(metrics(trial.test.as_ref()));
+    let seconds = result.map_or_else(|| trial.epochs.iter().map(|e| e.seconds).sum(), |r| r.seconds);
+    cells.push(seconds.to_string());
+    cells.push(status(trial.status).to_owned());
+    let failure = trial.failure.as_ref();
+    cells.push(failure.map_or(String::new(), |f| f.0.to_string()));
+    cells.push(failure.map_or(String::new(), |f| f.1.clone()));
+    cells
+}
+
+fn metrics(m: Option<&Metrics>) -> [String; 2] {
+    m.map_or_else(Default::default, |m| [m.loss.to_string(), m.accuracy.to_string()])
+}
+
+fn status(status: TrialStatus) -> &'static str {
+    match status {
+        TrialStatus::Queued => "queued",
+        TrialStatus::Started => "started",
+        TrialStatus::Finished => "finished",
+        TrialStatus::Failed => "failed",
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> Error {
+    Error::run(format!("trials.csv could not be written: {error}"))
+}

@@ -1,0 +1,173 @@
+//! `journal.jsonl`: one event a line, appended and synced, never changed.
+//!
+//! A line without its newline was being written when the machine stopped: it did not happen, and is cut off before
+//! the next event is appended. Any other line that does not read is damage, and said so.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::Deserialize;
+
+use super::event::{Event, FORMAT, Record};
+use super::folder;
+use crate::error::{Error, Result};
+
+/// A journal open for appending.
+#[derive(Debug)]
+pub struct Journal {
+    file: File,
+    path: PathBuf,
+    /// Bytes of whole lines; what is beyond them is cut off.
+    whole: u64,
+}
+
+/// How far a journal could be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Replay {
+    /// Whole lines read.
+    pub lines: usize,
+    /// Bytes of these lines.
+    pub whole: u64,
+}
+
+impl Journal {
+    /// Opens the journal at `path` for appending after its first `whole` bytes, as [`replay`] counted them;
+    /// a torn line beyond them is cut off. With `whole` 0 the journal starts anew.
+    ///
+    /// # Errors
+    /// A sentence where the file cannot be written.
+    pub fn open(path: &Path, whole: u64) -> Result<Self> {
+        let open = || -> io::Result<File> {
+            let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
+            file.set_len(whole)?;
+            file.seek(SeekFrom::Start(whole))?;
+            file.sync_all()?;
+            folder::sync_folder(path)?;
+            Ok(file)
+        };
+        let file = open().map_err(|e| {
+            Error::request(format!(
+                "{}: cannot write the journal ({e}): restore access, or name another folder with --out",
+                path.display()
+            ))
+        })?;
+        Ok(Self { file, path: path.to_owned(), whole })
+    }
+
+    /// Appends events, stamped with the time, and returns them once they are on the disk (one sync for all).
+    ///
+    /// # Errors
+    /// [`Error::Run`] where the disk refuses; the journal then ends as it did before.
+    pub fn append(&mut self, events: Vec<Event>) -> Result<Vec<Record>> {
+        let at = now();
+        let records: Vec<Record> = events.into_iter().map(|event| Record { at, event }).collect();
+        let mut lines = Vec::new();
+        for record in &records {
+            let start = lines.len();
+            serde_json::to_writer(&mut lines, record).map_err(|e| self.unwritable(&e))?;
+            // What cannot be read back must not get in: a learning rate that is not a number, say.
+            serde_json::from_slice::<Record>(&lines[start..]).map_err(|e| self.unwritable(&e))?;
+            lines.push(b'\n');
+        }
+        let written = self.file.write_all(&lines).and_then(|()| self.file.sync_data());
+        if let Err(e) = written {
+            // Half a line in the middle would make the journal unreadable, should anything be appended after it.
+            let _ = self.file.set_len(self.whole);
+            let _ = self.file.seek(SeekFrom::Start(self.whole));
+            return Err(Error::run(format!(
+                "{}: cannot append to the journal ({e}): free some space or restore access, and give the same command again",
+                self.path.display()
+            )));
+        }
+        self.whole += lines.len() as u64;
+        Ok(records)
+    }
+
+    fn unwritable(&self, e: &serde_json::Error) -> Error {
+        Error::run(format!("{}: an event cannot be written as JSON ({e})", self.path.display()))
+    }
+}
+
+/// Reads the journal at `path` line by line and gives each record, with its line number from 1, to `each`.
+/// A torn last line is left out; a file that does not exist has no lines.
+///
+/// # Errors
+/// A sentence with the line where the file cannot be read, is no journal, is of a newer format, is damaged,
+/// or where `each` says that the record cannot follow the ones before it.
+pub fn replay(
+    path: &Path,
+    mut each: impl FnMut(Record) -> std::result::Result<(), String>,
+) -> Result<Replay> {
+    let mut replay = Replay { lines: 0, whole: 0 };
+    let unreadable = |e: io::Error| {
+        Error::request(format!("{}: cannot read the journal ({e}): restore access to it", path.display()))
+    };
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(replay),
+        Err(e) => return Err(unreadable(e)),
+    };
+    let mut reader = BufReader::with_capacity(1 << 16, file);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let read = reader.read_until(b'\n', &mut line).map_err(unreadable)?;
+        if line.last() != Some(&b'\n') {
+            return Ok(replay);
+        }
+        let number = replay.lines + 1;
+        if number == 1 {
+            check_format(path, &line)?;
+        }
+        serde_json::from_slice::<Record>(&line)
+            .map_err(|e| {
+                // Its line is always 1, and ours is said already.
+                let why = e.to_string().replace(" at line 1 column ", " at column ");
+                format!("this is not an event ({why})")
+            })
+            .and_then(&mut each)
+            .map_err(|why| {
+                Error::request(format!(
+                    "{}:{number}: {why}: the journal was damaged or edited; restore it from a copy, \
+                     or start another study with --out FOLDER",
+                    path.display()
+                ))
+            })?;
+        replay.lines = number;
+        replay.whole += read as u64;
+    }
+}
+
+/// Looks at the first line alone, so that a newer format is told apart from damage.
+fn check_format(path: &Path, line: &[u8]) -> Result<()> {
+    #[derive(Deserialize)]
+    struct First {
+        event: String,
+        format: u64,
+    }
+    match serde_json::from_slice::<First>(line) {
+        Ok(first) if first.event == "study_started" && first.format > u64::from(FORMAT) => {
+            Err(Error::request(format!(
+                "{}:1: this journal has format {}, and blocksmith {} reads formats up to {FORMAT}: \
+                 use the newer blocksmith that wrote it",
+                path.display(),
+                first.format,
+                env!("CARGO_PKG_VERSION")
+            )))
+        }
+        Ok(first) if first.event == "study_started" => Ok(()),
+        _ => Err(Error::request(format!(
+            "{}:1: this is not the first line of a blocksmith journal: name the folder of a study",
+            path.display()
+        ))),
+    }
+}
+
+/// Milliseconds since the Unix epoch; 0 on a machine whose clock is before it.
+fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,258 @@
+//! What a journal says so far: its events, folded.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::event::{CandidateRecord, Environment, EpochMetrics, Event, Metrics, Record, TrialResult};
+use super::{folder, journal};
+use crate::config::Experiment;
+use crate::error::{Error, Result};
+
+/// A study as its journal tells it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StudyState {
+    pub experiment: Experiment,
+    /// Where it ran: first the start, then every resume.
+    pub environments: Vec<Environment>,
+    /// In the order of their numbers, which count from 1.
+    pub trials: Vec<Trial>,
+    /// Every trial has ended and the test split has been read.
+    pub finished: bool,
+    /// Milliseconds since the Unix epoch, UTC, of the first and the last event.
+    pub first_at: u64,
+    pub last_at: u64,
+}
+
+/// One trial of a study.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trial {
+    /// Counted from 1.
+    pub number: usize,
+    pub candidate: CandidateRecord,
+    pub seed: u64,
+    pub status: TrialStatus,
+    /// Epochs of the last attempt, in order.
+    pub epochs: Vec<EpochMetrics>,
+    /// Figures of the last epoch, once training is over.
+    pub result: Option<TrialResult>,
+    /// Figures on the test split, read once at the end of the study.
+    pub test: Option<Metrics>,
+    /// The epoch in which the trial failed, and why.
+    pub failure: Option<Failure>,
+}
+
+/// Why a trial failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    pub epoch: usize,
+    pub reason: String,
+}
+
+/// Where a trial stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrialStatus {
+    Queued,
+    /// Started and not ended. Whether anybody still works on it only the study's lock can say.
+    Running,
+    Finished,
+    Failed,
+}
+
+impl StudyState {
+    /// A study with nothing but its first line.
+    ///
+    /// # Errors
+    /// A clause for the user where the record is no `study_started`.
+    pub fn begin(record: Record) -> std::result::Result<Self, String> {
+        match record.event {
+            Event::StudyStarted { experiment, environment, .. } => Ok(Self {
+                experiment: *experiment,
+                environments: vec![*environment],
+                trials: Vec::new(),
+                finished: false,
+                first_at: record.at,
+                last_at: record.at,
+            }),
+            _ => Err("a journal begins with study_started".into()),
+        }
+    }
+
+    /// Adds one event.
+    ///
+    /// # Errors
+    /// A clause for the user where the event cannot follow what came before.
+    pub fn apply(&mut self, record: Record) -> std::result::Result<(), String> {
+        self.last_at = record.at;
+        match record.event {
+            Event::StudyStarted { .. } => return Err("the study has started already".into()),
+            Event::StudyResumed { environment } => {
+                self.environments.push(*environment);
+                self.abandon_running();
+            }
+            Event::ExperimentEdited { experiment } => self.experiment = *experiment,
+            Event::TrialQueued { trial, candidate, seed } => {
+                let expected = self.trials.len() + 1;
+                if trial != expected {
+                    return Err(format!("trial {trial} is queued where trial {expected} is next"));
+                }
+                self.trials.push(Trial::queued(trial, candidate, seed));
+            }
+            Event::TrialStarted { trial } => {
+                let trial = self.trial_mut(trial)?;
+                trial.reset();
+                trial.status = TrialStatus::Running;
+            }
+            Event::EpochFinished { trial, epoch } => self.trial_mut(trial)?.epochs.push(epoch),
+            Event::TrialFinished { trial, result } => {
+                let trial = self.trial_mut(trial)?;
+                trial.status = TrialStatus::Finished;
+                trial.result = Some(result);
+            }
+            Event::TrialFailed { trial, epoch, reason } => {
+                let trial = self.trial_mut(trial)?;
+                trial.status = TrialStatus::Failed;
+                trial.failure = Some(Failure { epoch, reason });
+            }
+            Event::TestEvaluated { trial, test } => self.trial_mut(trial)?.test = Some(test),
+            Event::StudyInterrupted => self.abandon_running(),
+            Event::StudyFinished => self.finished = true,
+        }
+        Ok(())
+    }
+
+    /// A trial by its number.
+    pub fn trial(&self, number: usize) -> Option<&Trial> {
+        self.trials.get(number.checked_sub(1)?)
+    }
+
+    /// Trials with this status.
+    pub fn count(&self, status: TrialStatus) -> usize {
+        self.trials.iter().filter(|t| t.status == status).count()
+    }
+
+    /// The finished trial with the highest validation accuracy; the first of equals.
+    pub fn best(&self) -> Option<&Trial> {
+        let mut best: Option<(&Trial, f64)> = None;
+        for trial in &self.trials {
+            if let Some(result) = &trial.result {
+                let accuracy = result.validation.accuracy;
+                if best.is_none_or(|(_, highest)| accuracy > highest) {
+                    best = Some((trial, accuracy));
+                }
+            }
+        }
+        best.map(|(trial, _)| trial)
+    }
+
+    /// Trials that stopped when their process did: they run again from the start.
+    pub fn abandon_running(&mut self) {
+        for trial in &mut self.trials {
+            if trial.status == TrialStatus::Running {
+                trial.reset();
+            }
+        }
+    }
+
+    /// SHA-256 over every trial's candidate, seed, epochs, result and test figures, without anything that
+    /// is measured in seconds, in no order of time: equal for two runs that gave the same numbers.
+    pub fn results_hash(&self) -> String {
+        let mut rows = BTreeMap::new();
+        for (n, trial) in self.trials.iter().enumerate() {
+            let mut row = String::new();
+            let metrics =
+                |m: &Metrics| format!("{:x},{:x},{};", m.loss.to_bits(), m.accuracy.to_bits(), m.images);
+            for epoch in &trial.epochs {
+                row += &format!("{}:{:x}:", epoch.epoch, epoch.lr.to_bits());
+                row += &metrics(&epoch.train);
+                row += &metrics(&epoch.validation);
+            }
+            if let Some(result) = &trial.result {
+                row += &format!("finished {}:", result.epochs);
+                row += &metrics(&result.train);
+                row += &metrics(&result.validation);
+            }
+            if let Some(failure) = &trial.failure {
+                row += &format!("failed {}: {}", failure.epoch, failure.reason);
+            }
+            if let Some(test) = &trial.test {
+                row += "test:";
+                row += &metrics(test);
+            }
+            rows.insert((&trial.candidate.hash, trial.seed, n), row);
+        }
+        let mut digest = Sha256::new();
+        for ((hash, seed, _), row) in rows {
+            digest.update(format!("{hash} {seed} {row}\n"));
+        }
+        digest.finalize().iter().map(|b| format!("{b:02x}")).collect()
+    }
+
+    fn trial_mut(&mut self, number: usize) -> std::result::Result<&mut Trial, String> {
+        number
+            .checked_sub(1)
+            .and_then(|index| self.trials.get_mut(index))
+            .ok_or_else(|| format!("trial {number} was never queued"))
+    }
+}
+
+impl Trial {
+    fn queued(number: usize, candidate: CandidateRecord, seed: u64) -> Self {
+        Self {
+            number,
+            candidate,
+            seed,
+            status: TrialStatus::Queued,
+            epochs: Vec::new(),
+            result: None,
+            test: None,
+            failure: None,
+        }
+    }
+
+    /// Back to the queue, as though it had never started.
+    fn reset(&mut self) {
+        self.status = TrialStatus::Queued;
+        self.epochs.clear();
+        self.result = None;
+        self.test = None;
+        self.failure = None;
+    }
+
+    /// Whether the trial has ended, one way or the other.
+    pub fn ended(&self) -> bool {
+        matches!(self.status, TrialStatus::Finished | TrialStatus::Failed)
+    }
+}
+
+/// What the journal in `dir` says, and how far it could be read; `None` where no line of it is whole.
+///
+/// # Errors
+/// As [`journal::replay`].
+pub fn replay(dir: &Path) -> Result<(Option<StudyState>, journal::Replay)> {
+    let mut state: Option<StudyState> = None;
+    let replay = journal::replay(&folder::journal(dir), |record| match &mut state {
+        Some(state) => state.apply(record),
+        None => {
+            state = Some(StudyState::begin(record)?);
+            Ok(())
+        }
+    })?;
+    Ok((state, replay))
+}
+
+/// Reads the study in `dir`, finished or not, also while it runs.
+///
+/// # Errors
+/// A sentence where there is no study, or its journal does not read.
+pub fn read(dir: &Path) -> Result<StudyState> {
+    replay(dir)?.0.ok_or_else(|| {
+        Error::request(format!(
+            "{}: there is no study here (no journal.jsonl with a whole line): name the folder that `blocksmith run` wrote",
+            dir.display()
+        ))
+    })
+}

@@ -1,0 +1,157 @@
+//! The epoch loop.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::{Trainer, TrialEnd, TrialObserver, TrialTask, learning_rate, streams};
+use crate::arch::Shape;
+use crate::config::{Augment, TrainConfig};
+use crate::data::{Batcher, Data, Split};
+use crate::engine::{Batch, Model, Sgd, SgdSettings, Workers};
+use crate::error::{Error, Result};
+use crate::study::event::{EpochMetrics, Metrics};
+
+/// Images evaluated at once.
+const EVALUATION_BATCH: usize = 128;
+
+/// Trains networks with the engine on one data set.
+pub struct NetworkTrainer {
+    pub data: Arc<Data>,
+    pub config: TrainConfig,
+    pub augment: Augment,
+    /// Threads of each trial; results do not depend on it.
+    pub threads: usize,
+}
+
+impl NetworkTrainer {
+    /// Shape of the images, which every network must take.
+    pub fn input(&self) -> Shape {
+        Shape::new(3, self.data.side.0, self.data.side.1)
+    }
+
+    fn model(&self, task: &TrialTask) -> Result<Model<f32>> {
+        if task.network.input() != self.input() || task.network.classes != self.data.classes.len() {
+            let (network, input) = (&task.network, task.network.input());
+            return Err(Error::request(format!(
+                "{} takes {input} and tells {} classes apart, but the images are {} in {} classes",
+                network.name,
+                network.classes,
+                self.input(),
+                self.data.classes.len()
+            )));
+        }
+        let workers = Arc::new(Workers::new(self.threads)?);
+        Ok(Model::new(task.network.clone(), streams::stream(task, "weights"), workers))
+    }
+}
+
+impl Trainer for NetworkTrainer {
+    fn train(&self, task: &TrialTask, observer: &mut dyn TrialObserver) -> Result<TrialEnd> {
+        let mut model = self.model(task)?;
+        let TrainConfig { momentum, nesterov, weight_decay, decay_norm_and_bias, .. } = self.config;
+        let mut sgd = Sgd::new(SgdSettings { momentum, nesterov, weight_decay, decay_norm_and_bias });
+        let seed = streams::seed(task, "batches");
+        let mut batches = Batcher::train(&self.data.train, self.config.batch, seed, self.augment);
+        let (mut images, mut labels) = (Vec::new(), Vec::new());
+        let per_epoch = batches.batches();
+        for epoch in 1..=self.config.epochs {
+            let start = Instant::now();
+            batches.epoch(epoch as u64);
+            let (mut sum, mut lr) = (Sum::default(), 0.0);
+            for done in 0..per_epoch {
+                if observer.should_stop() {
+                    return Ok(TrialEnd::Interrupted);
+                }
+                if !batches.next_batch(&mut images, &mut labels) {
+                    break;
+                }
+                let batch = Batch { images: &images, labels: &labels };
+                let (outcome, mut grads) = model.gradients(batch, self.config.label_smoothing);
+                if !outcome.loss.is_finite() {
+                    let step = done + 1;
+                    let reason = format!(
+                        "the loss is {} at step {step} of epoch {epoch}: training diverged; lower train.lr or add warm-up",
+                        outcome.loss
+                    );
+                    return Ok(TrialEnd::Failed { epoch, reason });
+                }
+                sum.add(outcome.loss, outcome.correct, labels.len());
+                lr = learning_rate(&self.config, (epoch - 1) * per_epoch + done, per_epoch);
+                sgd.update(&mut model, &mut grads, lr)?;
+                observer.on_step(epoch, done + 1, per_epoch);
+            }
+            let Some(validation) = evaluate(&model, &self.data.validation, observer) else {
+                return Ok(TrialEnd::Interrupted);
+            };
+            if !validation.loss.is_finite() {
+                let reason = format!(
+                    "the validation loss is {} after epoch {epoch}: training diverged; lower train.lr or add warm-up",
+                    validation.loss
+                );
+                return Ok(TrialEnd::Failed { epoch, reason });
+            }
+            let seconds = start.elapsed().as_secs_f64();
+            observer.on_epoch(&EpochMetrics { epoch, lr, train: sum.metrics(), validation, seconds })?;
+        }
+        Ok(TrialEnd::Finished { weights: model.to_safetensors()? })
+    }
+
+    fn test(&self, task: &TrialTask, weights: &[u8]) -> Result<Metrics> {
+        let mut model = self.model(task)?;
+        model.load_safetensors(weights)?;
+        let metrics = evaluate(&model, self.data.test.open_test(), &mut Unobserved);
+        metrics.ok_or(Error::Interrupted)
+    }
+}
+
+/// Loss and accuracy on a split in evaluation mode; `None` when asked to stop.
+fn evaluate(model: &Model<f32>, split: &Split, observer: &mut dyn TrialObserver) -> Option<Metrics> {
+    let mut batches = Batcher::eval(split, EVALUATION_BATCH);
+    let (mut images, mut labels) = (Vec::new(), Vec::new());
+    let mut sum = Sum::default();
+    while batches.next_batch(&mut images, &mut labels) {
+        if observer.should_stop() {
+            return None;
+        }
+        let outcome = model.evaluate(Batch { images: &images, labels: &labels });
+        sum.add(outcome.loss, outcome.correct, labels.len());
+    }
+    Some(sum.metrics())
+}
+
+/// Sums over the batches of a pass.
+#[derive(Default)]
+struct Sum {
+    loss: f64,
+    correct: usize,
+    images: usize,
+}
+
+impl Sum {
+    fn add(&mut self, loss: f64, correct: usize, images: usize) {
+        self.loss += loss * images as f64;
+        self.correct += correct;
+        self.images += images;
+    }
+
+    fn metrics(&self) -> Metrics {
+        let images = self.images.max(1) as f64;
+        let accuracy = 100.0 * self.correct as f64 / images;
+        Metrics { loss: self.loss / images, accuracy, images: self.images }
+    }
+}
+
+/// Nobody looks, nobody stops.
+struct Unobserved;
+
+impl TrialObserver for Unobserved {
+    fn on_step(&mut self, _: usize, _: usize, _: usize) {}
+
+    fn on_epoch(&mut self, _: &EpochMetrics) -> Result<()> {
+        Ok(())
+    }
+
+    fn should_stop(&self) -> bool {
+        false
+    }
+}
