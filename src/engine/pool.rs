@@ -34,16 +34,8 @@ impl<E: Real> Pool<E> {
     fn take(&self, len: usize) -> Vec<E> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let at = state.free.partition_point(|buffer| buffer.capacity() < len);
-        let fits = state.free.get(at).is_some_and(|buffer| buffer.capacity() <= len + len / 2 + 1024);
+        let fits = state.free.get(at).is_some_and(|buffer| buffer.capacity() <= len + len / 4 + 1024);
         let mut buffer = if fits { state.free.remove(at) } else { Vec::new() };
-        if !fits {
-            // What lies unused in other sizes must not grow the process much beyond what is needed at once.
-            let needed = state.most_live.max(state.live + len);
-            while state.live + len + state.free_elements() > needed + needed / 8 && !state.free.is_empty() {
-                let largest = state.free.pop();
-                drop(largest);
-            }
-        }
         state.live += if fits { buffer.capacity() } else { len };
         state.most_live = state.most_live.max(state.live);
         drop(state);

@@ -218,7 +218,9 @@ fn read_block<E: Real>(x: &Value<E>, image: usize, block: Block, plane: Plane, o
                 || {
                     with_act!(x.act, f => plane.fill(block, x.c, z, out, #[inline(always)] |z, out| {
                         use crate::engine::act::ActFn;
-                        for i in 0..out.len() {
+                        let n = out.len();
+                        let (z, scale, shift) = (&z[..n], &scale[..n], &shift[..n]);
+                        for i in 0..n {
                             out[i] = f.value(z[i].fma(scale[i], shift[i]));
                         }
                     }));
@@ -274,7 +276,9 @@ fn read_gradient<E: Real>(
                 to,
                 #[inline(always)]
                 |z, to| {
-                    for i in 0..to.len() {
+                    let n = to.len();
+                    let (z, a, b, c) = (&z[..n], &a[..n], &b[..n], &c[..n]);
+                    for i in 0..n {
                         to[i] = to[i].fma(a[i], z[i].fma(b[i], c[i]));
                     }
                 },
