@@ -1,5 +1,7 @@
 //! A pool of large buffers: page faults cost more than arithmetic when every step allocates anew.
 
+mod system;
+
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, PoisonError};
 
@@ -12,37 +14,48 @@ pub struct Pool<E> {
 
 struct State<E> {
     /// Sorted by capacity.
-    free: Vec<Vec<E>>,
+    free: Vec<Free<E>>,
+    /// Buffers given back so far.
+    given: u64,
+    /// Elements in free buffers.
+    idle: usize,
     /// Elements in buffers that are in use, now and at most since the start.
     live: usize,
     most_live: usize,
 }
 
-impl<E> State<E> {
-    fn free_elements(&self) -> usize {
-        self.free.iter().map(Vec::capacity).sum()
-    }
+struct Free<E> {
+    buffer: Vec<E>,
+    /// When it was given back.
+    since: u64,
 }
 
 impl<E: Real> Pool<E> {
     /// An empty pool.
     pub const fn new() -> Self {
-        Self { state: Mutex::new(State { free: Vec::new(), live: 0, most_live: 0 }) }
+        Self { state: Mutex::new(State { free: Vec::new(), given: 0, idle: 0, live: 0, most_live: 0 }) }
     }
 
     /// A buffer of `len` elements with unspecified (but initialised) contents.
     fn take(&self, len: usize) -> Vec<E> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = state.free.partition_point(|buffer| buffer.capacity() < len);
-        let fits = state.free.get(at).is_some_and(|buffer| buffer.capacity() <= len + len / 4 + 1024);
-        let mut buffer = if fits { state.free.remove(at) } else { Vec::new() };
-        state.live += if fits { buffer.capacity() } else { len };
+        let at = state.free.partition_point(|free| free.buffer.capacity() < len);
+        let fits = state.free.get(at).is_some_and(|free| free.buffer.capacity() <= len + len / 4 + 1024);
+        let mut buffer = if fits { state.free.remove(at).buffer } else { Vec::new() };
+        let capacity = if fits { buffer.capacity() } else { len };
+        state.idle -= buffer.capacity();
+        state.live += capacity;
         state.most_live = state.most_live.max(state.live);
+        let idle = if fits { Vec::new() } else { state.evict() };
         drop(state);
-        if !fits {
-            return vec![E::ZERO; len];
+        drop(idle);
+        if fits {
+            buffer.resize(len, E::ZERO);
+            return buffer;
         }
-        buffer.resize(len, E::ZERO);
+        system::keep_large_buffers_apart();
+        let mut buffer = vec![E::ZERO; len];
+        system::advise(&mut buffer);
         buffer
     }
 
@@ -52,8 +65,27 @@ impl<E: Real> Pool<E> {
         }
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.live = state.live.saturating_sub(buffer.capacity());
-        let at = state.free.partition_point(|other| other.capacity() < buffer.capacity());
-        state.free.insert(at, buffer);
+        state.idle += buffer.capacity();
+        state.given += 1;
+        let since = state.given;
+        let at = state.free.partition_point(|free| free.buffer.capacity() < buffer.capacity());
+        state.free.insert(at, Free { buffer, since });
+    }
+}
+
+impl<E> State<E> {
+    /// Takes out the buffers that have lain idle longest, so that what lies unused in other sizes does not grow the process
+    /// beyond the most that was needed at once, and a little.
+    fn evict(&mut self) -> Vec<Vec<E>> {
+        let mut evicted = Vec::new();
+        while self.live + self.idle > self.most_live + self.most_live / 32 {
+            let oldest = self.free.iter().enumerate().min_by_key(|(_, free)| free.since);
+            let Some((at, _)) = oldest else { break };
+            let buffer = self.free.remove(at).buffer;
+            self.idle -= buffer.capacity();
+            evicted.push(buffer);
+        }
+        evicted
     }
 }
 
