@@ -14,9 +14,7 @@ pub struct Pool<E> {
 
 struct State<E> {
     /// Sorted by capacity.
-    free: Vec<Free<E>>,
-    /// Buffers given back so far.
-    given: u64,
+    free: Vec<Vec<E>>,
     /// Elements in free buffers.
     idle: usize,
     /// Elements in buffers that are in use, now and at most since the start.
@@ -24,24 +22,18 @@ struct State<E> {
     most_live: usize,
 }
 
-struct Free<E> {
-    buffer: Vec<E>,
-    /// When it was given back.
-    since: u64,
-}
-
 impl<E: Real> Pool<E> {
     /// An empty pool.
     pub const fn new() -> Self {
-        Self { state: Mutex::new(State { free: Vec::new(), given: 0, idle: 0, live: 0, most_live: 0 }) }
+        Self { state: Mutex::new(State { free: Vec::new(), idle: 0, live: 0, most_live: 0 }) }
     }
 
     /// A buffer of `len` elements with unspecified (but initialised) contents.
     fn take(&self, len: usize) -> Vec<E> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = state.free.partition_point(|free| free.buffer.capacity() < len);
-        let fits = state.free.get(at).is_some_and(|free| free.buffer.capacity() <= len + len / 4 + 1024);
-        let mut buffer = if fits { state.free.remove(at).buffer } else { Vec::new() };
+        let at = state.free.partition_point(|free| free.capacity() < len);
+        let fits = state.free.get(at).is_some_and(|free| free.capacity() <= len + len / 4 + 1024);
+        let mut buffer = if fits { state.free.remove(at) } else { Vec::new() };
         let capacity = if fits { buffer.capacity() } else { len };
         state.idle -= buffer.capacity();
         state.live += capacity;
@@ -66,28 +58,29 @@ impl<E: Real> Pool<E> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.live = state.live.saturating_sub(buffer.capacity());
         state.idle += buffer.capacity();
-        state.given += 1;
-        let since = state.given;
-        let at = state.free.partition_point(|free| free.buffer.capacity() < buffer.capacity());
-        state.free.insert(at, Free { buffer, since });
+        let at = state.free.partition_point(|free| free.capacity() < buffer.capacity());
+        state.free.insert(at, buffer);
     }
 }
 
 impl<E> State<E> {
-    /// Takes out the buffers that have lain idle longest, so that what lies unused in other sizes does not grow the process
-    /// beyond the most that was needed at once, and a little.
+    /// Takes out idle buffers, largest first, so that what lies unused in other sizes does not grow the process much beyond
+    /// the most that was needed at once. The largest come back with the fewest calls, and what a step frees last (its first
+    /// layers) is what the next step asks for first: evicting by age would throw out exactly that.
     fn evict(&mut self) -> Vec<Vec<E>> {
+        let slack = (self.most_live / 24).max(SLACK_BYTES / size_of::<E>());
         let mut evicted = Vec::new();
-        while self.live + self.idle > self.most_live + self.most_live / 32 {
-            let oldest = self.free.iter().enumerate().min_by_key(|(_, free)| free.since);
-            let Some((at, _)) = oldest else { break };
-            let buffer = self.free.remove(at).buffer;
+        while self.live + self.idle > self.most_live + slack {
+            let Some(buffer) = self.free.pop() else { break };
             self.idle -= buffer.capacity();
             evicted.push(buffer);
         }
         evicted
     }
 }
+
+/// Idle memory that is never worth giving back.
+const SLACK_BYTES: usize = 64 << 20;
 
 /// A buffer from the pool; returns to it when dropped.
 #[derive(Debug)]

@@ -26,7 +26,7 @@ pub fn keep_large_buffers_apart() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     // SAFETY: sets a number in the allocator, which is safe at any time.
     ONCE.call_once(|| unsafe {
-        libc::mallopt(libc::M_MMAP_THRESHOLD, 256 << 10);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 4 << 20);
     });
 }
 

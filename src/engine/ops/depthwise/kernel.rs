@@ -44,29 +44,14 @@ impl Plane {
         ((y + self.pad) * self.columns() + x + self.pad) * padded
     }
 
-    /// Calls `write(from, to)` for the block's channels of every pixel of an image of `c` channels.
+    /// Calls `write(place, to)` for every inner pixel: `place` is where the block's channels of that pixel start in an
+    /// image of `c` channels, `to` where they go.
     #[inline(always)]
-    pub fn fill<E>(
-        &self,
-        block: Block,
-        c: usize,
-        image: &[E],
-        to: &mut [E],
-        mut write: impl FnMut(&[E], &mut [E]),
-    ) {
+    pub fn fill<E>(&self, block: Block, c: usize, to: &mut [E], mut write: impl FnMut(usize, &mut [E])) {
         for y in 0..self.h {
             for x in 0..self.w {
-                let from = &image[(y * self.w + x) * c + block.start..][..block.width];
-                write(from, &mut to[self.at(y, x, block.padded)..][..block.width]);
-            }
-        }
-    }
-
-    /// Calls `change(pixel, values)` for every inner pixel.
-    pub fn each_pixel<E>(&self, block: Block, to: &mut [E], mut change: impl FnMut(usize, &mut [E])) {
-        for y in 0..self.h {
-            for x in 0..self.w {
-                change(y * self.w + x, &mut to[self.at(y, x, block.padded)..][..block.width]);
+                let place = (y * self.w + x) * c + block.start;
+                write(place, &mut to[self.at(y, x, block.padded)..][..block.width]);
             }
         }
     }

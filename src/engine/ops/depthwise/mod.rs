@@ -5,7 +5,7 @@
 
 mod kernel;
 
-use crate::engine::act::with_act;
+use crate::engine::act::{ActFn, with_act};
 use crate::engine::grad;
 use crate::engine::ops::norm::moments::Moments;
 use crate::engine::ops::pointwise::add_bias;
@@ -13,7 +13,7 @@ use crate::engine::ops::tile_rows;
 use crate::engine::pool::Buf;
 use crate::engine::real::{Flat, Real};
 use crate::engine::simd::vectorized;
-use crate::engine::value::{Context, Gate, LazyGrad, Value};
+use crate::engine::value::{Affine, Context, Gate, LazyGrad, Value};
 use crate::engine::workers::{chunks, split};
 pub use kernel::has_kernel;
 use kernel::{Block, Plane};
@@ -88,12 +88,19 @@ fn record_backward<E: Real>(
         let lazy = out.stored.take_lazy();
         let (c, images, k) = (x.c, x.images(), geometry.kernel);
         let taps = taps_first(&grad::values(&weight), c);
-        let (mut dx, accumulate) = x.grad_target(grads)?;
         let blocks = blocks(c);
         let plane = Plane::padded(x.h, x.w, geometry.pad);
         // At stride 1 the input's gradient is a correlation of the padded output gradient with the flipped filter.
         let flipped = geometry.stride == 1 && geometry.pad * 2 + 1 == k;
         let dz_plane = Plane::padded(out.h, out.w, if flipped { geometry.pad } else { 0 });
+        let sum = x.take_grad(grads)?;
+        let accumulate = sum.is_some();
+        // Where the shapes are the same the input's gradient is written over the output's, block by block.
+        let (mut dx, dz) = match sum {
+            None if flipped => (dz, None),
+            None => (Buf::take(x.stored.data.len()), Some(dz)),
+            Some(sum) => (sum, Some(dz)),
+        };
         let parts = chunks(images).into_iter().zip(split(&mut dx, images, x.per_image())).collect();
         let partial = workers.map(parts, |(range, dx)| {
             let mut inputs = Scratch::new(plane, &blocks);
@@ -102,11 +109,12 @@ fn record_backward<E: Real>(
             let mut dw = vec![0.0; k * k * c];
             let mut db = vec![0.0; c];
             for (image, dx) in range.zip(dx.chunks_mut(x.per_image())) {
-                let gradient = &dz[image * out.per_image()..][..out.per_image()];
+                let gradient = dz.as_ref().map(|dz| &dz[image * out.per_image()..][..out.per_image()]);
                 for block in &blocks {
                     let a = inputs.prepare(*block);
                     read_block(&x, image, *block, plane, a);
                     let d = outputs.prepare(*block);
+                    let gradient = gradient.unwrap_or(dx);
                     read_gradient(&out, image, gradient, lazy.as_ref(), *block, dz_plane, d);
                     vectorized(
                         #[inline(always)]
@@ -201,43 +209,32 @@ impl<E: Real> Scratch<E> {
 fn read_block<E: Real>(x: &Value<E>, image: usize, block: Block, plane: Plane, out: &mut [E]) {
     let z = &x.stored.data[image * x.per_image()..][..x.per_image()];
     let (start, end) = (block.start, block.start + block.width);
-    match &x.norm {
-        None => vectorized(
-            #[inline(always)]
-            || {
-                with_act!(x.act, f => plane.fill(block, x.c, z, out, #[inline(always)] |z, out| {
-                    use crate::engine::act::ActFn;
-                    z.iter().zip(out).for_each(|(z, o)| *o = f.value(*z));
-                }));
-            },
-        ),
-        Some(norm) => {
-            let (scale, shift) = (&norm.scale[start..end], &norm.shift[start..end]);
-            vectorized(
-                #[inline(always)]
-                || {
-                    with_act!(x.act, f => plane.fill(block, x.c, z, out, #[inline(always)] |z, out| {
-                        use crate::engine::act::ActFn;
-                        let n = out.len();
-                        let (z, scale, shift) = (&z[..n], &scale[..n], &shift[..n]);
-                        for i in 0..n {
-                            out[i] = f.value(z[i].fma(scale[i], shift[i]));
-                        }
-                    }));
-                },
-            );
-        }
-    }
+    let none = Affine { scale: vec![E::ONE; x.c], shift: vec![E::ZERO; x.c] };
+    let norm = x.norm.as_deref().unwrap_or(&none);
+    let (scale, shift) = (&norm.scale[start..end], &norm.shift[start..end]);
+    vectorized(
+        #[inline(always)]
+        || {
+            with_act!(x.act, f => plane.fill(block, x.c, out, #[inline(always)] |place, out| {
+                let n = out.len();
+                let (z, scale, shift) = (&z[place..][..n], &scale[..n], &shift[..n]);
+                for i in 0..n {
+                    out[i] = f.value(z[i].fma(scale[i], shift[i]));
+                }
+            }))
+        },
+    );
     match &x.gate {
         None => {}
         Some(Gate::Map(map)) => {
             let map = &map[image * x.pixels()..][..x.pixels()];
-            plane
-                .each_pixel(block, out, |pixel, values| values.iter_mut().for_each(|v| *v = *v * map[pixel]));
+            plane.fill(block, x.c, out, |place, values| {
+                values.iter_mut().for_each(|v| *v = *v * map[place / x.c]);
+            });
         }
         Some(Gate::Channel(factors)) => {
             let factors = &factors[image * x.c..][start..end];
-            plane.each_pixel(block, out, |_, values| {
+            plane.fill(block, x.c, out, |_, values| {
                 values.iter_mut().zip(factors).for_each(|(v, f)| *v = *v * *f);
             });
         }
@@ -255,34 +252,37 @@ fn read_gradient<E: Real>(
     to: &mut [E],
 ) {
     let z = &out.stored.data[image * out.per_image()..][..out.per_image()];
+    let range = block.start..block.start + block.width;
     vectorized(
         #[inline(always)]
-        || {
-            plane.fill(
+        || match lazy {
+            None => plane.fill(
                 block,
                 out.c,
-                gradient,
                 to,
                 #[inline(always)]
-                |dy, to| to.copy_from_slice(dy),
-            );
-            let Some(lazy) = lazy else { return };
-            let range = block.start..block.start + block.width;
-            let (a, b, c) = (&lazy.a[range.clone()], &lazy.b[range.clone()], &lazy.c[range]);
-            plane.fill(
-                block,
-                out.c,
-                z,
-                to,
-                #[inline(always)]
-                |z, to| {
-                    let n = to.len();
-                    let (z, a, b, c) = (&z[..n], &a[..n], &b[..n], &c[..n]);
-                    for i in 0..n {
-                        to[i] = to[i].fma(a[i], z[i].fma(b[i], c[i]));
-                    }
+                |place, to| {
+                    let dy = &gradient[place..][..to.len()];
+                    to.iter_mut().zip(dy).for_each(|(t, d)| *t = *d);
                 },
-            );
+            ),
+            Some(lazy) => {
+                let (a, b, c) = (&lazy.a[range.clone()], &lazy.b[range.clone()], &lazy.c[range]);
+                plane.fill(
+                    block,
+                    out.c,
+                    to,
+                    #[inline(always)]
+                    |place, to| {
+                        let n = to.len();
+                        let (dy, z) = (&gradient[place..][..n], &z[place..][..n]);
+                        let (a, b, c) = (&a[..n], &b[..n], &c[..n]);
+                        for i in 0..n {
+                            to[i] = dy[i].fma(a[i], z[i].fma(b[i], c[i]));
+                        }
+                    },
+                );
+            }
         },
     );
 }
