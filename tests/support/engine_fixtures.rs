@@ -86,7 +86,9 @@ pub fn transposed(values: &[f64], c: usize, pixels: usize) -> Vec<f64> {
 #[allow(dead_code)] // Not every test that includes this file asks for it.
 pub fn difference(ours: &[f64], reference: &[f64]) -> f64 {
     assert_eq!(ours.len(), reference.len());
-    let largest = |values: &mut dyn Iterator<Item = f64>| values.fold(0.0f64, |m, v| if v > m || v.is_nan() { v } else { m });
+    let largest = |values: &mut dyn Iterator<Item = f64>| {
+        values.fold(0.0f64, |m, v| if v > m || v.is_nan() { v } else { m })
+    };
     let error = largest(&mut ours.iter().zip(reference).map(|(a, b)| (a - b).abs()));
     error / largest(&mut reference.iter().map(|v| v.abs())).max(1e-30)
 }

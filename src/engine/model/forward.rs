@@ -68,13 +68,7 @@ impl<E: Real> Model<E> {
         (logits.unwrap_or_else(|| Value::plain(Buf::take(0), 0, (1, 1, 1), false)), walk.statistics)
     }
 
-    fn layer(
-        &self,
-        context: &mut Context<E>,
-        walk: &mut Walk<E>,
-        id: LayerId,
-        mode: Mode,
-    ) -> Value<E> {
+    fn layer(&self, context: &mut Context<E>, walk: &mut Walk<E>, id: LayerId, mode: Mode) -> Value<E> {
         let layer = &self.network.layers[id];
         let input = |walk: &Walk<E>, at: usize| -> Option<Value<E>> { walk.values[layer.inputs[at]].clone() };
         // Layers are in evaluation order, so every input is there.
