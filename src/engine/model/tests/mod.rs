@@ -21,6 +21,7 @@ use crate::engine::workers::Workers;
 /// What one pass forward and backward gave; activations are `(N, H, W, C)`.
 struct Pass<E> {
     output: Vec<E>,
+    /// Empty where it was not asked for.
     input_grad: Vec<E>,
     /// In the order of the model's parameters.
     param_grads: Vec<Vec<E>>,
@@ -31,22 +32,21 @@ fn model<E: Real>(network: Network) -> Model<E> {
     Model::new(network, [7; 32], Arc::new(Workers::new(1).unwrap()))
 }
 
-fn input<E: Real>(model: &Model<E>, images: &[E]) -> Value<E> {
-    let mut input = model.input(images);
-    input.needs_grad = true;
-    input
-}
-
 /// Output of the last layer.
 fn output<E: Real>(model: &Model<E>, mode: Mode, images: &[E]) -> Vec<E> {
     let mut context = Context { tape: None, workers: model.workers.clone() };
-    model.forward(&mut context, input(model, images), mode).0.materialised()
+    model.forward(&mut context, model.input(images), mode).0.materialised()
 }
 
 /// Forward and backward from `upstream`, the gradient of the output; running statistics are updated.
 fn pass<E: Real>(model: &mut Model<E>, mode: Mode, images: &[E], upstream: &[E]) -> Pass<E> {
+    let images = Value { needs_grad: true, ..model.input(images) };
+    pass_from(model, mode, images, upstream)
+}
+
+/// As [`pass`], from an input that need not want a gradient.
+fn pass_from<E: Real>(model: &mut Model<E>, mode: Mode, images: Value<E>, upstream: &[E]) -> Pass<E> {
     let mut context = Context { tape: Some(Default::default()), workers: model.workers.clone() };
-    let images = input(model, images);
     let (out, statistics) = model.forward(&mut context, images.clone(), mode);
     let output = out.materialised();
     assert_eq!(output.len(), upstream.len(), "the gradient does not fit the output");
@@ -59,7 +59,7 @@ fn pass<E: Real>(model: &mut Model<E>, mode: Mode, images: &[E], upstream: &[E])
     // Any loss runs the tape backward.
     let one = || Cpu::default().tensor_from_vec(vec![E::of(1.0)], (1, 1));
     let mut grads = E::cross_entropy(one(), one(), context.tape).1.unwrap();
-    let input_grad = images.take_grad(&mut grads).unwrap().expect("the input has a gradient").to_vec();
+    let input_grad = images.take_grad(&mut grads).unwrap().map_or(Vec::new(), |gradient| gradient.to_vec());
     let param_grads =
         model.params.iter().map(|p| grads.get_or_alloc_mut(&p.tensor).unwrap().to_vec()).collect();
     Pass { output, input_grad, param_grads }

@@ -77,7 +77,8 @@ fn run<E: Real>(fixture: &Fixture, case: &Json, tolerance: f64) -> Vec<String> {
     let nhwc = |values: &[f64], shape: Shape| transposed(values, shape.c, shape.h * shape.w);
     let nchw = |values: &[E], shape: Shape| transposed(&wide(values), shape.h * shape.w, shape.c);
     let mode = if is_training { Mode::Train } else { Mode::Evaluate };
-    let pass = pass(&mut model, mode, &narrow(&nhwc(&given, from)), &narrow(&nhwc(&upstream, to)));
+    let (given, upstream) = (narrow(&nhwc(&given, from)), narrow(&nhwc(&upstream, to)));
+    let pass = pass(&mut model, mode, &given, &upstream);
 
     let mut wrong = Vec::new();
     let mut check = |part: &str, ours: &[f64]| {
@@ -97,6 +98,15 @@ fn run<E: Real>(fixture: &Fixture, case: &Json, tolerance: f64) -> Vec<String> {
             check(&format!("{}.running_mean", layer.name), &wide(&running.mean));
             check(&format!("{}.running_var", layer.name), &wide(&running.variance));
         }
+    }
+    // An input whose gradient nobody needs, as images are, must leave the parameters theirs, and get none.
+    let images = model.input(&given);
+    let without = pass_from(&mut model, mode, images, &upstream);
+    if without.param_grads != pass.param_grads {
+        wrong.push(format!("{name}: gradients of parameters depend on whether the input needs its own"));
+    }
+    if !without.input_grad.is_empty() {
+        wrong.push(format!("{name}: an input that needs no gradient gets one"));
     }
     wrong
 }
