@@ -11,13 +11,15 @@ const SE: &str = "stem_k3_s2_c12_nhs ir_r2_k5_s1_e3_c20_se0.25_nhs_project ir_r1
 
 /// Everything that three training steps and an evaluation leave behind, as bits.
 fn bits(network: &str, images: usize, threads: usize) -> Vec<u32> {
-    let options = zoo::Options { classes: Some(10), input: Some(Shape::new(3, 32, 32)), ..Default::default() };
+    let options =
+        zoo::Options { classes: Some(10), input: Some(Shape::new(3, 32, 32)), ..Default::default() };
     let network = zoo::network(network, &options).unwrap();
     let mut model = Model::<f32>::new(network, [3; 32], Arc::new(Workers::new(threads).unwrap()));
     let settings =
         SgdSettings { momentum: 0.9, nesterov: true, weight_decay: 1e-4, decay_norm_and_bias: false };
     let mut sgd = Sgd::new(settings);
-    let pixels: Vec<f32> = (0..images * 3 * 32 * 32).map(|i| ((i * 7919 % 1009) as f32 / 504.0) - 1.0).collect();
+    let pixels: Vec<f32> =
+        (0..images * 3 * 32 * 32).map(|i| ((i * 7919 % 1009) as f32 / 504.0) - 1.0).collect();
     let labels: Vec<u32> = (0..images as u32).map(|i| i * 3 % 10).collect();
     let batch = Batch { images: &pixels, labels: &labels };
     let mut all = Vec::new();
@@ -69,7 +71,8 @@ fn squeeze_and_excitation_does_not_depend_on_threads() {
 /// One image at a time gives what it gives in a batch, and evaluation leaves no trace.
 #[test]
 fn evaluation_is_per_image() {
-    let options = zoo::Options { classes: Some(10), input: Some(Shape::new(3, 32, 32)), ..Default::default() };
+    let options =
+        zoo::Options { classes: Some(10), input: Some(Shape::new(3, 32, 32)), ..Default::default() };
     for name in ["mix", SE] {
         let network = zoo::network(name, &options).unwrap();
         let model = Model::<f32>::new(network, [3; 32], Arc::new(Workers::new(2).unwrap()));

@@ -12,14 +12,16 @@ const IMAGES: usize = 16;
 /// One wide block, whose gradients are large, before a long chain of narrow ones, which stores more than those.
 fn network() -> Network {
     let text = "stem_k3_s1_c16 ir_r1_k3_s2_e12_c16 ir_r60_k3_s1_e1_c16 head_c32";
-    let options = zoo::Options { classes: Some(10), input: Some(Shape::new(3, 32, 32)), ..Default::default() };
+    let options =
+        zoo::Options { classes: Some(10), input: Some(Shape::new(3, 32, 32)), ..Default::default() };
     zoo::network(text, &options).unwrap()
 }
 
 /// Elements that a batch's stored activations have: batch norm and activation functions are never stored.
 fn stored(network: &Network) -> usize {
-    let is_stored =
-        |op: &Op| !matches!(op, Op::BatchNorm | Op::Elementwise(_) | Op::Prelu | Op::ScaleMap | Op::ScaleChannels);
+    let is_stored = |op: &Op| {
+        !matches!(op, Op::BatchNorm | Op::Elementwise(_) | Op::Prelu | Op::ScaleMap | Op::ScaleChannels)
+    };
     let layers = network.layers.iter().filter(|layer| is_stored(&layer.op));
     IMAGES * layers.map(|layer| layer.output.len()).sum::<usize>()
 }
@@ -52,6 +54,9 @@ fn backward_frees_activations_as_it_goes() {
     // The most is needed when backward begins: all activations, and the gradients of a narrow block. Were activations
     // kept, the wide block's backward pass would need `widest` more than all of them.
     assert!(peak >= stored, "{peak} elements at once, {stored} stored: the accounting is wrong");
-    assert!(peak < stored + widest / 2, "{peak} elements at once: {stored} stored, the widest layer {widest}");
+    assert!(
+        peak < stored + widest / 2,
+        "{peak} elements at once: {stored} stored, the widest layer {widest}"
+    );
     assert!(stored > 4 * widest, "the chain is too short to tell");
 }

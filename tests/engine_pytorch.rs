@@ -76,7 +76,11 @@ fn check_digest(name: &str, values: &[f64], digest: &[f64], scale: f64, wrong: &
     let first = values.iter().copied().chain([0.0; 4]).take(4);
     let ours: Vec<f64> = [norm, product].into_iter().chain(first).collect();
     let scale = digest[0].max(scale);
-    let error = ours.iter().zip(digest).map(|(a, b)| (a - b).abs() / scale).fold(0.0, |m, e| if e > m || e.is_nan() { e } else { m });
+    let error = ours
+        .iter()
+        .zip(digest)
+        .map(|(a, b)| (a - b).abs() / scale)
+        .fold(0.0, |m, e| if e > m || e.is_nan() { e } else { m });
     // Not `>`, which would let NaN pass.
     if !(error <= 1e-9) {
         wrong.push(format!("{name}: {error:.1e}"));
@@ -189,7 +193,10 @@ fn single_precision_is_as_accurate_as_pytorchs() {
         );
         // Of so few activations as in `varied`, one more or one less across a kink is already a factor of two.
         let allowed = if name == "varied" { 6.0 } else { 3.0 };
-        assert!(gradients <= allowed * theirs("f32_gradient_error"), "{name}: gradients off by {gradients:.1e}");
+        assert!(
+            gradients <= allowed * theirs("f32_gradient_error"),
+            "{name}: gradients off by {gradients:.1e}"
+        );
         assert!(logits <= 3.0 * theirs("f32_logits_error"), "{name}: logits off by {logits:.1e}");
     }
 }

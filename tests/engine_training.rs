@@ -81,7 +81,8 @@ fn evaluation_mode_agrees_with_training_mode() {
 /// but for the variance's n/(n-1), and evaluation is the training-mode pass.
 #[test]
 fn running_statistics_settle_on_the_batch() {
-    let (mut model, ..) = train("stem_k3_s1_c8 ir_r1_k3_s2_e3_c12 cse_r1_k3_s1_c16_cap8_rr4 head_c32", 60, 10);
+    let (mut model, ..) =
+        train("stem_k3_s1_c8 ir_r1_k3_s2_e3_c12 cse_r1_k3_s1_c16_cap8_rr4 head_c32", 60, 10);
     let (pixels, labels) = images();
     let all = Batch { images: &pixels, labels: &labels };
     let before = model.running.clone();
@@ -96,7 +97,11 @@ fn running_statistics_settle_on_the_batch() {
             let mean = 0.9 * before.mean[i] + 0.1 * settled.mean[i];
             assert!((once.mean[i] - mean).abs() < 1e-4 * (1.0 + mean.abs()), "{} {mean}", once.mean[i]);
             let variance = 0.9 * before.variance[i] + 0.1 * settled.variance[i];
-            assert!((once.variance[i] - variance).abs() < 1e-4 * (1.0 + variance), "{} {variance}", once.variance[i]);
+            assert!(
+                (once.variance[i] - variance).abs() < 1e-4 * (1.0 + variance),
+                "{} {variance}",
+                once.variance[i]
+            );
         }
     }
     let evaluation = model.evaluate(all);

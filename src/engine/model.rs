@@ -187,7 +187,8 @@ fn targets<E: Real>(labels: &[u32], classes: usize, smoothing: f64) -> Vec<E> {
 fn hits<E: Real>(logits: &[E], labels: &[u32], classes: usize) -> usize {
     let is_hit = |(row, label): (&[E], &u32)| {
         let label = *label as usize;
-        row.iter().enumerate().all(|(class, logit)| class == label || *logit < row[label])
+        let of_label = row.get(label);
+        of_label.is_some_and(|own| row.iter().enumerate().all(|(class, logit)| class == label || logit < own))
     };
     logits.chunks_exact(classes).zip(labels).filter(|pair| is_hit(*pair)).count()
 }

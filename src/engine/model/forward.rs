@@ -52,13 +52,13 @@ impl<E: Real> Model<E> {
             statistics: Vec::new(),
         };
         walk.values[0] = Some(images);
-        for id in 0..layers.len() {
+        for (id, layer) in layers.iter().enumerate() {
             if walk.values[id].is_none() {
                 let value = self.layer(context, &mut walk, id, mode);
                 walk.values[id] = Some(value);
             }
             // What nobody reads any more is dropped; in training the tape keeps what backward needs.
-            for &from in &layers[id].inputs {
+            for &from in &layer.inputs {
                 if walk.readers[from].last() == Some(&id) {
                     walk.values[from] = None;
                 }

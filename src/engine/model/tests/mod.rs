@@ -72,3 +72,11 @@ fn narrow<E: Real>(values: &[f64]) -> Vec<E> {
 fn wide<E: Real>(values: &[E]) -> Vec<f64> {
     values.iter().map(|v| v.wide()).collect()
 }
+
+/// The largest logit alone is a hit: no tie, no NaN, no label beyond the classes.
+#[test]
+fn hits_are_counted() {
+    let logits = [1.0, 3.0, 2.0, 5.0, 5.0, 4.0, f64::NAN, 1.0, 0.0, 7.0, 8.0, 9.0];
+    assert_eq!(super::hits(&logits, &[1, 0, 1, 2], 3), 2);
+    assert_eq!(super::hits(&logits, &[0, 1, 0, 3], 3), 0);
+}
