@@ -2,14 +2,17 @@
 
 mod forward;
 mod init;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
 use dfdx::prelude::{Cpu, OwnedTape, TensorFromVec};
 
 use super::grad::{self, Grads};
+use super::pool::Buf;
 use super::real::{Flat, Real};
-use super::value::Context;
+use super::value::{Context, Value};
 use super::workers::Workers;
 use crate::arch::{Network, Op};
 use crate::error::{Error, Result};
@@ -81,6 +84,7 @@ impl<E: Real> Model<E> {
     /// Logits `(N, classes)` in evaluation mode: batch norm uses its running statistics.
     pub fn logits(&self, images: &[E]) -> Vec<E> {
         let mut context = Context { tape: None, workers: self.workers.clone() };
+        let images = self.input(images);
         self.forward(&mut context, images, forward::Mode::Evaluate).0.materialised()
     }
 
@@ -94,7 +98,8 @@ impl<E: Real> Model<E> {
     pub fn gradients(&mut self, batch: Batch<'_, E>, smoothing: f64) -> (Outcome, Grads<E>) {
         let tape = Some(OwnedTape::default());
         let mut context = Context { tape, workers: self.workers.clone() };
-        let (logits, statistics) = self.forward(&mut context, batch.images, forward::Mode::Train);
+        let images = self.input(batch.images);
+        let (logits, statistics) = self.forward(&mut context, images, forward::Mode::Train);
         let values = logits.materialised();
         for (layer, mean, variance) in statistics {
             if let Some(running) = &mut self.running[layer] {
@@ -105,13 +110,21 @@ impl<E: Real> Model<E> {
         (outcome, grads.unwrap_or_else(Grads::leaky))
     }
 
+    /// The images as an activation whose gradient nobody needs.
+    fn input(&self, images: &[E]) -> Value<E> {
+        let shape = self.network.input();
+        let mut data = Buf::take(images.len());
+        data.copy_from_slice(images);
+        Value::plain(data, images.len() / shape.len(), (shape.h, shape.w, shape.c), false)
+    }
+
     /// Loss of logits through dfdx; with a tape, also all gradients.
     fn outcome(
         &self,
         logits: Vec<E>,
         labels: &[u32],
         smoothing: f64,
-        recorded: Option<(Context<E>, super::value::Value<E>)>,
+        recorded: Option<(Context<E>, Value<E>)>,
     ) -> (Outcome, Option<Grads<E>>) {
         let classes = self.network.classes;
         let correct = hits(&logits, labels, classes);
@@ -123,7 +136,7 @@ impl<E: Real> Model<E> {
             let tensor = logits.clone();
             context.record(move |grads| {
                 let gradient = std::mem::take(&mut **grads.get_or_alloc_mut(&tensor)?);
-                let mut own = super::pool::Buf::take(gradient.len());
+                let mut own = Buf::take(gradient.len());
                 own.copy_from_slice(&gradient);
                 grad::put(grads, &value.token, own)
             });
@@ -174,7 +187,8 @@ fn targets<E: Real>(labels: &[u32], classes: usize, smoothing: f64) -> Vec<E> {
 fn hits<E: Real>(logits: &[E], labels: &[u32], classes: usize) -> usize {
     let is_hit = |(row, label): (&[E], &u32)| {
         let label = *label as usize;
-        row.iter().enumerate().all(|(class, logit)| class == label || *logit < row[label])
+        let of_label = row.get(label);
+        of_label.is_some_and(|own| row.iter().enumerate().all(|(class, logit)| class == label || logit < own))
     };
     logits.chunks_exact(classes).zip(labels).filter(|pair| is_hit(*pair)).count()
 }

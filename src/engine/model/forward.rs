@@ -33,11 +33,11 @@ struct Walk<E: Real> {
 }
 
 impl<E: Real> Model<E> {
-    /// Logits, and in training the statistics of every batch norm.
+    /// Output of the last layer, and in training the statistics of every batch norm.
     pub(super) fn forward(
         &self,
         context: &mut Context<E>,
-        images: &[E],
+        images: Value<E>,
         mode: Mode,
     ) -> (Value<E>, Statistics) {
         let layers = &self.network.layers;
@@ -51,13 +51,14 @@ impl<E: Real> Model<E> {
             readers,
             statistics: Vec::new(),
         };
-        for id in 0..layers.len() {
+        walk.values[0] = Some(images);
+        for (id, layer) in layers.iter().enumerate() {
             if walk.values[id].is_none() {
-                let value = self.layer(context, &mut walk, id, images, mode);
+                let value = self.layer(context, &mut walk, id, mode);
                 walk.values[id] = Some(value);
             }
             // What nobody reads any more is dropped; in training the tape keeps what backward needs.
-            for &from in &layers[id].inputs {
+            for &from in &layer.inputs {
                 if walk.readers[from].last() == Some(&id) {
                     walk.values[from] = None;
                 }
@@ -67,22 +68,9 @@ impl<E: Real> Model<E> {
         (logits.unwrap_or_else(|| Value::plain(Buf::take(0), 0, (1, 1, 1), false)), walk.statistics)
     }
 
-    fn layer(
-        &self,
-        context: &mut Context<E>,
-        walk: &mut Walk<E>,
-        id: LayerId,
-        images: &[E],
-        mode: Mode,
-    ) -> Value<E> {
+    fn layer(&self, context: &mut Context<E>, walk: &mut Walk<E>, id: LayerId, mode: Mode) -> Value<E> {
         let layer = &self.network.layers[id];
         let input = |walk: &Walk<E>, at: usize| -> Option<Value<E>> { walk.values[layer.inputs[at]].clone() };
-        if layer.op == Op::Input {
-            let mut data = Buf::take(images.len());
-            data.copy_from_slice(images);
-            let shape = (layer.output.h, layer.output.w, layer.output.c);
-            return Value::plain(data, images.len() / layer.output.len(), shape, false);
-        }
         // Layers are in evaluation order, so every input is there.
         let Some(x) = input(walk, 0) else { return Value::plain(Buf::take(0), 0, (1, 1, 1), false) };
         let feeds_norm = mode == Mode::Train

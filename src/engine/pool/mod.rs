@@ -51,6 +51,16 @@ impl<E: Real> Pool<E> {
         buffer
     }
 
+    /// Elements in buffers that are in use now.
+    pub fn live(&self) -> usize {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).live
+    }
+
+    /// The most elements that were in use at once since the process started.
+    pub fn most_live(&self) -> usize {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).most_live
+    }
+
     fn give(&self, buffer: Vec<E>) {
         if buffer.capacity() == 0 {
             return;

@@ -26,7 +26,8 @@ pub fn forward<E: Real>(context: &mut Context<E>, x: &Value<E>, factors: &Value<
         Per::Pixel => Gate::Map(values.clone()),
         Per::Channel => Gate::Channel(values.clone()),
     };
-    let out = Value { token: grad::token(), gate: Some(gate), ..x.clone() };
+    let needs_grad = x.needs_grad || factors.needs_grad;
+    let out = Value { token: grad::token(), needs_grad, gate: Some(gate), ..x.clone() };
     let (x, factors, token, workers) =
         (x.clone(), factors.clone(), out.token.clone(), context.workers.clone());
     let (images, pixels, c) = (x.images(), x.pixels(), x.c);
@@ -53,8 +54,10 @@ pub fn forward<E: Real>(context: &mut Context<E>, x: &Value<E>, factors: &Value<
                 );
             }
         });
-        factors.add_grad(grads, df)?;
-        x.add_grad(grads, d)
+        if factors.needs_grad {
+            factors.add_grad(grads, df)?;
+        }
+        if x.needs_grad { x.add_grad(grads, d) } else { Ok(()) }
     });
     out
 }

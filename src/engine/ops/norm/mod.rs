@@ -48,7 +48,8 @@ pub fn forward<E: Real>(
         let shift = (0..x.c).map(|i| E::of(beta[i].wide() - norm.mean[i] * scale[i])).collect();
         Arc::new(Affine { scale: scale.into_iter().map(E::of).collect(), shift })
     });
-    let out = Value { token: grad::token(), norm: affine, act, ..x.clone() };
+    let needs_grad = x.needs_grad || norm.is_some() || slope.is_some();
+    let out = Value { token: grad::token(), needs_grad, norm: affine, act, ..x.clone() };
     let (x, view) = (x.clone(), out.clone());
     let workers = context.workers.clone();
     context.record(move |grads| {
@@ -74,6 +75,7 @@ pub fn forward<E: Real>(
             grad::add_param(grads, slope, [E::of(sums.slope)])?;
         }
         match &norm {
+            None if !x.needs_grad => Ok(()),
             None => x.add_grad(grads, da),
             Some(norm) => put_input_grad(grads, &x, norm, &sums, da),
         }
@@ -94,6 +96,9 @@ fn put_input_grad<E: Real>(
     let rstd: Vec<f64> = norm.variance.iter().map(|v| 1.0 / (v + EPS).sqrt()).collect();
     grad::add_param(grads, &norm.gamma, (0..x.c).map(|i| E::of(sums.centred[i] * rstd[i])))?;
     grad::add_param(grads, &norm.beta, sums.dy.iter().map(|s| E::of(*s)))?;
+    if !x.needs_grad {
+        return Ok(());
+    }
     let (mut a, mut b, mut c) = (Vec::new(), Vec::new(), Vec::new());
     for i in 0..x.c {
         let scale = gamma[i].wide() * rstd[i];

@@ -41,6 +41,9 @@ pub fn forward<E: Real>(context: &mut Context<E>, x: &Value<E>, over: Over) -> V
     let (x, mean, workers) = (x.clone(), out.clone(), context.workers.clone());
     context.record(move |grads| {
         let Some(d) = mean.take_grad(grads)? else { return Ok(()) };
+        if !x.needs_grad {
+            return Ok(());
+        }
         let (mut dx, accumulate) = x.grad_target(grads)?;
         let parts = chunks(images).into_iter().zip(split(&mut dx, images, pixels * c)).collect();
         workers.map(parts, |(range, dx)| {

@@ -1,0 +1,89 @@
+//! The same bits whatever the number of threads, and in every repetition.
+
+use std::sync::Arc;
+
+use blocksmith::arch::{Shape, zoo};
+use blocksmith::engine::{Batch, Model, Sgd, SgdSettings, Workers, grad};
+
+/// A network with squeeze-and-excitation, h-swish, 5x5 and 7x7 kernels, a projected shortcut and a CSE block.
+const SE: &str = "stem_k3_s2_c12_nhs ir_r2_k5_s1_e3_c20_se0.25_nhs_project ir_r1_k7_s2_h30_c24_se0.5 \
+                  cse_r2_k3_s2_c36_cap4_rr4 head_c72_g4";
+
+/// Everything that three training steps and an evaluation leave behind, as bits.
+fn bits(network: &str, images: usize, threads: usize) -> Vec<u32> {
+    let options =
+        zoo::Options { classes: Some(10), input: Some(Shape::new(3, 32, 32)), ..Default::default() };
+    let network = zoo::network(network, &options).unwrap();
+    let mut model = Model::<f32>::new(network, [3; 32], Arc::new(Workers::new(threads).unwrap()));
+    let settings =
+        SgdSettings { momentum: 0.9, nesterov: true, weight_decay: 1e-4, decay_norm_and_bias: false };
+    let mut sgd = Sgd::new(settings);
+    let pixels: Vec<f32> =
+        (0..images * 3 * 32 * 32).map(|i| ((i * 7919 % 1009) as f32 / 504.0) - 1.0).collect();
+    let labels: Vec<u32> = (0..images as u32).map(|i| i * 3 % 10).collect();
+    let batch = Batch { images: &pixels, labels: &labels };
+    let mut all = Vec::new();
+    for _ in 0..3 {
+        let (outcome, mut grads) = model.gradients(batch, 0.1);
+        assert!(outcome.loss.is_finite());
+        all.extend([(outcome.loss as f32).to_bits(), outcome.correct as u32]);
+        for param in &model.params {
+            let gradient = grads.get_or_alloc_mut(&param.tensor).unwrap();
+            all.extend(gradient.iter().map(|g| g.to_bits()));
+        }
+        sgd.update(&mut model, &mut grads, 0.1).unwrap();
+    }
+    for param in &model.params {
+        all.extend(grad::values(&param.tensor).iter().map(|v| v.to_bits()));
+    }
+    for running in model.running.iter().flatten() {
+        all.extend(running.mean.iter().chain(&running.variance).map(|v| v.to_bits()));
+    }
+    all.extend(model.logits(&pixels).iter().map(|l| l.to_bits()));
+    all
+}
+
+fn check(network: &str, batches: &[usize]) {
+    for &images in batches {
+        let one = bits(network, images, 1);
+        for threads in [1, 2, 3] {
+            let other = bits(network, images, threads);
+            let differing = one.iter().zip(&other).filter(|(a, b)| a != b).count();
+            assert!(
+                one.len() == other.len() && differing == 0,
+                "{network}, {images} images: {differing} of {} numbers depend on {threads} threads",
+                one.len()
+            );
+        }
+    }
+}
+
+#[test]
+fn mix_does_not_depend_on_threads() {
+    check("mix", &[2, 13]);
+}
+
+#[test]
+fn squeeze_and_excitation_does_not_depend_on_threads() {
+    check(SE, &[2, 5, 8, 13]);
+}
+
+/// One image at a time gives what it gives in a batch, and evaluation leaves no trace.
+#[test]
+fn evaluation_is_per_image() {
+    let options =
+        zoo::Options { classes: Some(10), input: Some(Shape::new(3, 32, 32)), ..Default::default() };
+    for name in ["mix", SE] {
+        let network = zoo::network(name, &options).unwrap();
+        let model = Model::<f32>::new(network, [3; 32], Arc::new(Workers::new(2).unwrap()));
+        let each = 3 * 32 * 32;
+        let pixels: Vec<f32> = (0..13 * each).map(|i| ((i * 7919 % 1009) as f32 / 504.0) - 1.0).collect();
+        let together = model.logits(&pixels);
+        let alone: Vec<f32> = pixels.chunks(each).flat_map(|image| model.logits(image)).collect();
+        let scale = together.iter().fold(0.0f32, |m, l| m.max(l.abs()));
+        // Not to the bit: a matrix product's tiles depend on the number of rows.
+        let same = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 1e-5 * scale);
+        assert!(same(&alone, &together), "{name}: {alone:?} alone, {together:?} together");
+        assert_eq!(model.logits(&pixels), together, "{name}: evaluating changed the model");
+    }
+}
