@@ -90,7 +90,7 @@ macro_rules! real {
                 self.exp()
             }
             fn pool() -> &'static Pool<Self> {
-                static POOL: Pool<$t> = Pool::new();
+                static POOL: Pool<$t> = Pool::empty();
                 &POOL
             }
             fn cross_entropy(

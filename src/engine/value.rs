@@ -138,14 +138,14 @@ impl<E: Real> Value<E> {
             Some(Gate::Map(map)) => {
                 for (row, pixel) in out.chunks_exact_mut(self.c).zip(rows) {
                     let factor = map[pixel];
-                    row.iter_mut().for_each(|v| *v = *v * factor);
+                    row.iter_mut().for_each(|v| *v *= factor);
                 }
             }
             Some(Gate::Channel(factors)) => {
                 for (row, pixel) in out.chunks_exact_mut(self.c).zip(rows) {
                     let image = pixel / self.pixels();
                     let factors = &factors[image * self.c..][..self.c];
-                    row.iter_mut().zip(factors).for_each(|(v, f)| *v = *v * *f);
+                    row.iter_mut().zip(factors).for_each(|(v, f)| *v *= *f);
                 }
             }
         }
@@ -166,11 +166,10 @@ impl<E: Real> Value<E> {
     /// Takes the gradient gathered for this activation, as plain numbers.
     pub fn take_grad(&self, grads: &mut Grads<E>) -> Result<Option<Buf<E>>, CpuError> {
         let Some(mut gathered) = grad::take(grads, &self.token)? else { return Ok(None) };
-        if self.is_plain() {
-            if let Some(lazy) = self.stored.take_lazy() {
+        if self.is_plain()
+            && let Some(lazy) = self.stored.take_lazy() {
                 lazy.apply(&mut gathered, &self.stored.data);
             }
-        }
         Ok(Some(gathered))
     }
 

@@ -23,8 +23,8 @@ struct State<E> {
 }
 
 impl<E: Real> Pool<E> {
-    /// An empty pool.
-    pub const fn new() -> Self {
+    /// A pool without buffers.
+    pub const fn empty() -> Self {
         Self { state: Mutex::new(State { free: Vec::new(), idle: 0, live: 0, most_live: 0 }) }
     }
 

@@ -229,13 +229,13 @@ fn read_block<E: Real>(x: &Value<E>, image: usize, block: Block, plane: Plane, o
         Some(Gate::Map(map)) => {
             let map = &map[image * x.pixels()..][..x.pixels()];
             plane.fill(block, x.c, out, |place, values| {
-                values.iter_mut().for_each(|v| *v = *v * map[place / x.c]);
+                values.iter_mut().for_each(|v| *v *= map[place / x.c]);
             });
         }
         Some(Gate::Channel(factors)) => {
             let factors = &factors[image * x.c..][start..end];
             plane.fill(block, x.c, out, |_, values| {
-                values.iter_mut().zip(factors).for_each(|(v, f)| *v = *v * *f);
+                values.iter_mut().zip(factors).for_each(|(v, f)| *v *= *f);
             });
         }
     }

@@ -70,7 +70,7 @@ fn per_pixel<E: Real>(a: &[E], factors: &[E], c: usize, d: &mut [E], df: &mut [E
         for (a, d) in a.chunks(16).zip(d.chunks_mut(16)) {
             for (i, (a, d)) in a.iter().zip(d).enumerate() {
                 sums[i] = a.fma(*d, sums[i]);
-                *d = *d * factors[p];
+                *d *= factors[p];
             }
         }
         df[p] = sums.iter().fold(E::ZERO, |sum, s| sum + *s);
@@ -83,7 +83,7 @@ fn per_channel<E: Real>(a: &[E], factors: &[E], c: usize, d: &mut [E], df: &mut 
     for (a, d) in a.chunks_exact(c).zip(d.chunks_exact_mut(c)) {
         for i in 0..c {
             df[i] = a[i].fma(d[i], df[i]);
-            d[i] = d[i] * factors[i];
+            d[i] *= factors[i];
         }
     }
 }

@@ -104,5 +104,5 @@ fn mean_over_map<E: Real>(rows: &[E], c: usize, out: &mut [E]) {
     for row in rows.chunks_exact(c) {
         out.iter_mut().zip(row).for_each(|(o, v)| *o += *v);
     }
-    out.iter_mut().for_each(|o| *o = *o * share);
+    out.iter_mut().for_each(|o| *o *= share);
 }
