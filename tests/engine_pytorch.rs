@@ -81,8 +81,7 @@ fn check_digest(name: &str, values: &[f64], digest: &[f64], scale: f64, wrong: &
         .zip(digest)
         .map(|(a, b)| (a - b).abs() / scale)
         .fold(0.0, |m, e| if e > m || e.is_nan() { e } else { m });
-    // Not `>`, which would let NaN pass.
-    if !(error <= 1e-9) {
+    if error.is_nan() || error > 1e-9 {
         wrong.push(format!("{name}: {error:.1e}"));
     }
 }

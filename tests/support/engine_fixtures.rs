@@ -16,7 +16,8 @@ impl Fixture {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/engine");
         let bytes = std::fs::read(format!("{folder}/{name}.safetensors")).unwrap();
         let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
-        let cases = &metadata.metadata().as_ref().unwrap()["cases"];
+        let about = &metadata.metadata().as_ref().unwrap()["about"];
+        let mut about: serde_json::Value = serde_json::from_str(about).unwrap();
         let read = |(name, view): (String, safetensors::tensor::TensorView<'_>)| {
             assert_eq!(view.dtype(), safetensors::Dtype::F64, "{name}");
             let values =
@@ -24,7 +25,7 @@ impl Fixture {
             (name, (view.shape().to_vec(), values))
         };
         let tensors = SafeTensors::deserialize(&bytes).unwrap().tensors().into_iter().map(read).collect();
-        Self { tensors, cases: serde_json::from_str(cases).unwrap() }
+        Self { tensors, cases: serde_json::from_value(about["cases"].take()).unwrap() }
     }
 
     /// A tensor's values.

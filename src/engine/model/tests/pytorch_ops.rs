@@ -83,8 +83,7 @@ fn run<E: Real>(fixture: &Fixture, case: &Json, tolerance: f64) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut check = |part: &str, ours: &[f64]| {
         let difference = difference(ours, fixture.values(&format!("{name}/{part}")));
-        // Not `>`, which would let NaN pass.
-        if !(difference <= tolerance) {
+        if difference.is_nan() || difference > tolerance {
             wrong.push(format!("{name}/{part}: {difference:.1e}"));
         }
     };
