@@ -133,22 +133,22 @@ impl<E: Real> Value<E> {
     }
 
     fn apply_gate(&self, rows: Range<usize>, out: &mut [E]) {
-        match &self.gate {
-            None => {}
-            Some(Gate::Map(map)) => {
+        let Some(gate) = &self.gate else { return };
+        vectorized(
+            #[inline(always)]
+            || {
                 for (row, pixel) in out.chunks_exact_mut(self.c).zip(rows) {
-                    let factor = map[pixel];
-                    row.iter_mut().for_each(|v| *v *= factor);
+                    match gate {
+                        Gate::Map(map) => row.iter_mut().for_each(|v| *v *= map[pixel]),
+                        Gate::Channel(factors) => {
+                            let image = pixel / self.pixels();
+                            let factors = &factors[image * self.c..][..self.c];
+                            row.iter_mut().zip(factors).for_each(|(v, f)| *v *= *f);
+                        }
+                    }
                 }
-            }
-            Some(Gate::Channel(factors)) => {
-                for (row, pixel) in out.chunks_exact_mut(self.c).zip(rows) {
-                    let image = pixel / self.pixels();
-                    let factors = &factors[image * self.c..][..self.c];
-                    row.iter_mut().zip(factors).for_each(|(v, f)| *v *= *f);
-                }
-            }
-        }
+            },
+        );
     }
 
     /// All of it as it is read, in a buffer of its own.
@@ -167,9 +167,10 @@ impl<E: Real> Value<E> {
     pub fn take_grad(&self, grads: &mut Grads<E>) -> Result<Option<Buf<E>>, CpuError> {
         let Some(mut gathered) = grad::take(grads, &self.token)? else { return Ok(None) };
         if self.is_plain()
-            && let Some(lazy) = self.stored.take_lazy() {
-                lazy.apply(&mut gathered, &self.stored.data);
-            }
+            && let Some(lazy) = self.stored.take_lazy()
+        {
+            lazy.apply(&mut gathered, &self.stored.data);
+        }
         Ok(Some(gathered))
     }
 

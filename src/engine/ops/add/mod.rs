@@ -4,6 +4,7 @@ use crate::engine::ops::norm::moments::Moments;
 use crate::engine::ops::tile_rows;
 use crate::engine::pool::Buf;
 use crate::engine::real::Real;
+use crate::engine::simd::vectorized;
 use crate::engine::value::{Context, Value};
 use crate::engine::workers::{chunks, split};
 
@@ -28,7 +29,10 @@ pub fn forward<E: Real>(
             out.copy_from_slice(a.rows(rows.clone(), &mut scratch));
             if let Some(b) = b {
                 let b = b.rows(rows, &mut scratch);
-                out.iter_mut().zip(b).for_each(|(o, b)| *o += *b);
+                vectorized(
+                    #[inline(always)]
+                    || out.iter_mut().zip(b).for_each(|(o, b)| *o += *b),
+                );
             }
             if moments {
                 gathered.add(out);

@@ -9,6 +9,7 @@ use crate::engine::ops::norm::moments::Moments;
 use crate::engine::ops::tile_rows;
 use crate::engine::pool::Buf;
 use crate::engine::real::{Flat, Real};
+use crate::engine::simd::{for_lanes, load, vectorized};
 use crate::engine::value::{Context, Value};
 use crate::engine::workers::{chunks, split};
 
@@ -52,9 +53,14 @@ pub fn forward<E: Real>(
 
 /// Adds a bias to every row.
 pub(crate) fn add_bias<E: Real>(out: &mut [E], biases: &[E]) {
-    for row in out.chunks_exact_mut(biases.len()) {
-        row.iter_mut().zip(biases).for_each(|(o, b)| *o += *b);
-    }
+    vectorized(
+        #[inline(always)]
+        || {
+            for row in out.chunks_exact_mut(biases.len()) {
+                row.iter_mut().zip(biases).for_each(|(o, b)| *o += *b);
+            }
+        },
+    );
 }
 
 fn record_backward<E: Real>(
@@ -113,9 +119,24 @@ fn record_backward<E: Real>(
     });
 }
 
-/// Adds every row to `sums`.
+/// Adds every row to `sums`: within one tile in the rows' own precision, then in f64.
 pub(crate) fn sum_rows<E: Real>(rows: &[E], sums: &mut [f64]) {
+    vectorized(
+        #[inline(always)]
+        || for_lanes!(sums.len(), c0, L => sum_lanes::<E, L>(rows, c0, sums)),
+    );
+}
+
+#[inline(always)]
+fn sum_lanes<E: Real, const L: usize>(rows: &[E], c0: usize, sums: &mut [f64]) {
+    let mut lanes = [E::ZERO; L];
     for row in rows.chunks_exact(sums.len()) {
-        sums.iter_mut().zip(row).for_each(|(s, v)| *s += v.wide());
+        let values: [E; L] = load(row, c0);
+        for i in 0..L {
+            lanes[i] += values[i];
+        }
+    }
+    for i in 0..L {
+        sums[c0 + i] += lanes[i].wide();
     }
 }

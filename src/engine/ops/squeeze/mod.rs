@@ -49,13 +49,18 @@ pub fn forward<E: Real>(context: &mut Context<E>, x: &Value<E>, over: Over) -> V
         workers.map(parts, |(range, dx)| {
             for (image, dx) in range.zip(dx.chunks_mut(pixels * c)) {
                 let d = &d[image * width..][..width];
-                for (p, row) in dx.chunks_exact_mut(c).enumerate() {
-                    let share = match over {
-                        Over::Channels => Share::Same(d[p] / E::of(c as f64)),
-                        Over::Map => Share::Each(d, E::of(1.0 / pixels as f64)),
-                    };
-                    spread(row, share, accumulate);
-                }
+                vectorized(
+                    #[inline(always)]
+                    || {
+                        for (p, row) in dx.chunks_exact_mut(c).enumerate() {
+                            let share = match over {
+                                Over::Channels => Share::Same(d[p] / E::of(c as f64)),
+                                Over::Map => Share::Each(d, E::of(1.0 / pixels as f64)),
+                            };
+                            spread(row, share, accumulate);
+                        }
+                    },
+                );
             }
         });
         crate::engine::grad::put(grads, &x.token, dx)
@@ -69,6 +74,7 @@ enum Share<'a, E> {
     Each(&'a [E], E),
 }
 
+#[inline(always)]
 fn spread<E: Real>(row: &mut [E], share: Share<'_, E>, accumulate: bool) {
     if !accumulate {
         row.fill(E::ZERO);
