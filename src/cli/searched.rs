@@ -83,10 +83,47 @@ fn planned(proposal: Proposal, input: Shape, classes: usize) -> Result<Planned> 
     Ok((record, network))
 }
 
-/// The levels in the order of the factors, such as `4-5-1-cse-16`; the hash where nothing was chosen.
+/// The levels in the order of the factors, each marked as the block notation does, such as `e4 k5 r1 cse cap16`; the hash
+/// where nothing was chosen.
 fn label(choices: &[(String, String)], candidate: &Candidate) -> String {
     if choices.is_empty() {
         return candidate.hash();
     }
-    choices.iter().map(|(_, level)| level.as_str()).collect::<Vec<_>>().join("-")
+    let level = |(factor, level): &(String, String)| match factor.rsplit('.').next().unwrap_or(factor) {
+        "block" | "activation" | "form" | "stem" | "head" => level.clone(),
+        "expand" | "hidden" if level.starts_with('h') => level.clone(),
+        "expand" => format!("e{level}"),
+        "hidden" => format!("h{level}"),
+        "kernel" => format!("k{level}"),
+        "stride" => format!("s{level}"),
+        "channels" => format!("c{level}"),
+        "repeats" => format!("r{level}"),
+        "groups" => format!("g{level}"),
+        "reduction" => format!("rr{level}"),
+        "se" if level == "off" => "no-se".into(),
+        name @ ("cap" | "se") => format!("{name}{level}"),
+        name => format!("{name}={level}"),
+    };
+    choices.iter().map(level).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_read_like_the_block_notation() {
+        let choices = [
+            ("expand", "4"),
+            ("stages[1].kernel", "5"),
+            ("stages[1].se", "off"),
+            ("stages[2].block", "cse"),
+            ("stages[2].cap", "16"),
+            ("conv_bias", "true"),
+        ];
+        let choices = choices.map(|(factor, level)| (factor.to_string(), level.to_string()));
+        let candidate = crate::space::notation::parse("ir_e4_c8").unwrap();
+        assert_eq!(label(&choices, &candidate), "e4 k5 no-se cse cap16 conv_bias=true");
+        assert_eq!(label(&[], &candidate), candidate.hash());
+    }
 }
