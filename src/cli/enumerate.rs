@@ -7,7 +7,7 @@ use rand::seq::index;
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
-use super::numbers::{bytes, exact_json, large};
+use super::numbers::{bytes, exact_json, large, rough};
 use super::output;
 use super::place::Place;
 use super::searched::label;
@@ -155,7 +155,7 @@ fn as_text(space: &SearchSpace, feasible: &Feasible, rows: &[Row]) -> String {
         text += &format!("\n{}\n", table.terminal());
     }
     if !rows.is_empty() {
-        text += &format!("\n{}\n", rows_table(rows).terminal());
+        text += &format!("\n{}\n", rows_text(rows));
     }
     text.trim_end().to_owned()
 }
@@ -179,19 +179,20 @@ fn satisfying(feasible: &Feasible) -> String {
     }
     format!(
         "about {}, {} to {} (estimate, 95 % interval: {} of {} candidates drawn by chance satisfy{rejected})",
-        large(bounds.count),
-        large(bounds.low),
-        large(bounds.high),
+        rough(bounds.count),
+        rough(bounds.low),
+        rough(bounds.high),
         thousands(feasible.satisfying.len() as u64),
         thousands(feasible.judged)
     )
 }
 
-fn rows_table(rows: &[Row]) -> Table {
+/// A line for each row.
+fn rows_text(rows: &[Row]) -> String {
     let labels: Vec<String> =
         rows.iter().map(|row| label(&row.drawn.choices, &row.drawn.candidate)).collect();
     let mut columns = vec![table::text("choices"), table::number("params"), table::number("madds")];
-    columns.extend([table::number("memory"), table::text("candidate")]);
+    columns.push(table::number("memory"));
     let mut table = Table::new(columns);
     for (row, label) in rows.iter().zip(&labels) {
         table.push(vec![
@@ -199,11 +200,11 @@ fn rows_table(rows: &[Row]) -> Table {
             thousands(row.cost.params),
             thousands(row.cost.madds),
             bytes(row.cost.activation_memory),
-            row.drawn.candidate.text(),
         ]);
     }
     let short = labels.iter().all(|label| label.chars().count() <= LABEL);
-    if short { table } else { table.without(&["choices"]) }
+    let table = if short { table } else { table.without(&["choices"]) };
+    output::with_candidates(&table, rows.iter().map(|row| row.drawn.candidate.text()))
 }
 
 fn as_json(args: &Args, space: &SearchSpace, feasible: &Feasible, rows: &[Row]) -> Value {

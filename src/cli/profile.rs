@@ -142,7 +142,6 @@ fn summary(name: &str, variants: &[Profiled]) -> String {
         table::number("params"),
         table::number("madds"),
         table::number("memory"),
-        table::text("candidate"),
     ]);
     for variant in variants {
         table.push(vec![
@@ -150,7 +149,6 @@ fn summary(name: &str, variants: &[Profiled]) -> String {
             thousands(variant.profile.params),
             thousands(variant.profile.madds),
             bytes(variant.profile.activation_memory),
-            variant.text.clone(),
         ]);
     }
     let mut text = format!("experiment {name}");
@@ -160,7 +158,8 @@ fn summary(name: &str, variants: &[Profiled]) -> String {
     for note in variants.iter().filter_map(|variant| variant.note.as_ref()) {
         text += &format!("\n{note}");
     }
-    format!("{text}\n\n{}", table.terminal())
+    let candidates = variants.iter().map(|variant| variant.text.clone());
+    format!("{text}\n\n{}", output::with_candidates(&table, candidates))
 }
 
 fn as_json(network: &Profiled) -> Value {
