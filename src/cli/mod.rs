@@ -1,8 +1,13 @@
 //! The command line: one file per subcommand. With the progress display the only room that prints.
 
+pub mod enumerate;
 pub mod interrupt;
+mod numbers;
 pub mod output;
+mod place;
 pub mod plan;
+pub mod profile;
+mod profiled;
 pub mod progress;
 pub mod report;
 pub mod run;
@@ -23,8 +28,11 @@ use crate::error::Result;
     propagate_version = true,
     max_term_width = 100,
     after_help = "Examples:\n  \
-        blocksmith run experiments/quickstart.yaml     search a small space, no download needed\n  \
-        blocksmith status reports/quickstart           how far it has come\n\n\
+        blocksmith run experiments/quickstart.yaml               search a small space, no download needed\n  \
+        blocksmith status reports/quickstart                     how far it has come\n  \
+        blocksmith report reports/quickstart                     its tables and plots again\n  \
+        blocksmith enumerate search-spaces/quickstart.yaml       how large a search space is\n  \
+        blocksmith profile mix                                   the layers of a network and their cost\n\n\
         Exit codes: 0 done, 1 the run failed, 2 the request was wrong, 130 interrupted."
 )]
 pub struct Cli {
@@ -37,6 +45,8 @@ enum Command {
     Run(run::Args),
     Status(status::Args),
     Report(report::ReportArgs),
+    Enumerate(enumerate::Args),
+    Profile(profile::Args),
 }
 
 /// Carries out what the command line asks.
@@ -48,6 +58,8 @@ pub fn execute(cli: Cli) -> Result<()> {
         Command::Run(args) => run::execute(&args),
         Command::Status(args) => status::execute(&args),
         Command::Report(args) => report::run(&args),
+        Command::Enumerate(args) => enumerate::execute(&args),
+        Command::Profile(args) => profile::execute(&args),
     }
 }
 
@@ -73,11 +85,14 @@ mod tests {
 
     #[test]
     fn nonsense_exits_with_2() {
-        let nonsense: [&[&str]; 4] = [
+        let nonsense: [&[&str]; 7] = [
             &["blocksmith"],
             &["blocksmith", "fly"],
             &["blocksmith", "run", "x.yaml", "--jobs", "0"],
             &["blocksmith", "run", "x.yaml", "--device", "abacus"],
+            &["blocksmith", "enumerate"],
+            &["blocksmith", "profile", "mix", "--classes", "1"],
+            &["blocksmith", "profile", "mix", "--layers", "none"],
         ];
         for args in nonsense {
             assert_eq!(Cli::try_parse_from(args).unwrap_err().exit_code(), 2, "{args:?}");

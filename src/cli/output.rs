@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, Write, stdout};
 
 use crate::error::{Error, Result};
+use crate::report::table::Table;
 
 /// Prints `text` and a line break. A reader that has gone away (`| head`) is not an error.
 ///
@@ -26,4 +27,17 @@ pub fn print_json(value: &impl serde::Serialize) -> Result<()> {
     let text =
         serde_json::to_string_pretty(value).map_err(|e| Error::run(format!("cannot write JSON ({e})")))?;
     print(&text)
+}
+
+/// A table with a candidate's block text after each row. The texts are long: as a column of the table they would make
+/// its rule longer than any terminal is wide.
+pub fn with_candidates(table: &Table, candidates: impl IntoIterator<Item = String>) -> String {
+    let text = table.terminal();
+    let width = text.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+    let ends = ["candidate".to_owned(), String::new()].into_iter().chain(candidates);
+    let lines = text.lines().zip(ends).map(|(line, end)| match end.as_str() {
+        "" => line.to_owned(),
+        end => format!("{line:<width$}   {end}"),
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }

@@ -3,11 +3,12 @@
 
 use std::collections::VecDeque;
 
-use crate::arch::zoo::{self, Options};
-use crate::arch::{Network, Shape, build};
+use super::place::Place;
+use super::profiled;
+use crate::arch::{Network, Shape};
 use crate::config::{Experiment, Variant};
 use crate::cost;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::study::event::CandidateRecord;
 use crate::study::{Plan, PlannedTrial};
 
@@ -31,12 +32,19 @@ pub struct ExperimentPlan {
 }
 
 impl ExperimentPlan {
-    /// Variants and then `searched`, for images of shape `input` in `classes` classes.
+    /// Variants and then `searched`, for images of shape `input` in `classes` classes; `place` is the experiment's file.
     ///
     /// # Errors
     /// A sentence where a variant is no network, or none for such images.
-    pub fn new(experiment: &Experiment, input: Shape, classes: usize, searched: Searched) -> Result<Self> {
-        let variants = experiment.variants.iter().map(|v| variant(v, input, classes));
+    pub fn new(
+        experiment: &Experiment,
+        place: Place,
+        input: Shape,
+        classes: usize,
+        searched: Searched,
+    ) -> Result<Self> {
+        let variants = experiment.variants.iter().enumerate();
+        let variants = variants.map(|(number, v)| variant(v, number, place, input, classes));
         Ok(Self {
             seeds: experiment.seeds.clone(),
             variants: variants.collect::<Result<_>>()?,
@@ -78,12 +86,8 @@ impl Plan for ExperimentPlan {
 }
 
 /// A variant as a candidate, its name the label.
-fn variant(variant: &Variant, input: Shape, classes: usize) -> Result<Planned> {
-    let options = Options { set: variant.set.clone(), classes: Some(classes), input: Some(input) };
-    let at = |what: String| Error::request(format!("variant {}: {what}", variant.name));
-    let (candidate, ..) = zoo::resolve(&variant.network, &options).map_err(|e| at(e.to_string()))?;
-    let mut network = build::network(&candidate, input, classes)
-        .map_err(|what| at(format!("{} at {input}: {what}", variant.network)))?;
+fn variant(variant: &Variant, number: usize, place: Place, input: Shape, classes: usize) -> Result<Planned> {
+    let (candidate, mut network) = profiled::variant(variant, number, place, input, classes)?;
     network.name = variant.network.clone();
     let cost = cost::of(&network);
     let record = CandidateRecord {
@@ -101,8 +105,14 @@ fn variant(variant: &Variant, input: Shape, classes: usize) -> Result<Planned> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::study::simulated;
+
+    fn nowhere() -> Place<'static> {
+        Place { file: Path::new(""), what: "experiment file", set: &[] }
+    }
 
     fn searched(total: Option<usize>) -> Searched {
         let experiment = simulated::experiment(&["drawn"], &[0]);
@@ -115,7 +125,8 @@ mod tests {
     fn variants_come_first_each_with_every_seed() {
         let experiment = simulated::experiment(&["mix", "cse_only"], &[3, 5]);
         let mut plan =
-            ExperimentPlan::new(&experiment, Shape::new(3, 32, 32), 10, searched(Some(1))).unwrap();
+            ExperimentPlan::new(&experiment, nowhere(), Shape::new(3, 32, 32), 10, searched(Some(1)))
+                .unwrap();
         assert_eq!(plan.total(), Some(6));
         let mut seen = Vec::new();
         while let Some(trial) = plan.next().unwrap() {
@@ -127,16 +138,22 @@ mod tests {
         }
         let expected = ["mix", "cse_only", "drawn"].map(|l| [(l.to_owned(), 3), (l.to_owned(), 5)]);
         assert_eq!(seen, expected.concat());
-        let endless = ExperimentPlan::new(&experiment, Shape::new(3, 32, 32), 10, searched(None)).unwrap();
+        let endless =
+            ExperimentPlan::new(&experiment, nowhere(), Shape::new(3, 32, 32), 10, searched(None)).unwrap();
         assert_eq!(endless.total(), None);
     }
 
     #[test]
     fn a_wrong_variant_is_named() {
         let experiment = simulated::experiment(&["mux"], &[0]);
-        let error =
-            ExperimentPlan::new(&experiment, Shape::new(3, 32, 32), 10, searched(None)).err().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("e.yaml");
+        std::fs::write(&file, "name: e\nvariants:\n- name: mux\n  network: mux\n").unwrap();
+        let place = Place { file: &file, ..nowhere() };
+        let plan = ExperimentPlan::new(&experiment, place, Shape::new(3, 32, 32), 10, searched(None));
+        let error = plan.err().unwrap();
         assert_eq!(error.exit_code(), 2);
-        assert!(error.to_string().starts_with("variant mux: "), "{error}");
+        let expected = format!("{}:4:12: variants[0].network: variant mux: ", file.display());
+        assert!(error.to_string().starts_with(&expected), "{error}");
     }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::place::Place;
 use super::plan::ExperimentPlan;
 use super::report::ReportArgs;
 use super::{interrupt, output, progress, searched};
@@ -10,7 +11,7 @@ use crate::arch::Shape;
 use crate::config::Experiment;
 use crate::data::{self, Data};
 use crate::error::{Error, Result};
-use crate::study::{Plan, RunSettings, Study, StudyState, TrialStatus, environment};
+use crate::study::{Plan, RunSettings, Study, StudyState, TrialStatus, environment, folder};
 use crate::train::NetworkTrainer;
 
 /// Run an experiment: train its variants and searched candidates, and write the report.
@@ -56,11 +57,18 @@ pub enum Device {
 pub fn execute(args: &Args) -> Result<()> {
     let experiment = Experiment::load(&args.experiment, &args.set)?;
     let dir = args.out.clone().unwrap_or_else(|| Path::new("reports").join(&experiment.name));
-    let study = Study::open(&dir, &experiment)?;
+    // A study that exists is claimed before anything is read; the folder of a new one is made only once all that can be
+    // known to be wrong is known, so that a mistake leaves nothing behind.
+    let existing = folder::journal(&dir).exists().then(|| Study::open(&dir, &experiment)).transpose()?;
     let data = load_data(&experiment, args.data.as_deref())?;
     let (input, classes) = (Shape::new(3, data.side.0, data.side.1), data.classes.len());
     let searched = searched::candidates(&experiment, input, classes)?;
-    let mut plan = ExperimentPlan::new(&experiment, input, classes, searched)?;
+    let place = Place { file: &args.experiment, what: "experiment file", set: &args.set };
+    let mut plan = ExperimentPlan::new(&experiment, place, input, classes, searched)?;
+    let study = match existing {
+        Some(study) => study,
+        None => Study::open(&dir, &experiment)?,
+    };
 
     let state = match study.finished(&mut plan)? {
         Some(state) => {

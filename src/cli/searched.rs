@@ -1,20 +1,23 @@
 //! The candidates of an experiment's search, with their networks and costs.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use super::place::Place;
 use super::plan::{Planned, Searched};
 use crate::arch::{Network, Shape, build};
 use crate::config::{Experiment, SearchConfig, StrategyKind};
-use crate::cost::{self, Cost};
+use crate::cost::{self, Rejection, feasible};
 use crate::error::{Error, Result};
+use crate::report::format;
 use crate::search::{self, Proposal, Strategy};
 use crate::space::{Candidate, SearchSpace};
 use crate::study::event::CandidateRecord;
 
-/// What the experiment's strategy proposes, for images of shape `input` in `classes` classes.
+/// What the experiment's strategy proposes, for images of shape `input` in `classes` classes. The first proposal is
+/// made at once, so that a space in which nothing can be trained is refused before anything else begins.
 ///
 /// # Errors
-/// What is wrong with the space, or that it is made for other images.
+/// What is wrong with the space, that it is made for other images, or that none of its candidates can be trained.
 pub fn candidates(experiment: &Experiment, input: Shape, classes: usize) -> Result<Searched> {
     let Some(config) = &experiment.search else {
         return Ok(Searched { candidates: Box::new(std::iter::empty()), total: Some(0) });
@@ -22,22 +25,59 @@ pub fn candidates(experiment: &Experiment, input: Shape, classes: usize) -> Resu
     let space = Arc::new(SearchSpace::load(&config.space)?);
     check_images(config, &space, input, classes)?;
     let total = total(config, &space);
-    let constraints = space.constraints;
-    let accept = move |candidate: &Candidate| -> std::result::Result<(), String> {
-        let network = build::network(candidate, input, classes)?;
-        let Cost { params, madds, activation_memory } = cost::of(&network);
-        match constraints.violation(params, madds, activation_memory) {
-            Some(violation) => Err(violation),
-            None => Ok(()),
+    let rejected = Arc::new(Mutex::new(Rejected::default()));
+    let accept = {
+        let (space, rejected) = (Arc::clone(&space), Arc::clone(&rejected));
+        move |candidate: &Candidate| -> std::result::Result<(), String> {
+            let Err(rejection) = feasible::judge(&space, candidate, input, classes) else { return Ok(()) };
+            let reason = rejection.reason().to_owned();
+            rejected.lock().unwrap_or_else(PoisonError::into_inner).add(rejection);
+            Err(reason)
         }
     };
     let mut strategy = search::strategy(config, space, experiment.seed, accept);
-    let candidates = std::iter::from_fn(move || match strategy.ask() {
-        Ok(Some(proposal)) => Some(planned(proposal, input, classes)),
-        Ok(None) => None,
-        Err(error) => Some(Err(error)),
-    });
+    let first = strategy.ask().map_err(|error| {
+        let rejected = rejected.lock().unwrap_or_else(PoisonError::into_inner);
+        rejected.error(config, error)
+    })?;
+    let rest = std::iter::from_fn(move || strategy.ask().transpose());
+    let proposals = first.map(Ok).into_iter().chain(rest);
+    let candidates = proposals.map(move |proposal| planned(proposal?, input, classes));
     Ok(Searched { candidates: Box::new(candidates), total })
+}
+
+/// What was rejected before the first candidate that can be trained.
+#[derive(Default)]
+struct Rejected {
+    first: Option<Rejection>,
+    count: u64,
+    /// Whether some candidate could be built and broke a constraint.
+    built: bool,
+}
+
+impl Rejected {
+    fn add(&mut self, rejection: Rejection) {
+        self.count += 1;
+        self.built |= matches!(rejection, Rejection::Constraint(_));
+        self.first.get_or_insert(rejection);
+    }
+
+    /// The strategy's complaint that there is no candidate, with the place of the reason.
+    fn error(&self, config: &SearchConfig, error: Error) -> Error {
+        let Some(first) = &self.first else { return error };
+        let place = place(config);
+        if self.built {
+            return place.key("constraints", &error.to_string());
+        }
+        let count = format::thousands(self.count);
+        let message =
+            format!("none of the {count} candidates tried can be built (the first: {})", first.reason());
+        place.rejection(first, &message)
+    }
+}
+
+fn place(config: &SearchConfig) -> Place<'_> {
+    Place { file: &config.space, what: "search space file", set: &[] }
 }
 
 /// A space names the images it is made for; shapes and counts would be others for any other.
@@ -46,12 +86,13 @@ fn check_images(config: &SearchConfig, space: &SearchSpace, input: Shape, classe
     if Shape::new(c, h, w) == input && space.classes == classes {
         return Ok(());
     }
-    let path = config.space.display();
-    Err(Error::request(format!(
-        "{path}: the space is for {c}x{h}x{w} images in {} classes, but the data has {input} in {classes}; \
+    let key = if Shape::new(c, h, w) == input { "classes" } else { "input" };
+    let message = format!(
+        "the space is for {c}x{h}x{w} images in {} classes, but the data has {input} in {classes}; \
          change `input` and `classes` of the space, or `data.side`",
         space.classes
-    )))
+    );
+    Err(place(config).key(key, &message))
 }
 
 /// How many candidates there will be, where constraints leave that open the most there can be.
@@ -85,7 +126,7 @@ fn planned(proposal: Proposal, input: Shape, classes: usize) -> Result<Planned> 
 
 /// The levels in the order of the factors, each marked as the block notation does, such as `e4 k5 r1 cse cap16`; the hash
 /// where nothing was chosen.
-fn label(choices: &[(String, String)], candidate: &Candidate) -> String {
+pub fn label(choices: &[(String, String)], candidate: &Candidate) -> String {
     if choices.is_empty() {
         return candidate.hash();
     }

@@ -3,11 +3,15 @@
 //! Params count weights, biases, batch norm's gamma and beta, and PReLU slopes; running statistics are not counted.
 //! Multiply-adds count convolutions and fully connected layers, one per multiply-accumulate, and nothing else.
 
+pub mod feasible;
 mod layer;
 mod memory;
+mod profile;
 
+pub use feasible::{Feasible, Rejection};
 pub use layer::{madds, params};
 pub use memory::activation_memory;
+pub use profile::{LayerCost, Profile};
 
 use crate::arch::Network;
 

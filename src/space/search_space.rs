@@ -56,7 +56,17 @@ impl SearchSpace {
     /// # Errors
     /// A sentence with file, line and column for each mistake in the file.
     pub fn load(path: &Path) -> Result<Self> {
-        Self::from_document(&Document::load(path, WHAT)?)
+        Self::load_with(path, &[])
+    }
+
+    /// Reads a search space file, with assignments such as `stages[1].kernel=5` laid over it.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load), or the assignment that is wrong.
+    pub fn load_with(path: &Path, assignments: &[String]) -> Result<Self> {
+        let mut document = Document::load(path, WHAT)?;
+        document.set(assignments)?;
+        Self::from_document(&document)
     }
 
     /// Reads a text; `file` is its name in messages.

@@ -1,0 +1,195 @@
+//! `blocksmith profile`: the layers of a network, with what each costs.
+
+use serde_json::{Value, json};
+
+use super::numbers::bytes;
+use super::output;
+use super::profiled::{self, Asked, Profiled, Target};
+use crate::cost::LayerCost;
+use crate::error::Result;
+use crate::report::format::{NONE, thousands};
+use crate::report::table::{self, Table};
+
+/// Layers of a network with shapes, params, multiply-adds and the share of each
+///
+/// Counts are exact and come from the layers alone: params are weights, biases, batch norm's gamma and beta, and PReLU
+/// slopes; multiply-adds are those of convolutions and linear layers for one image; activation memory is the peak of
+/// live activations of one image in inference, 4 bytes a value. Shapes are channels x height x width.
+///
+/// NETWORK is a named network (mix, mix_imagenette, cse_only, optimized, mobilenet_v2), a candidate in block notation
+/// (in quotes), a search space file (its first candidate), or an experiment file (a line for each of its variants).
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    blocksmith profile mix\n  \
+    blocksmith profile mobilenet_v2 --set stem=cifar --input 3x32x32 --classes 10\n  \
+    blocksmith profile 'stem_c16 ir_s2_e4_c24 cse_s2_c48_cap8_rr4' --layers blocks\n  \
+    blocksmith profile search-spaces/quickstart.yaml --set 'stages[2].block=cse'\n  \
+    blocksmith profile experiments/mix-ablation.yaml\n  \
+    blocksmith profile mix --json | jq '{params, madds}'\n\n\
+    --json prints `params`, `madds`, `activation_memory`, `text`, `hash`, `input`, `classes`, `layers` (each with `name`,\n  \
+    `op`, `inputs`, `output` as [channels, height, width], `params`, `madds`) and `blocks`; of an experiment file a list\n  \
+    of these as `variants`.")]
+pub struct Args {
+    /// A named network, a candidate in block notation, or a YAML file
+    #[arg(value_name = "NETWORK|CANDIDATE|FILE.yaml")]
+    network: String,
+    /// Classes, instead of the network's own
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    classes: Option<u32>,
+    /// Shape of the images, such as 3x32x32, instead of the network's own
+    #[arg(long, value_name = "CxHxW")]
+    input: Option<String>,
+    /// An option of a named network, such as conv_bias=true, or a key of the file; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// A line for every layer, or one for every block
+    #[arg(long, value_enum, default_value_t = Layers::All)]
+    layers: Layers,
+}
+
+/// What a line of the table is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Layers {
+    All,
+    Blocks,
+}
+
+/// Prints the profile of what was asked for.
+///
+/// # Errors
+/// A sentence where there is no such network, or none for such images.
+pub fn execute(args: &Args) -> Result<()> {
+    let asked = Asked {
+        set: &args.set,
+        input: args.input.as_deref().map(profiled::input).transpose()?,
+        classes: args.classes.map(|n| n as usize),
+    };
+    match profiled::find(&args.network, &asked)? {
+        Target::Network(network) if args.json => output::print_json(&as_json(&network)),
+        Target::Network(network) => output::print(&as_text(&network, args.layers)),
+        Target::Experiment(name, variants) if args.json => {
+            let variants: Vec<Value> = variants.iter().map(as_json).collect();
+            output::print_json(&json!({"experiment": name, "variants": variants}))
+        }
+        Target::Experiment(name, variants) => output::print(&summary(&name, &variants)),
+    }
+}
+
+fn as_text(network: &Profiled, layers: Layers) -> String {
+    let profile = &network.profile;
+    let (lines, what) = match layers {
+        Layers::All => (profile.layers.clone(), "layer"),
+        Layers::Blocks => (profile.blocks(), "block"),
+    };
+    let mut table = Table::new(vec![
+        table::text(what),
+        table::text("op"),
+        table::text("output"),
+        table::number("params"),
+        table::number("share"),
+        table::number("madds"),
+        table::number("share"),
+    ]);
+    for line in &lines {
+        table.push(row(line, profile.params, profile.madds));
+    }
+    table.push(vec![
+        "total".into(),
+        String::new(),
+        String::new(),
+        thousands(profile.params),
+        "100.0%".into(),
+        thousands(profile.madds),
+        "100.0%".into(),
+    ]);
+    let mut text = format!("{}: {} images in {} classes\n", network.name, network.input, network.classes);
+    if let Some(note) = &network.note {
+        text += &format!("{note}\n");
+    }
+    if network.name != network.text {
+        text += &format!("{}\n", network.text);
+    }
+    text += &format!("\n{}\n\n", table.terminal());
+    text += &format!("params             {}\n", thousands(profile.params));
+    text += &format!("multiply-adds      {}\n", thousands(profile.madds));
+    text += &format!("activation memory  {}\n", bytes(profile.activation_memory));
+    text + &format!("hash               {}", network.hash)
+}
+
+fn row(line: &LayerCost, params: u64, madds: u64) -> Vec<String> {
+    let number = |value: u64| if value == 0 { NONE.to_owned() } else { thousands(value) };
+    let share = |value: u64, total: u64| {
+        if value == 0 { NONE.to_owned() } else { format!("{:.1}%", 100.0 * value as f64 / total as f64) }
+    };
+    vec![
+        line.name.clone(),
+        line.op.clone(),
+        line.output.to_string(),
+        number(line.params),
+        share(line.params, params),
+        number(line.madds),
+        share(line.madds, madds),
+    ]
+}
+
+/// The variants of an experiment, one line each.
+fn summary(name: &str, variants: &[Profiled]) -> String {
+    let mut table = Table::new(vec![
+        table::text("variant"),
+        table::number("params"),
+        table::number("madds"),
+        table::number("memory"),
+    ]);
+    for variant in variants {
+        table.push(vec![
+            variant.name.clone(),
+            thousands(variant.profile.params),
+            thousands(variant.profile.madds),
+            bytes(variant.profile.activation_memory),
+        ]);
+    }
+    let mut text = format!("experiment {name}");
+    if let Some(first) = variants.first() {
+        text += &format!(": {} images in {} classes", first.input, first.classes);
+    }
+    for note in variants.iter().filter_map(|variant| variant.note.as_ref()) {
+        text += &format!("\n{note}");
+    }
+    let candidates = variants.iter().map(|variant| variant.text.clone());
+    format!("{text}\n\n{}", output::with_candidates(&table, candidates))
+}
+
+fn as_json(network: &Profiled) -> Value {
+    let profile = &network.profile;
+    let lines = |lines: &[LayerCost]| -> Vec<Value> {
+        lines
+            .iter()
+            .map(|line| {
+                json!({
+                    "name": line.name,
+                    "op": line.op,
+                    "inputs": line.inputs,
+                    "output": [line.output.c, line.output.h, line.output.w],
+                    "params": line.params,
+                    "madds": line.madds,
+                })
+            })
+            .collect()
+    };
+    json!({
+        "name": network.name,
+        "input": [network.input.c, network.input.h, network.input.w],
+        "classes": network.classes,
+        "text": network.text,
+        "hash": network.hash,
+        "note": network.note,
+        "params": profile.params,
+        "madds": profile.madds,
+        "activation_memory": profile.activation_memory,
+        "layers": lines(&profile.layers),
+        "blocks": lines(&profile.blocks()),
+    })
+}

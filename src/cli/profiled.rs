@@ -1,0 +1,210 @@
+//! What `profile` is asked about: a named network, a candidate, or what a YAML file holds.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::place::Place;
+use crate::arch::{Network, Shape, build, zoo};
+use crate::config::yaml::{Document, Step};
+use crate::config::{DataFormat, Experiment, Variant};
+use crate::cost::{Profile, Rejection};
+use crate::error::{Error, Result};
+use crate::space::{Candidate, SearchSpace};
+
+/// What the command line asks beside the network.
+#[derive(Debug, Clone)]
+pub struct Asked<'a> {
+    pub set: &'a [String],
+    pub input: Option<Shape>,
+    pub classes: Option<usize>,
+}
+
+/// A network with its costs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Profiled {
+    pub name: String,
+    pub input: Shape,
+    pub classes: usize,
+    /// In block notation.
+    pub text: String,
+    pub hash: String,
+    /// What the user should know of how it was chosen.
+    pub note: Option<String>,
+    pub profile: Profile,
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Target {
+    Network(Box<Profiled>),
+    /// Name and variants of an experiment.
+    Experiment(String, Vec<Profiled>),
+}
+
+/// Finds and profiles what `network` names.
+///
+/// # Errors
+/// A sentence where there is no such network, or none for such images.
+pub fn find(network: &str, asked: &Asked) -> Result<Target> {
+    let path = Path::new(network);
+    let is_yaml =
+        path.extension().is_some_and(|e| e.eq_ignore_ascii_case("yaml") || e.eq_ignore_ascii_case("yml"));
+    if !is_yaml && !path.is_file() {
+        return named(network, asked).map(|found| Target::Network(Box::new(found)));
+    }
+    if is_experiment(path)? {
+        experiment(path, asked)
+    } else {
+        space(path, asked).map(|found| Target::Network(Box::new(found)))
+    }
+}
+
+/// The shape that `--input` names.
+///
+/// # Errors
+/// It is none.
+pub fn input(text: &str) -> Result<Shape> {
+    let sides: Option<Vec<usize>> = text.split('x').map(|side| side.trim().parse().ok()).collect();
+    match sides.as_deref() {
+        Some(&[c, h, w]) if [c, h, w].iter().all(|side| (1..=4096).contains(side)) => Ok(Shape::new(c, h, w)),
+        _ => Err(Error::request(format!(
+            "--input {text}: not channels x height x width, each 1 to 4096; write it such as 3x32x32"
+        ))),
+    }
+}
+
+fn named(network: &str, asked: &Asked) -> Result<Profiled> {
+    let mut set = BTreeMap::new();
+    for text in asked.set {
+        let Some((key, value)) = text.split_once('=') else {
+            return Err(Error::request(format!(
+                "--set {text}: an option is KEY=VALUE, such as conv_bias=true"
+            )));
+        };
+        set.insert(key.trim().to_owned(), value.trim().to_owned());
+    }
+    let options = zoo::Options { set, classes: asked.classes, input: asked.input };
+    let (candidate, input, classes) = zoo::resolve(network, &options)?;
+    let built = build::network(&candidate, input, classes)
+        .map_err(|what| Error::request(format!("{network} at {input}: {what}")))?;
+    let is_text = zoo::names().iter().all(|(name, _)| *name != network);
+    let name = if is_text { candidate.text() } else { network.to_owned() };
+    Ok(profiled(name, &candidate, &built, None))
+}
+
+fn profiled(name: String, candidate: &Candidate, network: &Network, note: Option<String>) -> Profiled {
+    Profiled {
+        name,
+        input: network.input(),
+        classes: network.classes,
+        text: candidate.text(),
+        hash: candidate.hash(),
+        note,
+        profile: Profile::of(network),
+    }
+}
+
+/// Tells the two kinds of file apart by the keys that only one of them has.
+fn is_experiment(path: &Path) -> Result<bool> {
+    let document = Document::load(path, "YAML file")?;
+    document.read(|root| {
+        let keys = root.any_keys("a search space or an experiment")?;
+        if keys.get("stages").is_some() {
+            return Ok(false);
+        }
+        if ["data", "train", "search", "variants"].iter().any(|key| keys.get(key).is_some()) {
+            return Ok(true);
+        }
+        Err(root.problem(
+            "neither a search space (which has `stages`) nor an experiment (which has `data` and `train`)",
+        ))
+    })
+}
+
+/// The first candidate of a search space.
+fn space(path: &Path, asked: &Asked) -> Result<Profiled> {
+    let space = SearchSpace::load_with(path, asked.set)?;
+    let place = Place { file: path, what: "search space file", set: asked.set };
+    let Some(first) = space.get(0) else {
+        return Err(place.key("stages", "there are no candidates; give every list at least one level"));
+    };
+    let [c, h, w] = space.input;
+    let (input, classes) =
+        (asked.input.unwrap_or(Shape::new(c, h, w)), asked.classes.unwrap_or(space.classes));
+    let network = build::network(&first.candidate, input, classes).map_err(|reason| {
+        let message = format!("the first candidate cannot be built at {input}: {reason}");
+        place.rejection(&Rejection::Shape(reason), &message)
+    })?;
+    let note = (space.size() > 1).then(|| {
+        let size = super::numbers::large(space.size());
+        format!("the first of {size} candidates; fix others with --set, or see `blocksmith enumerate`")
+    });
+    Ok(profiled(space.name, &first.candidate, &network, note))
+}
+
+/// Every variant of an experiment; where it has none the first candidate of its space.
+fn experiment(path: &Path, asked: &Asked) -> Result<Target> {
+    let experiment = Experiment::load(path, asked.set)?;
+    if let (true, Some(search)) = (experiment.variants.is_empty(), &experiment.search) {
+        let mut found = space(&search.space, &Asked { set: &[], ..asked.clone() })?;
+        let from = format!("the search space of {}", path.display());
+        found.note = Some(found.note.map_or(from.clone(), |note| format!("{from}: {note}")));
+        return Ok(Target::Network(Box::new(found)));
+    }
+    let place = Place { file: path, what: "experiment file", set: asked.set };
+    let (input, classes) = images(&experiment, asked, place)?;
+    let mut variants = Vec::new();
+    for (number, variant) in experiment.variants.iter().enumerate() {
+        let (candidate, network) = self::variant(variant, number, place, input, classes)?;
+        variants.push(profiled(variant.name.clone(), &candidate, &network, None));
+    }
+    if let (Some(search), Some(last)) = (&experiment.search, variants.last_mut()) {
+        let space = search.space.display();
+        last.note = Some(format!("and a search over {space}; see `blocksmith enumerate {space}`"));
+    }
+    Ok(Target::Experiment(experiment.name, variants))
+}
+
+/// The candidate and network of an experiment's variant, the `number`-th of the file at `place`.
+///
+/// # Errors
+/// A sentence, with the variant's place, where it is no network, or none for such images.
+pub fn variant(
+    variant: &Variant,
+    number: usize,
+    place: Place,
+    input: Shape,
+    classes: usize,
+) -> Result<(Candidate, Network)> {
+    let at = |key: &str, what: String| {
+        let steps = [Step::Key("variants".into()), Step::Item(number), Step::Key(key.into())];
+        place.error(&steps, &format!("variant {}: {what}", variant.name))
+    };
+    let options = |set| zoo::Options { set, classes: Some(classes), input: Some(input) };
+    let resolved = zoo::resolve(&variant.network, &options(variant.set.clone()));
+    let (candidate, ..) = resolved.map_err(|error| {
+        // What resolves without its options has a mistake in them.
+        let alone = zoo::resolve(&variant.network, &options(BTreeMap::new()));
+        at(if alone.is_ok() { "set" } else { "network" }, error.to_string())
+    })?;
+    let network = build::network(&candidate, input, classes)
+        .map_err(|what| at("network", format!("{} at {input}: {what}", variant.network)))?;
+    Ok((candidate, network))
+}
+
+/// Shape and classes of the images, as far as they are known without reading them.
+fn images(experiment: &Experiment, asked: &Asked, place: Place) -> Result<(Shape, usize)> {
+    let known = match experiment.data.format {
+        DataFormat::Shapes | DataFormat::Cifar10 => Some((32, 10)),
+        DataFormat::Images => None,
+    };
+    let side = experiment.data.side.or(known.map(|(side, _)| side));
+    let input = asked.input.or(side.map(|side| Shape::new(3, side, side)));
+    match (input, asked.classes.or(known.map(|(_, classes)| classes))) {
+        (Some(input), Some(classes)) => Ok((input, classes)),
+        _ => Err(place.key(
+            "data",
+            "the images decide input and classes; give both, such as --input 3x64x64 --classes 10",
+        )),
+    }
+}
