@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand. With the progress display the only room that prints.
 
+pub mod bench;
 pub mod enumerate;
 pub mod interrupt;
 mod numbers;
@@ -32,7 +33,8 @@ use crate::error::Result;
         blocksmith status reports/quickstart                     how far it has come\n  \
         blocksmith report reports/quickstart                     its tables and plots again\n  \
         blocksmith enumerate search-spaces/quickstart.yaml       how large a search space is\n  \
-        blocksmith profile mix                                   the layers of a network and their cost\n\n\
+        blocksmith profile mix                                   the layers of a network and their cost\n  \
+        blocksmith bench --network mix                           how fast it trains here\n\n\
         Exit codes: 0 done, 1 the run failed, 2 the request was wrong, 130 interrupted."
 )]
 pub struct Cli {
@@ -47,6 +49,7 @@ enum Command {
     Report(report::ReportArgs),
     Enumerate(enumerate::Args),
     Profile(profile::Args),
+    Bench(bench::Args),
 }
 
 /// Carries out what the command line asks.
@@ -60,6 +63,7 @@ pub fn execute(cli: Cli) -> Result<()> {
         Command::Report(args) => report::run(&args),
         Command::Enumerate(args) => enumerate::execute(&args),
         Command::Profile(args) => profile::execute(&args),
+        Command::Bench(args) => bench::execute(&args),
     }
 }
 

@@ -6,6 +6,7 @@
 
 pub mod act;
 pub mod grad;
+pub mod measure;
 pub mod model;
 pub mod ops;
 pub mod optimizer;

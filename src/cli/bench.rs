@@ -1,0 +1,110 @@
+//! `blocksmith bench`: how fast networks train and run on this machine.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::output;
+use super::profiled::{self, Asked, Target};
+use crate::arch::build;
+use crate::engine::measure::{self, Settings, Work};
+use crate::error::{Error, Result};
+use crate::space::notation;
+
+/// Time steps of a network on this machine
+///
+/// Runs whole steps on noise: in training forward, loss, backward and the optimizer's update. The first steps are not
+/// counted. Quote the median, and compare two programs by running them in turn: machines drift.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    blocksmith bench --network mix --batch 64\n  \
+    blocksmith bench --network mobilenet_v2 --set stem=cifar --input 3x32x32 --classes 10 --mode infer --batch 128\n\n\
+    --json prints `images_per_s`, `median_ms`, `fastest_ms`, `slowest_ms`, `steps`, `gflops`, `peak_bytes`.")]
+pub struct Args {
+    /// A named network or a candidate in block notation
+    #[arg(long, value_name = "NETWORK", default_value = "mix")]
+    network: String,
+    /// Images a step
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    batch: u32,
+    /// Threads of the step
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: u16,
+    /// What a step is
+    #[arg(long, value_enum, default_value_t = Mode::Train)]
+    mode: Mode,
+    /// Seconds that the counted steps take together, at least
+    #[arg(long, value_name = "S", default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=3600))]
+    seconds: u32,
+    /// Classes, instead of the network's own
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    classes: Option<u32>,
+    /// Shape of the images, such as 3x32x32, instead of the network's own
+    #[arg(long, value_name = "CxHxW")]
+    input: Option<String>,
+    /// An option of a named network, such as stem=cifar; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a step is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Mode {
+    Train,
+    Infer,
+}
+
+/// Measures and prints.
+///
+/// # Errors
+/// A sentence where there is no such network, or none for such images.
+pub fn execute(args: &Args) -> Result<()> {
+    let asked = Asked {
+        set: &args.set,
+        input: args.input.as_deref().map(profiled::input).transpose()?,
+        classes: args.classes.map(|n| n as usize),
+    };
+    let Target::Network(found) = profiled::find(&args.network, &asked)? else {
+        return Err(Error::request(format!(
+            "{}: an experiment has several networks; name one of them with --network",
+            args.network
+        )));
+    };
+    let settings = Settings {
+        work: match args.mode {
+            Mode::Train => Work::Train,
+            Mode::Infer => Work::Infer,
+        },
+        batch: args.batch as usize,
+        threads: usize::from(args.threads),
+        warmup: 2,
+        repeats: 5,
+        at_least: Duration::from_secs(u64::from(args.seconds)),
+    };
+    let candidate = notation::parse(&found.text).map_err(Error::Request)?;
+    let network = build::network(&candidate, found.input, found.classes).map_err(Error::Request)?;
+    let measured = measure::measure(&network, &settings)?;
+    let (median, fastest, slowest) = (measured.median(), measured.quantile(0.0), measured.quantile(1.0));
+    let images_per_s = measured.batch as f64 / median;
+    let gflops = measured.operations / median / 1e9;
+    if args.json {
+        return output::print_json(&json!({
+            "network": args.network, "mode": format!("{:?}", args.mode).to_lowercase(),
+            "batch": measured.batch, "threads": args.threads,
+            "images_per_s": images_per_s, "median_ms": median * 1e3, "fastest_ms": fastest * 1e3,
+            "slowest_ms": slowest * 1e3, "steps": measured.steps.len(), "gflops": gflops,
+            "peak_bytes": measured.peak_bytes,
+        }));
+    }
+    let peak = measured.peak_bytes.map_or_else(|| "unknown".into(), super::numbers::bytes);
+    output::print(&format!(
+        "{images_per_s:.1} images/s: median step {:.1} ms ({:.1} to {:.1} ms over {} steps), {gflops:.1} GFLOP/s, peak memory {peak}",
+        median * 1e3,
+        fastest * 1e3,
+        slowest * 1e3,
+        measured.steps.len(),
+    ))
+}

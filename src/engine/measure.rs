@@ -1,0 +1,154 @@
+//! How long a step takes on this machine.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{Batch, Model, Sgd, SgdSettings, Workers};
+use crate::arch::{LayerId, Network, Op};
+use crate::cost;
+use crate::error::{Error, Result};
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// Forward, loss, backward and the optimizer's update.
+    Train,
+    /// Forward in evaluation mode.
+    Infer,
+}
+
+/// How it is measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    pub work: Work,
+    pub batch: usize,
+    pub threads: usize,
+    /// Steps before the counted ones.
+    pub warmup: usize,
+    /// Counted steps, at least.
+    pub repeats: usize,
+    /// Time of the counted steps together, at least.
+    pub at_least: Duration,
+}
+
+/// What was measured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measurement {
+    /// Seconds of each counted step, sorted.
+    pub steps: Vec<f64>,
+    pub batch: usize,
+    /// Floating-point operations of one step: two for each multiply-add, training three times inference but for the
+    /// gradient of the images, which nobody computes.
+    pub operations: f64,
+    /// Most memory that the process held, bytes, where the system tells.
+    pub peak_bytes: Option<u64>,
+}
+
+impl Measurement {
+    /// Seconds of a step that a share `q` (0 to 1) of all steps do not exceed.
+    pub fn quantile(&self, q: f64) -> f64 {
+        let last = self.steps.len().saturating_sub(1);
+        self.steps.get((last as f64 * q).round() as usize).copied().unwrap_or(f64::NAN)
+    }
+
+    /// Seconds of the median step.
+    pub fn median(&self) -> f64 {
+        self.quantile(0.5)
+    }
+}
+
+/// Runs steps of `network` on noise.
+///
+/// # Errors
+/// An empty batch, or a system that gives no threads.
+pub fn measure(network: &Network, settings: &Settings) -> Result<Measurement> {
+    let Settings { work, batch, threads, warmup, repeats, at_least } = *settings;
+    if batch == 0 || (work == Work::Train && batch < 2) {
+        return Err(Error::request("--batch: training needs at least 2 images for batch norm, inference 1"));
+    }
+    let mut model = Model::<f32>::new(network.clone(), [1; 32], Arc::new(Workers::new(threads)?));
+    let momentum =
+        SgdSettings { momentum: 0.9, nesterov: false, weight_decay: 4e-5, decay_norm_and_bias: true };
+    let mut sgd = Sgd::new(momentum);
+    let images = noise(batch * network.input().len());
+    let labels: Vec<u32> = (0..batch).map(|image| (image % network.classes) as u32).collect();
+    let batch_of = Batch { images: &images, labels: &labels };
+    let mut steps = Vec::new();
+    let mut counted = 0.0;
+    for step in 0.. {
+        let start = Instant::now();
+        match work {
+            Work::Train => {
+                let (_, mut grads) = model.gradients(batch_of, 0.0);
+                sgd.update(&mut model, &mut grads, 1e-3)?;
+            }
+            Work::Infer => drop(model.logits(&images)),
+        }
+        if step < warmup {
+            continue;
+        }
+        let seconds = start.elapsed().as_secs_f64();
+        counted += seconds;
+        steps.push(seconds);
+        if steps.len() >= repeats && counted >= at_least.as_secs_f64() {
+            break;
+        }
+    }
+    steps.sort_by(f64::total_cmp);
+    let operations = operations(network, work) * batch as f64;
+    Ok(Measurement { steps, batch, operations, peak_bytes: peak_bytes() })
+}
+
+/// Floating-point operations for one image.
+fn operations(network: &Network, work: Work) -> f64 {
+    let madds = |id: LayerId| cost::madds(network, id);
+    let total: u64 = (0..network.layers.len()).map(madds).sum();
+    let reads_images = |id: &LayerId| {
+        let layer = &network.layers[*id];
+        matches!(layer.op, Op::Conv { .. } | Op::Linear { .. }) && layer.inputs.contains(&0)
+    };
+    let first: u64 = (0..network.layers.len()).filter(reads_images).map(madds).sum();
+    match work {
+        Work::Infer => 2.0 * total as f64,
+        Work::Train => 2.0 * (3 * total - first) as f64,
+    }
+}
+
+/// Values between -1 and 1 that look like nothing, the same every time.
+fn noise(len: usize) -> Vec<f32> {
+    let hash = |i: usize| (i as u32).wrapping_mul(2_654_435_761) >> 8;
+    (0..len).map(|i| hash(i) as f32 / (1 << 23) as f32 - 1.0).collect()
+}
+
+/// The process's peak resident memory, from Linux's own account.
+fn peak_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arch::zoo;
+
+    #[test]
+    fn steps_are_counted_after_the_warm_up() {
+        let network = zoo::network("stem_c8_s2 ir_e2_c8", &zoo::Options::default()).unwrap();
+        for work in [Work::Train, Work::Infer] {
+            let settings =
+                Settings { work, batch: 2, threads: 1, warmup: 1, repeats: 3, at_least: Duration::ZERO };
+            let measured = measure(&network, &settings).unwrap();
+            assert_eq!(measured.steps.len(), 3);
+            assert!(measured.steps.is_sorted() && measured.median() > 0.0);
+        }
+    }
+
+    /// The Mix model's 243,417,600 multiply-adds of a training step, by PyTorch hooks on an independent definition.
+    #[test]
+    fn operations_leave_out_the_gradient_of_the_images() {
+        let network = zoo::network("mix", &zoo::Options::default()).unwrap();
+        assert_eq!(operations(&network, Work::Train), 2.0 * 243_417_600.0);
+        assert_eq!(operations(&network, Work::Infer), 2.0 * 81_434_112.0);
+    }
+}
