@@ -10,6 +10,7 @@ use dfdx::prelude::{CpuError, OwnedTape, Tape};
 
 use super::act::{Act, ActFn, with_act};
 use super::grad::{self, Grads, Token};
+use super::ops::norm::EarlyPass;
 use super::pool::Buf;
 use super::real::Real;
 use super::simd::vectorized;
@@ -45,6 +46,8 @@ pub struct Value<E: Real> {
     pub norm: Option<Arc<Affine<E>>>,
     pub act: Act<E>,
     pub gate: Option<Gate<E>>,
+    /// Where its only reader may do the first half of the norm's backward pass, while its gradient is in cache.
+    pub early: Option<Arc<EarlyPass<E>>>,
 }
 
 /// What is in memory: `images` * h * w rows of c values.
@@ -94,6 +97,7 @@ impl<E: Real> Value<E> {
             norm: None,
             act: Act::Identity,
             gate: None,
+            early: None,
         }
     }
 

@@ -91,12 +91,12 @@ impl<E: Real> Model<E> {
             (Op::BatchNorm, _) => self.batch_norm(context, walk, id, x, mode),
             (Op::Elementwise(function), _) => {
                 let x = plain(context, x);
-                norm::forward(context, &x, None, act(*function), None)
+                norm::forward(context, &x, None, act(*function), None, sole_reader(walk, id))
             }
             (Op::Prelu, Some(slope)) => {
                 let act = Act::Prelu(grad::values(slope)[0]);
                 let x = plain(context, x);
-                norm::forward(context, &x, None, act, Some(slope.clone()))
+                norm::forward(context, &x, None, act, Some(slope.clone()), sole_reader(walk, id))
             }
             (Op::Add, _) => {
                 let (value, moments) = add::forward(context, &x, input(walk, 1).as_ref(), feeds_norm);
@@ -191,12 +191,18 @@ impl<E: Real> Model<E> {
             beta: self.params[beta].tensor.clone(),
             of_batch: mode == Mode::Train,
         };
-        let value = norm::forward(context, &x, Some(norm), act_of, slope);
+        let sole = sole_reader(walk, reader.unwrap_or(id));
+        let value = norm::forward(context, &x, Some(norm), act_of, slope, sole);
         if let Some(next) = reader {
             walk.values[next] = Some(value.clone());
         }
         value
     }
+}
+
+/// Whether one layer alone reads a layer's output.
+fn sole_reader<E: Real>(walk: &Walk<E>, id: LayerId) -> bool {
+    walk.readers[id].len() == 1
 }
 
 /// `x` itself where nothing is pending, else a copy with everything applied.

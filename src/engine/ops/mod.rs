@@ -19,7 +19,58 @@ pub mod norm;
 pub mod pointwise;
 pub mod squeeze;
 
+use dfdx::prelude::CpuError;
+
+use super::grad::{self, Grads};
+use super::real::{Flat, Real};
+use super::workers::{chunks, split};
+
 /// Rows of a tile, so that the tile's widest side stays in the second-level cache.
 pub(crate) fn tile_rows(widest: usize) -> usize {
     (32768 / widest.max(1)).clamp(32, 512)
+}
+
+/// The chunks of an input's gradient buffer; as many nothings where nobody needs that gradient.
+pub(crate) fn input_grad_parts<E>(
+    dx: &mut [E],
+    needs_grad: bool,
+    images: usize,
+    per_image: usize,
+) -> Vec<Option<&mut [E]>> {
+    if needs_grad {
+        split(dx, images, per_image).into_iter().map(Some).collect()
+    } else {
+        chunks(images).iter().map(|_| None).collect()
+    }
+}
+
+/// One chunk's share of a weighted op's backward pass.
+pub(crate) struct Share<W> {
+    pub dw: W,
+    pub db: Vec<f64>,
+    /// Sums of the input's norm, where its first pass was done on the way.
+    pub sums: Option<norm::Sums>,
+}
+
+/// Adds every chunk's share to the gradients of a weight and a bias, in chunk order; `order` gives the weight's gradient in
+/// the weight's own layout. Leaves the sums to the input's norm.
+pub(crate) fn put_shares<E: Real, W, I: Iterator<Item = E>>(
+    grads: &mut Grads<E>,
+    (weight, bias): (&Flat<E>, Option<&Flat<E>>),
+    early: Option<&norm::EarlyPass<E>>,
+    shares: Vec<Share<W>>,
+    order: impl Fn(W) -> I,
+) -> Result<(), CpuError> {
+    let mut sums = Vec::new();
+    for share in shares {
+        grad::add_param(grads, weight, order(share.dw))?;
+        if let Some(bias) = bias {
+            grad::add_param(grads, bias, share.db.into_iter().map(E::of))?;
+        }
+        sums.extend(share.sums);
+    }
+    if let Some(early) = early {
+        early.put(sums);
+    }
+    Ok(())
 }

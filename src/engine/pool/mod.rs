@@ -15,9 +15,9 @@ pub struct Pool<E> {
 struct State<E> {
     /// Sorted by capacity.
     free: Vec<Vec<E>>,
-    /// Elements in free buffers.
-    idle: usize,
-    /// Elements in buffers that are in use, now and at most since the start.
+    /// Elements that fit into all buffers, in use or free.
+    held: usize,
+    /// Elements asked for and in use, now and at most since the start.
     live: usize,
     most_live: usize,
 }
@@ -25,26 +25,23 @@ struct State<E> {
 impl<E: Real> Pool<E> {
     /// A pool without buffers.
     pub const fn empty() -> Self {
-        Self { state: Mutex::new(State { free: Vec::new(), idle: 0, live: 0, most_live: 0 }) }
+        Self { state: Mutex::new(State { free: Vec::new(), held: 0, live: 0, most_live: 0 }) }
     }
 
     /// A buffer of `len` elements with unspecified (but initialised) contents.
     fn take(&self, len: usize) -> Vec<E> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = state.free.partition_point(|free| free.capacity() < len);
-        let fits = state.free.get(at).is_some_and(|free| free.capacity() <= len + len / 4 + 1024);
-        let mut buffer = if fits { state.free.remove(at) } else { Vec::new() };
-        let capacity = if fits { buffer.capacity() } else { len };
-        state.idle -= buffer.capacity();
-        state.live += capacity;
+        state.live += len;
         state.most_live = state.most_live.max(state.live);
-        let idle = if fits { Vec::new() } else { state.evict() };
-        drop(state);
-        drop(idle);
-        if fits {
+        if let Some(mut buffer) = state.reuse(len) {
+            drop(state);
             buffer.resize(len, E::ZERO);
             return buffer;
         }
+        let evicted = state.evict(len);
+        state.held += len;
+        drop(state);
+        drop(evicted);
         system::keep_large_buffers_apart();
         let mut buffer = vec![E::ZERO; len];
         system::advise(&mut buffer);
@@ -66,26 +63,38 @@ impl<E: Real> Pool<E> {
             return;
         }
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.live = state.live.saturating_sub(buffer.capacity());
-        state.idle += buffer.capacity();
+        state.live = state.live.saturating_sub(buffer.len());
         let at = state.free.partition_point(|free| free.capacity() < buffer.capacity());
         state.free.insert(at, buffer);
     }
 }
 
 impl<E> State<E> {
-    /// Takes out idle buffers, largest first, so that what lies unused in other sizes does not grow the process much beyond
-    /// the most that was needed at once. The largest come back with the fewest calls, and what a step frees last (its first
-    /// layers) is what the next step asks for first: evicting by age would throw out exactly that.
-    fn evict(&mut self) -> Vec<Vec<E>> {
-        let slack = (self.most_live / 24).max(SLACK_BYTES / size_of::<E>());
+    /// The smallest free buffer that is large enough. A much larger one only where a new buffer would be beyond the budget:
+    /// space wasted for a while costs less than pages cleared anew.
+    fn reuse(&mut self, len: usize) -> Option<Vec<E>> {
+        let at = self.free.partition_point(|free| free.capacity() < len);
+        let capacity = self.free.get(at)?.capacity();
+        let is_close = capacity <= len + len / 4 + 1024;
+        (is_close || self.held + len > self.budget()).then(|| self.free.remove(at))
+    }
+
+    /// Makes room for a new buffer: takes out free ones, largest first, so that what lies unused in other sizes does not
+    /// grow the process much beyond the most that was needed at once. What a step frees last (its first layers) is what the
+    /// next step asks for first: by age, exactly that would go.
+    fn evict(&mut self, len: usize) -> Vec<Vec<E>> {
         let mut evicted = Vec::new();
-        while self.live + self.idle > self.most_live + slack {
+        while self.held + len > self.budget() {
             let Some(buffer) = self.free.pop() else { break };
-            self.idle -= buffer.capacity();
+            self.held -= buffer.capacity();
             evicted.push(buffer);
         }
         evicted
+    }
+
+    /// Elements that the process may hold.
+    fn budget(&self) -> usize {
+        self.most_live + (self.most_live / 24).max(SLACK_BYTES / size_of::<E>())
     }
 }
 
@@ -112,6 +121,11 @@ impl<E: Real> Buf<E> {
     /// Hands the storage over, to dfdx's `Gradients` for instance.
     pub fn into_vec(mut self) -> Vec<E> {
         std::mem::take(&mut self.0)
+    }
+
+    /// The elements one by one.
+    pub fn into_values(self) -> impl Iterator<Item = E> {
+        (0..self.len()).map(move |at| self[at])
     }
 
     /// Adopts storage that came from [`into_vec`](Self::into_vec).

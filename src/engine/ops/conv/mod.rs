@@ -8,7 +8,7 @@ use crate::engine::grad;
 use crate::engine::ops::matmul::{Mat, matmul};
 use crate::engine::ops::norm::moments::Moments;
 use crate::engine::ops::pointwise::{add_bias, sum_rows};
-use crate::engine::ops::tile_rows;
+use crate::engine::ops::{Share, input_grad_parts, put_shares, tile_rows};
 use crate::engine::pool::Buf;
 use crate::engine::real::{Flat, Real};
 use crate::engine::simd::vectorized;
@@ -102,14 +102,10 @@ fn record_backward<E: Real>(
         let weights = grad::values(&weight);
         let images = x.images();
         let (mut dx, accumulate) = if x.needs_grad { x.grad_target(grads)? } else { (Buf::take(0), false) };
-        let dx_parts: Vec<Option<&mut [E]>> = if x.needs_grad {
-            split(&mut dx, images, x.per_image()).into_iter().map(Some).collect()
-        } else {
-            chunks(images).iter().map(|_| None).collect()
-        };
+        let dx_parts = input_grad_parts(&mut dx, x.needs_grad, images, x.per_image());
         let dz_parts = split(&mut dz, images, out.per_image());
         let parts = chunks(images).into_iter().zip(dz_parts).zip(dx_parts).collect();
-        let partial = workers.map(parts, |((range, dz), mut dx)| {
+        let shares = workers.map(parts, |((range, dz), mut dx)| {
             let mut scratch = Buf::take(x.per_image());
             let mut patches = Buf::take(geometry.patches_len());
             let mut d_patches = Buf::take(if dx.is_some() { geometry.patches_len() } else { 0 });
@@ -129,14 +125,9 @@ fn record_backward<E: Real>(
                     geometry.scatter(&d_patches, dx, accumulate);
                 }
             }
-            (dw, db)
+            Share { dw, db, sums: None }
         });
-        for (dw, db) in partial {
-            grad::add_param(grads, &weight, dw.iter().copied())?;
-            if let Some(bias) = &bias {
-                grad::add_param(grads, bias, db.into_iter().map(E::of))?;
-            }
-        }
+        put_shares(grads, (&weight, bias.as_ref()), None, shares, |dw: Buf<E>| dw.into_values())?;
         drop(dz);
         if x.needs_grad { grad::put(grads, &x.token, dx) } else { Ok(()) }
     });

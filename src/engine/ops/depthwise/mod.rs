@@ -7,9 +7,10 @@ mod kernel;
 
 use crate::engine::act::{ActFn, with_act};
 use crate::engine::grad;
+use crate::engine::ops::norm::Sums;
 use crate::engine::ops::norm::moments::Moments;
 use crate::engine::ops::pointwise::add_bias;
-use crate::engine::ops::tile_rows;
+use crate::engine::ops::{Share, put_shares, tile_rows};
 use crate::engine::pool::Buf;
 use crate::engine::real::{Flat, Real};
 use crate::engine::simd::vectorized;
@@ -102,12 +103,14 @@ fn record_backward<E: Real>(
             Some(sum) => (sum, Some(dz)),
         };
         let parts = chunks(images).into_iter().zip(split(&mut dx, images, x.per_image())).collect();
-        let partial = workers.map(parts, |(range, dx)| {
+        let early = x.early.as_deref().filter(|_| x.needs_grad && !accumulate);
+        let shares = workers.map(parts, |(range, dx)| {
             let mut inputs = Scratch::new(plane, &blocks);
             let mut outputs = Scratch::new(dz_plane, &blocks);
             let mut scattered = Buf::take(if flipped { 0 } else { plane.len() * widest(&blocks) });
             let mut dw = vec![0.0; k * k * c];
             let mut db = vec![0.0; c];
+            let mut sums = early.map(|_| Sums::new(c));
             for (image, dx) in range.zip(dx.chunks_mut(x.per_image())) {
                 let gradient = dz.as_ref().map(|dz| &dz[image * out.per_image()..][..out.per_image()]);
                 for block in &blocks {
@@ -135,17 +138,19 @@ fn record_backward<E: Real>(
                         );
                     }
                 }
+                if let (Some(early), Some(sums)) = (early, &mut sums) {
+                    for (t, dx) in dx.chunks_mut(tile_rows(c) * c).enumerate() {
+                        early.run(&x, image * x.pixels() + t * tile_rows(c), dx, sums);
+                    }
+                }
             }
-            (dw, db)
+            Share { dw, db, sums }
         });
-        for (dw, db) in partial {
-            // Back from (K*K, C) to (C, 1, K, K).
-            let order = (0..c).flat_map(|i| (0..k * k).map(move |t| t * c + i));
-            grad::add_param(grads, &weight, order.map(|at| E::of(dw[at])))?;
-            if let Some(bias) = &bias {
-                grad::add_param(grads, bias, db.into_iter().map(E::of))?;
-            }
-        }
+        // Back from (K*K, C) to (C, 1, K, K).
+        let order = |dw: Vec<f64>| {
+            (0..c).flat_map(move |i| (0..k * k).map(move |t| (t, i))).map(move |(t, i)| E::of(dw[t * c + i]))
+        };
+        put_shares(grads, (&weight, bias.as_ref()), early, shares, order)?;
         drop(dz);
         if x.needs_grad { grad::put(grads, &x.token, dx) } else { Ok(()) }
     });

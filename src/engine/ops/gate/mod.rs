@@ -27,7 +27,7 @@ pub fn forward<E: Real>(context: &mut Context<E>, x: &Value<E>, factors: &Value<
         Per::Channel => Gate::Channel(values.clone()),
     };
     let needs_grad = x.needs_grad || factors.needs_grad;
-    let out = Value { token: grad::token(), needs_grad, gate: Some(gate), ..x.clone() };
+    let out = Value { token: grad::token(), needs_grad, gate: Some(gate), early: None, ..x.clone() };
     let (x, factors, token, workers) =
         (x.clone(), factors.clone(), out.token.clone(), context.workers.clone());
     let (images, pixels, c) = (x.images(), x.pixels(), x.c);

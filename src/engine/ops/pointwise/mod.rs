@@ -5,8 +5,9 @@
 
 use crate::engine::grad;
 use crate::engine::ops::matmul::{Mat, matmul};
+use crate::engine::ops::norm::Sums;
 use crate::engine::ops::norm::moments::Moments;
-use crate::engine::ops::tile_rows;
+use crate::engine::ops::{Share, input_grad_parts, put_shares, tile_rows};
 use crate::engine::pool::Buf;
 use crate::engine::real::{Flat, Real};
 use crate::engine::simd::{for_lanes, load, vectorized};
@@ -78,17 +79,15 @@ fn record_backward<E: Real>(
         let lazy = out.stored.take_lazy();
         let weights = grad::values(&weight);
         let (mut dx, accumulate) = if x.needs_grad { x.grad_target(grads)? } else { (Buf::take(0), false) };
-        let mut dx_parts: Vec<Option<&mut [E]>> = if x.needs_grad {
-            split(&mut dx, images, pixels * cin).into_iter().map(Some).collect()
-        } else {
-            chunks(images).iter().map(|_| None).collect()
-        };
+        let dx_parts = input_grad_parts(&mut dx, x.needs_grad, images, x.per_image());
         let dz_parts = split(&mut dz, images, pixels * cout);
-        let parts = chunks(images).into_iter().zip(dz_parts).zip(dx_parts.drain(..)).collect();
-        let partial = workers.map(parts, |((range, dz), mut dx)| {
+        let parts = chunks(images).into_iter().zip(dz_parts).zip(dx_parts).collect();
+        let early = x.early.as_deref().filter(|_| x.needs_grad && !accumulate);
+        let shares = workers.map(parts, |((range, dz), mut dx)| {
             let mut scratch = Buf::take(tile * cin);
             let mut dw = Buf::zeros(cout * cin);
             let mut db = vec![0.0; cout];
+            let mut sums = early.map(|_| Sums::new(cin));
             let first = range.start * pixels;
             for (t, dz) in dz.chunks_mut(tile * cout).enumerate() {
                 let rows = dz.len() / cout;
@@ -104,16 +103,14 @@ fn record_backward<E: Real>(
                 if let Some(dx) = &mut dx {
                     let dx = &mut dx[t * tile * cin..][..rows * cin];
                     matmul((rows, cin, cout), dx, accumulate, Mat::rows(dz, cout), Mat::rows(&weights, cin));
+                    if let (Some(early), Some(sums)) = (early, &mut sums) {
+                        early.run(&x, start, dx, sums);
+                    }
                 }
             }
-            (dw, db)
+            Share { dw, db, sums }
         });
-        for (dw, db) in partial {
-            grad::add_param(grads, &weight, dw.iter().copied())?;
-            if let Some(bias) = &bias {
-                grad::add_param(grads, bias, db.into_iter().map(E::of))?;
-            }
-        }
+        put_shares(grads, (&weight, bias.as_ref()), early, shares, |dw: Buf<E>| dw.into_values())?;
         drop(dz);
         if x.needs_grad { grad::put(grads, &x.token, dx) } else { Ok(()) }
     });
