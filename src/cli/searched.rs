@@ -108,7 +108,7 @@ fn total(config: &SearchConfig, space: &SearchSpace) -> Option<usize> {
 }
 
 fn planned(proposal: Proposal, input: Shape, classes: usize) -> Result<Planned> {
-    let Proposal { candidate, choices, .. } = proposal;
+    let Proposal { candidate, choices } = proposal;
     let network: Network = build::network(&candidate, input, classes).map_err(Error::Request)?;
     let cost = cost::of(&network);
     let record = CandidateRecord {
