@@ -10,6 +10,7 @@ use super::event::{CandidateRecord, Environment, EpochMetrics, Event, Metrics, R
 use super::{folder, journal};
 use crate::config::Experiment;
 use crate::error::{Error, Result};
+use crate::text::hex;
 
 /// A study as its journal tells it.
 #[derive(Debug, Clone, PartialEq)]
@@ -188,7 +189,7 @@ impl StudyState {
         for ((hash, seed, _), row) in rows {
             digest.update(format!("{hash} {seed} {row}\n"));
         }
-        digest.finalize().iter().map(|b| format!("{b:02x}")).collect()
+        hex(&digest.finalize())
     }
 
     fn trial_mut(&mut self, number: usize) -> std::result::Result<&mut Trial, String> {
