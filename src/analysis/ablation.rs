@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::stats::{self, Interval, Spread};
-use super::summary::{CandidateSummary, Split, StudySummary, TrialStatus};
+use super::summary::{CandidateSummary, Split, StudySummary};
 use crate::config::Published;
+use crate::study::TrialStatus;
 
 /// An ablation: the baseline, then the other variants in the experiment file's order.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -16,4 +16,4 @@ pub use curves::{CurvePoint, LearningCurve};
 pub use effects::{Effect, LevelEffect};
 pub use front::{CandidateFront, CandidatePoint, Cost};
 pub use stats::{Comparison, Interval, Spread};
-pub use summary::{CandidateSummary, Split, StudyState, StudySummary, TrialStatus, TrialSummary};
+pub use summary::{CandidateSummary, Progress, Split, StudySummary};

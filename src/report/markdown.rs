@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use super::format::{self, counted, thousands};
 use super::pictures::Picture;
 use super::{Findings, recipe, tables};
-use crate::analysis::{Cost, Method, Split, StudyState, TrialStatus};
+use crate::analysis::{Cost, Method, Progress, Split};
+use crate::study::TrialStatus;
 use crate::study::event::Environment;
 
 /// The report's text.
@@ -56,7 +57,7 @@ pub fn report(findings: &Findings, pictures: &[Picture]) -> String {
 /// Where the study stands, in a sentence or two.
 pub fn progress(findings: &Findings) -> String {
     let study = &findings.study;
-    if study.state == StudyState::Empty {
+    if study.progress == Progress::Empty {
         return "**The journal is empty: nothing was run.**".to_owned();
     }
     let (all, done) = (study.trials.len(), study.count(TrialStatus::Finished));
@@ -67,9 +68,9 @@ pub fn progress(findings: &Findings) -> String {
         counted(all, "trial"),
         if failed > 0 { format!(", {} failed", thousands(failed as u64)) } else { String::new() },
     );
-    match study.state {
-        StudyState::Finished => {}
-        StudyState::Interrupted => {
+    match study.progress {
+        Progress::Finished => {}
+        Progress::Interrupted => {
             text = format!(
                 "**This study was interrupted: {text}** The same `run` command continues it; every figure below is of what is finished."
             );

@@ -5,7 +5,7 @@ use super::figure::curves::{self, Curves};
 use super::figure::scatter::{Point, Reference, Scatter};
 use super::figure::{Scene, ablation, effects};
 use super::format::counted;
-use crate::analysis::{CandidateFront, CandidateSummary, Cost, LearningCurve, Split, StudyState};
+use crate::analysis::{CandidateFront, CandidateSummary, Cost, LearningCurve, Progress, Split};
 
 /// One figure.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,7 +62,7 @@ fn budget(findings: &Findings) -> String {
         parts.push(counted(data.train, "training image"));
         parts.push(data.description.clone());
     }
-    if findings.study.state != StudyState::Finished {
+    if findings.study.progress != Progress::Finished {
         parts.push("the study is not finished".to_owned());
     }
     parts.join(", ")

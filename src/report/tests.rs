@@ -221,14 +221,14 @@ fn an_unfinished_study_reports_what_is_done_and_why_trials_failed() {
     study.test = false;
     study.finished = false;
     let mut records = study.records();
-    let failed = |r: &Record| matches!(r.event, Event::TrialFinished { trial: 7, .. });
+    let failed = |r: &Record| matches!(r.event, Event::TrialFinished { trial: 8, .. });
     for record in &mut records {
         if failed(record) {
             record.event =
-                Event::TrialFailed { trial: 7, epoch: 12, reason: "the loss is not finite".to_owned() };
+                Event::TrialFailed { trial: 8, epoch: 12, reason: "the loss is not finite".to_owned() };
         }
         // Its last losses are not numbers, as in a diverged run.
-        if let Event::EpochFinished { trial: 7, epoch } = &mut record.event
+        if let Event::EpochFinished { trial: 8, epoch } = &mut record.event
             && epoch.epoch > 10
         {
             epoch.train.loss = f64::NAN;
@@ -270,7 +270,7 @@ fn a_trial_that_starts_over_forgets_its_first_attempt() {
     let epoch = EpochMetrics { epoch: 1, lr: 0.1, train: metrics, validation: metrics, seconds: 1.0 };
     let result = TrialResult { epochs: 1, train: metrics, validation: metrics, seconds: 1.0 };
     let at = records.last().expect("records").at;
-    let trial = 0;
+    let trial = 1;
     let failed = Event::TrialFailed { trial, epoch: 1, reason: "once".to_owned() };
     let again = [
         Event::TrialStarted { trial },
@@ -283,7 +283,7 @@ fn a_trial_that_starts_over_forgets_its_first_attempt() {
     let study = Findings::of(&records).study;
     let trial = &study.trials[0];
     assert_eq!((trial.epochs.len(), trial.test, &trial.failure), (1, None, &None));
-    assert_eq!(trial.accuracy(crate::analysis::Split::Validation), Some(50.0));
+    assert_eq!(crate::analysis::summary::accuracy(trial, crate::analysis::Split::Validation), Some(50.0));
 }
 
 #[test]

@@ -22,6 +22,8 @@ pub struct StudyState {
     pub trials: Vec<Trial>,
     /// Every trial has ended and the test split has been read.
     pub finished: bool,
+    /// Stopped by the user, and not continued since.
+    pub interrupted: bool,
     /// Milliseconds since the Unix epoch, UTC, of the first and the last event.
     pub first_at: u64,
     pub last_at: u64,
@@ -75,6 +77,7 @@ impl StudyState {
                 environments: vec![*environment],
                 trials: Vec::new(),
                 finished: false,
+                interrupted: false,
                 first_at: record.at,
                 last_at: record.at,
             }),
@@ -92,6 +95,7 @@ impl StudyState {
             Event::StudyStarted { .. } => return Err("the study has started already".into()),
             Event::StudyResumed { environment } => {
                 self.environments.push(*environment);
+                (self.finished, self.interrupted) = (false, false);
                 self.abandon_running();
             }
             Event::ExperimentEdited { experiment } => self.experiment = *experiment,
@@ -119,7 +123,10 @@ impl StudyState {
                 trial.failure = Some(Failure { epoch, reason });
             }
             Event::TestEvaluated { trial, test } => self.trial_mut(trial)?.test = Some(test),
-            Event::StudyInterrupted => self.abandon_running(),
+            Event::StudyInterrupted => {
+                self.interrupted = true;
+                self.abandon_running();
+            }
             Event::StudyFinished => self.finished = true,
         }
         Ok(())
