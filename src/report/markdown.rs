@@ -40,9 +40,10 @@ pub fn report(findings: &Findings, pictures: &[Picture]) -> String {
         let table = tables::effects(&findings.effects, split).markdown();
         let _ = writeln!(
             out,
-            "## Effects of the factors\n\nMean {split} accuracy of the candidates with each level, averaged over everything else \
-             (a candidate counts once, with its mean over seeds). The candidates differ in other factors too: read small differences \
-             between levels against the spread.\n\n{table}"
+            "## Effects of the factors\n\nMean {split} accuracy of the candidates with each level; a candidate counts once, with its mean over \
+             seeds. This is what was seen, not what changing one factor alone would do: candidates with another level differ in the other \
+             factors too, constraints and conditions leave combinations out, and the largest of many ranges is large by chance. \
+             Read differences against the spread.\n\n{table}"
         );
         figure(&mut out, "effects");
     }

@@ -43,8 +43,13 @@ pub fn all(findings: &Findings) -> Vec<Picture> {
         let accuracy = axis_name(findings.study.comparison_split());
         pictures.push(Picture {
             file: "effects",
-            caption: "Main effect of each factor".to_owned(),
-            scene: effects::scene(&findings.effects, &format!("{name}: main effects"), &budget, &accuracy),
+            caption: "Mean accuracy by the level of each factor".to_owned(),
+            scene: effects::scene(
+                &findings.effects,
+                &format!("{name}: accuracy by the level of each factor"),
+                &budget,
+                &accuracy,
+            ),
         });
     }
     pictures
