@@ -11,7 +11,7 @@ pub mod pareto;
 pub mod stats;
 pub mod summary;
 
-pub use ablation::{Ablation, AblationRow, Difference, Method};
+pub use ablation::{Ablation, AblationRow, Difference};
 pub use curves::{CurvePoint, LearningCurve};
 pub use effects::{Effect, LevelEffect};
 pub use front::{CandidateFront, CandidatePoint, Cost};

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::format::{self, counted, thousands};
 use super::pictures::Picture;
 use super::{Findings, recipe, tables};
-use crate::analysis::{Cost, Method, Progress, Split};
+use crate::analysis::{Cost, Progress, Split};
 use crate::study::TrialStatus;
 use crate::study::event::Environment;
 
@@ -104,22 +104,18 @@ fn ablation_notes(findings: &Findings) -> String {
         }
     };
     notes.push_str("; mean ± sample standard deviation over seeds. ");
-    let has = |method| {
-        ablation.rows.iter().filter_map(|r| r.difference).any(|d| d.method == method && d.interval.is_some())
-    };
-    if has(Method::Paired) {
-        notes.push_str(
-            "Differences are paired by seed, with the 95 % interval and two-sided p-value of a paired t-test",
-        );
-        notes.push_str(if has(Method::Welch) {
-            "; where the seeds differ, of Welch's t-test. "
-        } else {
-            ". "
-        });
-    } else if has(Method::Welch) {
-        notes.push_str("Intervals (95 %) and two-sided p-values are of Welch's t-test, since the variants ran different seeds. ");
-    } else {
-        notes.push_str("One seed, or seeds that do not vary, give no interval. ");
+    let differences = ablation.rows.iter().filter_map(|r| r.difference);
+    match differences.filter(|d| d.interval.is_some()).count() {
+        0 => notes.push_str("One seed, or seeds that do not vary, give no interval. "),
+        n => {
+            notes.push_str(
+                "Intervals (95 %) and two-sided p-values are of Welch's t-test against the baseline",
+            );
+            notes.push_str(match n {
+                1 => ". ",
+                _ => "; they are not corrected for the number of variants. ",
+            });
+        }
     }
     let seeds = ablation.rows.iter().filter_map(|r| r.accuracy).map(|a| a.n).max().unwrap_or(0);
     if (2..5).contains(&seeds) {

@@ -33,17 +33,17 @@ fn the_ablation_table_reads_as_expected() {
     let findings = Findings::of(&two_variants());
     let ablation = findings.ablation.as_ref().expect("variants");
     // SciPy 1.17.1: np.std([70.0, 71.0], ddof=1) = 0.7071, np.std([72.5, 73.1], ddof=1) = 0.4243;
-    // stats.ttest_rel([72.5, 73.1], [70.0, 71.0]): p = 0.0553, confidence_interval() = (-0.2412, 4.8412)
+    // stats.ttest_ind([72.5, 73.1], [70.0, 71.0], equal_var=False): p = 0.0804, confidence_interval() = (-0.8243, 5.4243)
     let expected = "\
 | variant    |    params | % of baseline | multiply-adds | % of baseline | test accuracy (%) | seeds | difference (points) |  95 % interval |     p | published params | published (%) |
 | ---------- | ---------:| -------------:| -------------:| -------------:| -----------------:| -----:| -------------------:| --------------:| -----:| ----------------:| -------------:|
 | baseline   | 2,253,738 |         100.0 |    87,980,000 |         100.0 |      70.50 ± 0.71 |     2 |                   - |              - |     - |           2.253M |         91.74 |
-| mix \\| new |   425,746 |          18.9 |    55,100,000 |          62.6 |      72.80 ± 0.42 |     2 |               +2.30 | [-0.24, +4.84] | 0.055 |           0.425M |         90.01 |
+| mix \\| new |   425,746 |          18.9 |    55,100,000 |          62.6 |      72.80 ± 0.42 |     2 |               +2.30 | [-0.82, +5.42] | 0.080 |           0.425M |         90.01 |
 ";
     assert_eq!(tables::ablation(ablation).markdown(), expected);
     let terminal = findings.terminal();
     assert!(terminal.starts_with("mix-ablation: 4 of 4 trials finished.\n"));
-    assert!(terminal.contains("mix | new") && terminal.contains("[-0.24, +4.84]"));
+    assert!(terminal.contains("mix | new") && terminal.contains("[-0.82, +5.42]"));
     assert!(terminal.lines().all(|l| l.chars().count() <= 132), "{terminal}");
 }
 
@@ -65,7 +65,7 @@ What a synthetic study would say.
 ## Ablation
 
 {table}
-Accuracy is on the test split, read once per trial after all training; mean ± sample standard deviation over seeds. Differences are paired by seed, with the 95 % interval and two-sided p-value of a paired t-test. With 2 seeds the intervals are wide: they say what these runs can and cannot tell apart. Published figures are as their authors print them, with their own training, not this budget.
+Accuracy is on the test split, read once per trial after all training; mean ± sample standard deviation over seeds. Intervals (95 %) and two-sided p-values are of Welch's t-test against the baseline. With 2 seeds the intervals are wide: they say what these runs can and cannot tell apart. Published figures are as their authors print them, with their own training, not this budget.
 
 ![Difference of each variant from the baseline](ablation.svg)
 
