@@ -19,4 +19,5 @@ pub mod report;
 pub mod search;
 pub mod space;
 pub mod study;
+pub mod text;
 pub mod train;

@@ -1,4 +1,7 @@
-//! Main effects of a search: what each level of each factor is worth, averaged over everything else.
+//! Effects of a search's factors: the mean accuracy of the candidates with each level.
+//!
+//! A mean over candidates as they are: where the other factors do not come evenly with every level (a sample, constraints,
+//! conditions), part of a difference is theirs.
 
 use std::collections::BTreeMap;
 

@@ -11,9 +11,9 @@ pub mod pareto;
 pub mod stats;
 pub mod summary;
 
-pub use ablation::{Ablation, AblationRow, Difference, Method};
+pub use ablation::{Ablation, AblationRow, Difference};
 pub use curves::{CurvePoint, LearningCurve};
 pub use effects::{Effect, LevelEffect};
 pub use front::{CandidateFront, CandidatePoint, Cost};
 pub use stats::{Comparison, Interval, Spread};
-pub use summary::{CandidateSummary, Split, StudyState, StudySummary, TrialStatus, TrialSummary};
+pub use summary::{CandidateSummary, Progress, Split, StudySummary};

@@ -53,25 +53,6 @@ impl Spread {
     pub fn standard_error(&self) -> Option<f64> {
         self.sd.map(|sd| sd / (self.n as f64).sqrt())
     }
-
-    /// 95 % t interval of the mean; `None` for one value.
-    pub fn interval(&self) -> Option<Interval> {
-        let half = t_quantile((self.n - 1) as f64)? * self.standard_error()?;
-        Some(Interval { low: self.mean - half, high: self.mean + half })
-    }
-}
-
-/// Paired t-test of `second` minus `first`, value by value.
-///
-/// `None` with fewer than two pairs, unequal lengths, or differences that do not vary (no t statistic exists).
-pub fn paired(first: &[f64], second: &[f64]) -> Option<Comparison> {
-    if first.len() != second.len() {
-        return None;
-    }
-    let differences: Vec<f64> = first.iter().zip(second).map(|(a, b)| b - a).collect();
-    let spread = spread(&differences)?;
-    let error = spread.standard_error()?;
-    compare(spread.mean, error, (spread.n - 1) as f64)
 }
 
 /// Welch's t-test of the mean of `second` minus that of `first` (Welch 1947; unequal variances).
@@ -118,20 +99,13 @@ mod tests {
         assert!((found - expected).abs() <= 1e-7 * expected.abs().max(1.0), "{found} is not {expected}");
     }
 
-    /// NumPy: `np.mean(a)`, `np.std(a, ddof=1)`; SciPy 1.17.1: `stats.sem(a)`,
-    /// `stats.t.interval(0.95, len(a) - 1, loc=np.mean(a), scale=stats.sem(a))`.
+    /// NumPy: `np.mean(a)`, `np.std(a, ddof=1)`; SciPy 1.17.1: `stats.sem(a)`.
     #[test]
     fn spread_agrees_with_scipy() {
         let s = spread(&A).expect("not empty");
         near(s.mean, 90.275);
         near(s.sd.expect("four values"), 0.505_799_696_849_786_3);
         near(s.standard_error().expect("four values"), 0.252_899_848_424_893_16);
-        let i = s.interval().expect("four values");
-        near(i.low, 89.470_159_811_773_4);
-        near(i.high, 91.079_840_188_226_61);
-        let i = spread(&C).and_then(|s| s.interval()).expect("two values");
-        near(i.low, 86.244_069_289_573_82);
-        near(i.high, 90.055_930_710_426_2);
     }
 
     /// SciPy 1.17.1: `stats.ttest_ind(b, a, equal_var=False)`, its `pvalue`, `df` and `confidence_interval()`.
@@ -149,24 +123,12 @@ mod tests {
         near(c.interval.high, -1.308_439_570_495_969_5);
     }
 
-    /// SciPy 1.17.1: `stats.ttest_rel(b, a)`, its `pvalue` and `confidence_interval()`.
-    #[test]
-    fn paired_agrees_with_scipy() {
-        let c = paired(&A, &B).expect("enough pairs");
-        near(c.p, 0.134_432_523_375_033_67);
-        near(c.interval.low, -0.534_194_150_274_166_3);
-        near(c.interval.high, 2.434_194_150_274_165);
-    }
-
     #[test]
     fn what_has_no_spread_has_none() {
         assert_eq!(spread(&[]), None);
         let one = spread(&[5.0]).expect("one value");
-        assert_eq!((one.sd, one.standard_error(), one.interval()), (None, None, None));
+        assert_eq!((one.sd, one.standard_error()), (None, None));
         assert_eq!(welch(&A, &[1.0]), None);
         assert_eq!(welch(&[1.0, 1.0], &[2.0, 2.0]), None);
-        // Equal differences but for rounding: 88.0 - 90.1 and 88.3 - 90.4.
-        assert_eq!(paired(&A[..2], &C), None);
-        assert_eq!(paired(&A, &C), None);
     }
 }

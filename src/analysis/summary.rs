@@ -6,12 +6,13 @@ use serde::Serialize;
 
 use super::stats::{self, Spread};
 use crate::config::{Experiment, Published};
-use crate::study::event::{CandidateRecord, Environment, EpochMetrics, Event, Metrics, Record, TrialResult};
+use crate::study::event::{CandidateRecord, Environment, Record};
+use crate::study::{Trial, TrialStatus, state};
 
 /// How far a study has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum StudyState {
+pub enum Progress {
     /// The journal has no first line: nothing was started.
     Empty,
     /// Started, neither finished nor stopped by the user: running, or killed.
@@ -19,16 +20,6 @@ pub enum StudyState {
     /// Stopped by the user.
     Interrupted,
     Finished,
-}
-
-/// How far a trial has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TrialStatus {
-    Queued,
-    Started,
-    Finished,
-    Failed,
 }
 
 /// The split an accuracy was measured on.
@@ -49,61 +40,19 @@ impl Split {
     }
 }
 
-/// One trial.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TrialSummary {
-    pub trial: usize,
-    pub candidate: CandidateRecord,
-    pub seed: u64,
-    pub status: TrialStatus,
-    /// Epochs of the last attempt, in order.
-    pub epochs: Vec<EpochMetrics>,
-    pub result: Option<TrialResult>,
-    pub test: Option<Metrics>,
-    /// Epoch and reason, where it failed.
-    pub failure: Option<(usize, String)>,
-}
-
-impl TrialSummary {
-    /// Back to the queue where it was running: its process is gone, and it will start over.
-    fn abandon(&mut self) {
-        if self.status == TrialStatus::Started {
-            self.reset();
-        }
-    }
-
-    /// As though it had never started.
-    fn reset(&mut self) {
-        self.status = TrialStatus::Queued;
-        self.epochs.clear();
-        self.result = None;
-        self.test = None;
-        self.failure = None;
-    }
-
-    /// Accuracy of a finished trial on a split, in percent.
-    pub fn accuracy(&self, split: Split) -> Option<f64> {
-        let result = self.result.as_ref()?;
-        match split {
-            Split::Validation => Some(result.validation.accuracy),
-            Split::Test => self.test.map(|m| m.accuracy),
-        }
-    }
-}
-
 /// One candidate with all its trials.
 #[derive(Debug, Clone)]
 pub struct CandidateSummary<'a> {
     pub record: &'a CandidateRecord,
     /// A name that no other candidate of the study has.
     pub name: String,
-    pub trials: Vec<&'a TrialSummary>,
+    pub trials: Vec<&'a Trial>,
 }
 
 impl CandidateSummary<'_> {
     /// Seed and accuracy of every finished trial, by seed.
     pub fn accuracies(&self, split: Split) -> BTreeMap<u64, f64> {
-        self.trials.iter().filter_map(|t| Some((t.seed, t.accuracy(split)?))).collect()
+        self.trials.iter().filter_map(|t| Some((t.seed, accuracy(t, split)?))).collect()
     }
 
     /// Mean and spread of the accuracy over seeds, in percent.
@@ -119,72 +68,40 @@ pub struct StudySummary {
     pub experiment: Option<Experiment>,
     /// Where it was started, then where it was resumed.
     pub environments: Vec<Environment>,
-    pub state: StudyState,
+    pub progress: Progress,
     /// Milliseconds since the Unix epoch of the first and the last record.
     pub span: Option<(u64, u64)>,
     /// By trial number.
-    pub trials: Vec<TrialSummary>,
+    pub trials: Vec<Trial>,
 }
 
 impl StudySummary {
-    /// Folds the records in their order. Events of trials that were never queued are ignored.
+    /// Folds the records in their order. What cannot follow the events before it is passed over: whoever read the journal
+    /// has said so already.
     pub fn fold(records: &[Record]) -> Self {
-        let mut study = Self {
-            experiment: None,
-            environments: Vec::new(),
-            state: StudyState::Empty,
-            span: records.first().zip(records.last()).map(|(a, b)| (a.at, b.at)),
-            trials: Vec::new(),
+        let mut records = records.iter().cloned();
+        let Some(Ok(mut state)) = records.next().map(state::StudyState::begin) else {
+            return Self {
+                experiment: None,
+                environments: Vec::new(),
+                progress: Progress::Empty,
+                span: None,
+                trials: Vec::new(),
+            };
         };
-        let mut trials: BTreeMap<usize, TrialSummary> = BTreeMap::new();
         for record in records {
-            study.apply(&record.event, &mut trials);
+            let _ = state.apply(record);
         }
-        study.trials = trials.into_values().collect();
-        study
-    }
-
-    fn apply(&mut self, event: &Event, trials: &mut BTreeMap<usize, TrialSummary>) {
-        match event {
-            Event::StudyStarted { experiment, environment, .. } => {
-                self.experiment = Some((**experiment).clone());
-                self.environments.push((**environment).clone());
-                self.state = StudyState::Unfinished;
-            }
-            Event::StudyResumed { environment } => {
-                self.environments.push((**environment).clone());
-                self.state = StudyState::Unfinished;
-                trials.values_mut().for_each(TrialSummary::abandon);
-            }
-            Event::ExperimentEdited { experiment } => {
-                self.experiment = Some((**experiment).clone());
-            }
-            Event::TrialQueued { trial, candidate, seed } => {
-                trials.entry(*trial).or_insert_with(|| TrialSummary {
-                    trial: *trial,
-                    candidate: candidate.clone(),
-                    seed: *seed,
-                    status: TrialStatus::Queued,
-                    epochs: Vec::new(),
-                    result: None,
-                    test: None,
-                    failure: None,
-                });
-            }
-            Event::StudyInterrupted => {
-                self.state = StudyState::Interrupted;
-                trials.values_mut().for_each(TrialSummary::abandon);
-            }
-            Event::StudyFinished => self.state = StudyState::Finished,
-            Event::TrialStarted { trial }
-            | Event::EpochFinished { trial, .. }
-            | Event::TrialFinished { trial, .. }
-            | Event::TrialFailed { trial, .. }
-            | Event::TestEvaluated { trial, .. } => {
-                if let Some(found) = trials.get_mut(trial) {
-                    apply_to_trial(found, event);
-                }
-            }
+        Self {
+            progress: match (state.finished, state.interrupted) {
+                (true, _) => Progress::Finished,
+                (false, true) => Progress::Interrupted,
+                (false, false) => Progress::Unfinished,
+            },
+            experiment: Some(state.experiment),
+            environments: state.environments,
+            span: Some((state.first_at, state.last_at)),
+            trials: state.trials,
         }
     }
 
@@ -216,7 +133,7 @@ impl StudySummary {
     }
 
     /// Finished trials.
-    pub fn finished(&self) -> impl Iterator<Item = &TrialSummary> {
+    pub fn finished(&self) -> impl Iterator<Item = &Trial> {
         self.trials.iter().filter(|t| t.result.is_some())
     }
 
@@ -254,25 +171,11 @@ impl StudySummary {
     }
 }
 
-fn apply_to_trial(trial: &mut TrialSummary, event: &Event) {
-    match event {
-        Event::TrialStarted { .. } => {
-            trial.reset();
-            trial.status = TrialStatus::Started;
-        }
-        Event::EpochFinished { epoch, .. } => {
-            trial.epochs.push(epoch.clone());
-        }
-        Event::TrialFinished { result, .. } => {
-            trial.status = TrialStatus::Finished;
-            trial.failure = None;
-            trial.result = Some(result.clone());
-        }
-        Event::TrialFailed { epoch, reason, .. } => {
-            trial.status = TrialStatus::Failed;
-            trial.failure = Some((*epoch, reason.clone()));
-        }
-        Event::TestEvaluated { test, .. } => trial.test = Some(*test),
-        _ => {}
+/// Accuracy of a finished trial on a split, in percent.
+pub fn accuracy(trial: &Trial, split: Split) -> Option<f64> {
+    let result = trial.result.as_ref()?;
+    match split {
+        Split::Validation => Some(result.validation.accuracy),
+        Split::Test => trial.test.map(|m| m.accuracy),
     }
 }

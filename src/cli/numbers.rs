@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::text::thousands;
+
 /// The largest whole number that every JSON reader keeps exactly.
 const EXACT: u128 = 1 << 53;
 
@@ -10,14 +12,7 @@ const HUGE: u128 = 1_000_000_000;
 
 /// With commas, and from 10^9 on with its magnitude: `21,499,084,800 (2.1 x 10^10)`.
 pub fn large(value: u128) -> String {
-    let digits = value.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
+    let text = thousands(value);
     if value < HUGE { text } else { format!("{text} ({})", scientific(value, 1)) }
 }
 

@@ -81,7 +81,9 @@ impl Plan for ExperimentPlan {
 
     fn total(&self) -> Option<usize> {
         let started = self.current.as_ref().map_or(0, |(_, seeds)| seeds.len());
-        Some((self.variants.len() + self.searched.total?) * self.seeds.len() + started)
+        // Beyond what can be counted it is as good as not known.
+        let candidates = self.variants.len().checked_add(self.searched.total?)?;
+        candidates.checked_mul(self.seeds.len())?.checked_add(started)
     }
 }
 

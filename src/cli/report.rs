@@ -1,10 +1,10 @@
 //! `blocksmith report`: tables and plots of a study, from its journal.
 
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::output;
 use crate::error::{Error, Result};
 use crate::report::{self, Findings, Headline};
 use crate::study::event::Record;
@@ -54,15 +54,13 @@ pub fn run(args: &ReportArgs) -> Result<()> {
     let written = report::write(&records, out)?;
     if args.json {
         let findings = Findings::of(&records);
-        let output = Output {
+        let figures = Output {
             headline: findings.headline(),
             files: written.files.iter().map(|f| f.display().to_string()).collect(),
         };
-        let text = serde_json::to_string_pretty(&output)
-            .map_err(|e| Error::run(format!("the figures cannot be written as JSON ({e})")))?;
-        return print(&text);
+        return output::print_json(&figures);
     }
-    print(&format!("{}\n\nreport: {}", written.summary, written.report.display()))
+    output::print(&format!("{}\n\nreport: {}", written.summary, written.report.display()))
 }
 
 /// The records of a study's journal.
@@ -83,16 +81,6 @@ pub fn read(dir: &Path) -> Result<Vec<Record>> {
         Ok(())
     })?;
     Ok(records)
-}
-
-/// Prints to standard output; a reader that has gone away (`| head`) is no error.
-fn print(text: &str) -> Result<()> {
-    match writeln!(io::stdout().lock(), "{text}") {
-        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Error::run(format!("standard output cannot be written ({e})")))
-        }
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

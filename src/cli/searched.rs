@@ -108,7 +108,7 @@ fn total(config: &SearchConfig, space: &SearchSpace) -> Option<usize> {
 }
 
 fn planned(proposal: Proposal, input: Shape, classes: usize) -> Result<Planned> {
-    let Proposal { candidate, choices, .. } = proposal;
+    let Proposal { candidate, choices } = proposal;
     let network: Network = build::network(&candidate, input, classes).map_err(Error::Request)?;
     let cost = cost::of(&network);
     let record = CandidateRecord {
@@ -141,7 +141,8 @@ pub fn label(choices: &[(String, String)], candidate: &Candidate) -> String {
         "repeats" => format!("r{level}"),
         "groups" => format!("g{level}"),
         "reduction" => format!("rr{level}"),
-        "se" if level == "off" => "no-se".into(),
+        // A space's own list says `none`; a shared choice says what its file says.
+        name @ ("cap" | "se") if ["none", "off", "false"].contains(&level.as_str()) => format!("no-{name}"),
         name @ ("cap" | "se") => format!("{name}{level}"),
         name => format!("{name}={level}"),
     };
@@ -157,7 +158,7 @@ mod tests {
         let choices = [
             ("expand", "4"),
             ("stages[1].kernel", "5"),
-            ("stages[1].se", "off"),
+            ("stages[1].se", "none"),
             ("stages[2].block", "cse"),
             ("stages[2].cap", "16"),
             ("conv_bias", "true"),

@@ -29,8 +29,8 @@ pub struct Cost {
 pub fn of(network: &Network) -> Cost {
     let ids = 0..network.layers.len();
     Cost {
-        params: ids.clone().map(|id| params(network, id)).sum(),
-        madds: ids.map(|id| madds(network, id)).sum(),
+        params: layer::total(ids.clone().map(|id| params(network, id))),
+        madds: layer::total(ids.map(|id| madds(network, id))),
         activation_memory: activation_memory(network),
     }
 }

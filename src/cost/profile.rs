@@ -34,8 +34,8 @@ impl Profile {
     pub fn of(network: &Network) -> Self {
         let layers: Vec<LayerCost> = (0..network.layers.len()).map(|id| layer_cost(network, id)).collect();
         Self {
-            params: layers.iter().map(|l| l.params).sum(),
-            madds: layers.iter().map(|l| l.madds).sum(),
+            params: layer::total(layers.iter().map(|l| l.params)),
+            madds: layer::total(layers.iter().map(|l| l.madds)),
             activation_memory: memory::activation_memory(network),
             layers,
         }
@@ -50,8 +50,8 @@ impl Profile {
             match blocks.last_mut() {
                 Some(block) if block.name == name => {
                     block.output = layer.output;
-                    block.params += layer.params;
-                    block.madds += layer.madds;
+                    block.params = block.params.saturating_add(layer.params);
+                    block.madds = block.madds.saturating_add(layer.madds);
                     let outside = |input: &&String| block_of(input) != name;
                     for input in layer.inputs.iter().filter(outside).map(|input| block_of(input)) {
                         if block.inputs.iter().all(|known| known != input) {

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::images::fit;
 use crate::error::{Error, Result};
+use crate::text::hex;
 
 /// Channels of every image: red, green, blue.
 pub const CHANNELS: usize = 3;
@@ -163,9 +164,4 @@ pub(super) fn last_name(path: &Path) -> String {
     let whole = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     let name = whole.file_name().unwrap_or(whole.as_os_str());
     name.to_string_lossy().into_owned()
-}
-
-/// Lower-case hexadecimal digits of `bytes`.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

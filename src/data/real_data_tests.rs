@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
 
-use super::dataset::hex;
 use super::fixtures::config;
 use super::*;
 use crate::config::{DataFormat, Limit};
+use crate::text::hex;
 
 /// The path of `name` in the data folder, or a loud word that the test is skipped.
 fn real(name: &str) -> Option<PathBuf> {

@@ -71,7 +71,8 @@ impl Split {
 }
 
 /// The test split, closed. Search and training hold it as this type, so neither can read it by accident: only
-/// [`open_test`](TestSplit::open_test) gives its images, and the report's last step is the one place that calls it.
+/// [`open_test`](TestSplit::open_test) gives its images, and the trainer's `test`, the study's last step, is the one place
+/// that calls it.
 #[derive(Debug, Clone)]
 pub struct TestSplit(Split);
 

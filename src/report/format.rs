@@ -1,22 +1,10 @@
 //! Numbers as text, the same way in every table.
 
 use crate::analysis::{Interval, Spread};
+pub use crate::text::thousands;
 
 /// What stands where there is no value.
 pub const NONE: &str = "-";
-
-/// A count with commas: 362,992.
-pub fn thousands(value: u64) -> String {
-    let digits = value.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
 
 /// Percent with two decimals, with the standard deviation where there is one: `90.28 ± 0.51`.
 pub fn mean_sd(spread: &Spread) -> String {
@@ -84,9 +72,6 @@ mod tests {
 
     #[test]
     fn numbers_read_as_tables_need_them() {
-        assert_eq!(thousands(0), "0");
-        assert_eq!(thousands(999), "999");
-        assert_eq!(thousands(81_434_112), "81,434,112");
         assert_eq!(points(-0.001), "+0.00");
         assert_eq!(points(-1.5), "-1.50");
         assert_eq!(p_value(0.000_2), "<0.001");

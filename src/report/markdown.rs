@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use super::format::{self, counted, thousands};
 use super::pictures::Picture;
 use super::{Findings, recipe, tables};
-use crate::analysis::{Cost, Method, Split, StudyState, TrialStatus};
+use crate::analysis::{Cost, Progress, Split};
+use crate::study::TrialStatus;
 use crate::study::event::Environment;
 
 /// The report's text.
@@ -39,9 +40,10 @@ pub fn report(findings: &Findings, pictures: &[Picture]) -> String {
         let table = tables::effects(&findings.effects, split).markdown();
         let _ = writeln!(
             out,
-            "## Effects of the factors\n\nMean {split} accuracy of the candidates with each level, averaged over everything else \
-             (a candidate counts once, with its mean over seeds). The candidates differ in other factors too: read small differences \
-             between levels against the spread.\n\n{table}"
+            "## Effects of the factors\n\nMean {split} accuracy of the candidates with each level; a candidate counts once, with its mean over \
+             seeds. This is what was seen, not what changing one factor alone would do: candidates with another level differ in the other \
+             factors too, constraints and conditions leave combinations out, and the largest of many ranges is large by chance. \
+             Read differences against the spread.\n\n{table}"
         );
         figure(&mut out, "effects");
     }
@@ -56,7 +58,7 @@ pub fn report(findings: &Findings, pictures: &[Picture]) -> String {
 /// Where the study stands, in a sentence or two.
 pub fn progress(findings: &Findings) -> String {
     let study = &findings.study;
-    if study.state == StudyState::Empty {
+    if study.progress == Progress::Empty {
         return "**The journal is empty: nothing was run.**".to_owned();
     }
     let (all, done) = (study.trials.len(), study.count(TrialStatus::Finished));
@@ -67,9 +69,9 @@ pub fn progress(findings: &Findings) -> String {
         counted(all, "trial"),
         if failed > 0 { format!(", {} failed", thousands(failed as u64)) } else { String::new() },
     );
-    match study.state {
-        StudyState::Finished => {}
-        StudyState::Interrupted => {
+    match study.progress {
+        Progress::Finished => {}
+        Progress::Interrupted => {
             text = format!(
                 "**This study was interrupted: {text}** The same `run` command continues it; every figure below is of what is finished."
             );
@@ -102,22 +104,18 @@ fn ablation_notes(findings: &Findings) -> String {
         }
     };
     notes.push_str("; mean ± sample standard deviation over seeds. ");
-    let has = |method| {
-        ablation.rows.iter().filter_map(|r| r.difference).any(|d| d.method == method && d.interval.is_some())
-    };
-    if has(Method::Paired) {
-        notes.push_str(
-            "Differences are paired by seed, with the 95 % interval and two-sided p-value of a paired t-test",
-        );
-        notes.push_str(if has(Method::Welch) {
-            "; where the seeds differ, of Welch's t-test. "
-        } else {
-            ". "
-        });
-    } else if has(Method::Welch) {
-        notes.push_str("Intervals (95 %) and two-sided p-values are of Welch's t-test, since the variants ran different seeds. ");
-    } else {
-        notes.push_str("One seed, or seeds that do not vary, give no interval. ");
+    let differences = ablation.rows.iter().filter_map(|r| r.difference);
+    match differences.filter(|d| d.interval.is_some()).count() {
+        0 => notes.push_str("One seed, or seeds that do not vary, give no interval. "),
+        n => {
+            notes.push_str(
+                "Intervals (95 %) and two-sided p-values are of Welch's t-test against the baseline",
+            );
+            notes.push_str(match n {
+                1 => ". ",
+                _ => "; they are not corrected for the number of variants. ",
+            });
+        }
     }
     let seeds = ablation.rows.iter().filter_map(|r| r.accuracy).map(|a| a.n).max().unwrap_or(0);
     if (2..5).contains(&seeds) {

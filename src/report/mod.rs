@@ -23,8 +23,9 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::analysis::{Ablation, CandidateFront, Cost, Effect, StudyState, StudySummary, effects};
+use crate::analysis::{Ablation, CandidateFront, Cost, Effect, Progress, StudySummary, effects};
 use crate::error::Result;
+use crate::study::TrialStatus;
 use crate::study::event::Record;
 use figure::canvas;
 
@@ -55,7 +56,7 @@ pub struct Findings {
 #[derive(Debug, Serialize)]
 pub struct Headline<'a> {
     pub study: &'a str,
-    pub state: StudyState,
+    pub state: Progress,
     pub trials: usize,
     pub finished: usize,
     pub failed: usize,
@@ -109,10 +110,9 @@ impl Findings {
 
     /// The figures for machines.
     pub fn headline(&self) -> Headline<'_> {
-        use crate::analysis::TrialStatus;
         Headline {
             study: self.name(),
-            state: self.study.state,
+            state: self.study.progress,
             trials: self.study.trials.len(),
             finished: self.study.count(TrialStatus::Finished),
             failed: self.study.count(TrialStatus::Failed),

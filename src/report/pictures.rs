@@ -5,7 +5,7 @@ use super::figure::curves::{self, Curves};
 use super::figure::scatter::{Point, Reference, Scatter};
 use super::figure::{Scene, ablation, effects};
 use super::format::counted;
-use crate::analysis::{CandidateFront, CandidateSummary, Cost, LearningCurve, Split, StudyState};
+use crate::analysis::{CandidateFront, CandidateSummary, Cost, LearningCurve, Progress, Split};
 
 /// One figure.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,8 +43,13 @@ pub fn all(findings: &Findings) -> Vec<Picture> {
         let accuracy = axis_name(findings.study.comparison_split());
         pictures.push(Picture {
             file: "effects",
-            caption: "Main effect of each factor".to_owned(),
-            scene: effects::scene(&findings.effects, &format!("{name}: main effects"), &budget, &accuracy),
+            caption: "Mean accuracy by the level of each factor".to_owned(),
+            scene: effects::scene(
+                &findings.effects,
+                &format!("{name}: accuracy by the level of each factor"),
+                &budget,
+                &accuracy,
+            ),
         });
     }
     pictures
@@ -62,7 +67,7 @@ fn budget(findings: &Findings) -> String {
         parts.push(counted(data.train, "training image"));
         parts.push(data.description.clone());
     }
-    if findings.study.state != StudyState::Finished {
+    if findings.study.progress != Progress::Finished {
         parts.push("the study is not finished".to_owned());
     }
     parts.join(", ")

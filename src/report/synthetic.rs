@@ -109,7 +109,8 @@ impl Synthetic {
         let mut at = 1_790_000_000_000;
         let mut records = vec![record(&mut at, self.started())];
         let mut rng = ChaCha8Rng::seed_from_u64(1);
-        let mut trial = 0;
+        // As the study counts them.
+        let mut trial = 1;
         for (c, reach) in &self.candidates {
             for seed in 0..self.seeds as u64 {
                 let queued = Event::TrialQueued { trial, candidate: c.clone(), seed };

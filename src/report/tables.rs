@@ -4,6 +4,7 @@ use super::figure::axis::short;
 use super::format::{self, NONE};
 use super::table::{Table, number, text};
 use crate::analysis::{Ablation, AblationRow, CandidateFront, Effect, StudySummary};
+use crate::study::state::Failure;
 
 /// The ablation: baseline first, a row per variant.
 pub fn ablation(ablation: &Ablation) -> Table {
@@ -137,9 +138,9 @@ pub fn failures(study: &StudySummary) -> Table {
     let names = study.candidates();
     for candidate in &names {
         for trial in &candidate.trials {
-            if let Some((epoch, reason)) = &trial.failure {
+            if let Some(Failure { epoch, reason }) = &trial.failure {
                 table.push(vec![
-                    trial.trial.to_string(),
+                    trial.number.to_string(),
                     candidate.name.clone(),
                     trial.seed.to_string(),
                     epoch.to_string(),

@@ -33,17 +33,17 @@ fn the_ablation_table_reads_as_expected() {
     let findings = Findings::of(&two_variants());
     let ablation = findings.ablation.as_ref().expect("variants");
     // SciPy 1.17.1: np.std([70.0, 71.0], ddof=1) = 0.7071, np.std([72.5, 73.1], ddof=1) = 0.4243;
-    // stats.ttest_rel([72.5, 73.1], [70.0, 71.0]): p = 0.0553, confidence_interval() = (-0.2412, 4.8412)
+    // stats.ttest_ind([72.5, 73.1], [70.0, 71.0], equal_var=False): p = 0.0804, confidence_interval() = (-0.8243, 5.4243)
     let expected = "\
 | variant    |    params | % of baseline | multiply-adds | % of baseline | test accuracy (%) | seeds | difference (points) |  95 % interval |     p | published params | published (%) |
 | ---------- | ---------:| -------------:| -------------:| -------------:| -----------------:| -----:| -------------------:| --------------:| -----:| ----------------:| -------------:|
 | baseline   | 2,253,738 |         100.0 |    87,980,000 |         100.0 |      70.50 ± 0.71 |     2 |                   - |              - |     - |           2.253M |         91.74 |
-| mix \\| new |   425,746 |          18.9 |    55,100,000 |          62.6 |      72.80 ± 0.42 |     2 |               +2.30 | [-0.24, +4.84] | 0.055 |           0.425M |         90.01 |
+| mix \\| new |   425,746 |          18.9 |    55,100,000 |          62.6 |      72.80 ± 0.42 |     2 |               +2.30 | [-0.82, +5.42] | 0.080 |           0.425M |         90.01 |
 ";
     assert_eq!(tables::ablation(ablation).markdown(), expected);
     let terminal = findings.terminal();
     assert!(terminal.starts_with("mix-ablation: 4 of 4 trials finished.\n"));
-    assert!(terminal.contains("mix | new") && terminal.contains("[-0.24, +4.84]"));
+    assert!(terminal.contains("mix | new") && terminal.contains("[-0.82, +5.42]"));
     assert!(terminal.lines().all(|l| l.chars().count() <= 132), "{terminal}");
 }
 
@@ -65,7 +65,7 @@ What a synthetic study would say.
 ## Ablation
 
 {table}
-Accuracy is on the test split, read once per trial after all training; mean ± sample standard deviation over seeds. Differences are paired by seed, with the 95 % interval and two-sided p-value of a paired t-test. With 2 seeds the intervals are wide: they say what these runs can and cannot tell apart. Published figures are as their authors print them, with their own training, not this budget.
+Accuracy is on the test split, read once per trial after all training; mean ± sample standard deviation over seeds. Intervals (95 %) and two-sided p-values are of Welch's t-test against the baseline. With 2 seeds the intervals are wide: they say what these runs can and cannot tell apart. Published figures are as their authors print them, with their own training, not this budget.
 
 ![Difference of each variant from the baseline](ablation.svg)
 
@@ -221,14 +221,14 @@ fn an_unfinished_study_reports_what_is_done_and_why_trials_failed() {
     study.test = false;
     study.finished = false;
     let mut records = study.records();
-    let failed = |r: &Record| matches!(r.event, Event::TrialFinished { trial: 7, .. });
+    let failed = |r: &Record| matches!(r.event, Event::TrialFinished { trial: 8, .. });
     for record in &mut records {
         if failed(record) {
             record.event =
-                Event::TrialFailed { trial: 7, epoch: 12, reason: "the loss is not finite".to_owned() };
+                Event::TrialFailed { trial: 8, epoch: 12, reason: "the loss is not finite".to_owned() };
         }
         // Its last losses are not numbers, as in a diverged run.
-        if let Event::EpochFinished { trial: 7, epoch } = &mut record.event
+        if let Event::EpochFinished { trial: 8, epoch } = &mut record.event
             && epoch.epoch > 10
         {
             epoch.train.loss = f64::NAN;
@@ -270,7 +270,7 @@ fn a_trial_that_starts_over_forgets_its_first_attempt() {
     let epoch = EpochMetrics { epoch: 1, lr: 0.1, train: metrics, validation: metrics, seconds: 1.0 };
     let result = TrialResult { epochs: 1, train: metrics, validation: metrics, seconds: 1.0 };
     let at = records.last().expect("records").at;
-    let trial = 0;
+    let trial = 1;
     let failed = Event::TrialFailed { trial, epoch: 1, reason: "once".to_owned() };
     let again = [
         Event::TrialStarted { trial },
@@ -283,7 +283,7 @@ fn a_trial_that_starts_over_forgets_its_first_attempt() {
     let study = Findings::of(&records).study;
     let trial = &study.trials[0];
     assert_eq!((trial.epochs.len(), trial.test, &trial.failure), (1, None, &None));
-    assert_eq!(trial.accuracy(crate::analysis::Split::Validation), Some(50.0));
+    assert_eq!(crate::analysis::summary::accuracy(trial, crate::analysis::Split::Validation), Some(50.0));
 }
 
 #[test]

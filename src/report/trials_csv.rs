@@ -1,8 +1,9 @@
 //! `trials.csv`: one row per trial.
 
-use crate::analysis::{StudySummary, TrialStatus, TrialSummary};
+use crate::analysis::StudySummary;
 use crate::error::{Error, Result};
 use crate::study::event::Metrics;
+use crate::study::{Trial, TrialStatus};
 
 const BEFORE: [&str; 9] =
     ["trial", "label", "variant", "network", "hash", "seed", "params", "madds", "activation_memory"];
@@ -56,10 +57,10 @@ fn factor_column(factor: &str) -> String {
     }
 }
 
-fn row(trial: &TrialSummary, factors: &[&str]) -> Vec<String> {
+fn row(trial: &Trial, factors: &[&str]) -> Vec<String> {
     let c = &trial.candidate;
     let mut cells = vec![
-        trial.trial.to_string(),
+        trial.number.to_string(),
         c.label.clone(),
         c.is_variant.to_string(),
         c.text.clone(),
@@ -83,8 +84,8 @@ fn row(trial: &TrialSummary, factors: &[&str]) -> Vec<String> {
     cells.push(seconds.to_string());
     cells.push(status(trial.status).to_owned());
     let failure = trial.failure.as_ref();
-    cells.push(failure.map_or(String::new(), |f| f.0.to_string()));
-    cells.push(failure.map_or(String::new(), |f| f.1.clone()));
+    cells.push(failure.map_or(String::new(), |f| f.epoch.to_string()));
+    cells.push(failure.map_or(String::new(), |f| f.reason.clone()));
     cells
 }
 
@@ -95,7 +96,7 @@ fn metrics(m: Option<&Metrics>) -> [String; 2] {
 fn status(status: TrialStatus) -> &'static str {
     match status {
         TrialStatus::Queued => "queued",
-        TrialStatus::Started => "started",
+        TrialStatus::Running => "running",
         TrialStatus::Finished => "finished",
         TrialStatus::Failed => "failed",
     }

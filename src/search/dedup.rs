@@ -5,11 +5,11 @@ use std::collections::HashSet;
 use super::{Outcome, Proposal, Strategy};
 use crate::error::Result;
 
-/// Drops proposals whose network came before, by candidate hash and seed.
+/// Drops proposals whose network came before, by candidate hash.
 #[derive(Debug)]
 pub struct Dedup<S> {
     inner: S,
-    seen: HashSet<(String, Option<u64>)>,
+    seen: HashSet<String>,
 }
 
 impl<S: Strategy> Dedup<S> {
@@ -21,7 +21,7 @@ impl<S: Strategy> Dedup<S> {
 impl<S: Strategy> Strategy for Dedup<S> {
     fn ask(&mut self) -> Result<Option<Proposal>> {
         while let Some(proposal) = self.inner.ask()? {
-            if self.seen.insert((proposal.candidate.hash(), proposal.seed)) {
+            if self.seen.insert(proposal.candidate.hash()) {
                 return Ok(Some(proposal));
             }
         }

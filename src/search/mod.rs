@@ -2,14 +2,13 @@
 //!
 //! A study asks a [`Strategy`] for proposals and tells it what became of them. A strategy proposes; wrappers see to
 //! the rest: [`Dedup`] drops a candidate that came before, [`Constrained`] one that costs too much, [`Limited`] ends
-//! after a number of candidates, [`Repeat`] gives each candidate every seed.
+//! after a number of candidates. Seeds are no matter of theirs: the study trains every candidate with each.
 
 mod constrained;
 mod dedup;
 mod grid;
 mod limited;
 mod random;
-mod repeat;
 
 use std::sync::Arc;
 
@@ -18,7 +17,6 @@ pub use dedup::Dedup;
 pub use grid::Grid;
 pub use limited::Limited;
 pub use random::Random;
-pub use repeat::Repeat;
 
 use crate::config::{SearchConfig, StrategyKind};
 use crate::error::Result;
@@ -30,13 +28,11 @@ pub struct Proposal {
     pub candidate: Candidate,
     /// The choices that made it: (`stages[3].cap`, `8`).
     pub choices: Vec<(String, String)>,
-    /// The trial seed, where [`Repeat`] gave one.
-    pub seed: Option<u64>,
 }
 
 impl From<Drawn> for Proposal {
     fn from(drawn: Drawn) -> Self {
-        Self { candidate: drawn.candidate, choices: drawn.choices, seed: None }
+        Self { candidate: drawn.candidate, choices: drawn.choices }
     }
 }
 
@@ -45,8 +41,7 @@ impl From<Drawn> for Proposal {
 pub struct Outcome {
     /// Hash of the candidate.
     pub hash: String,
-    pub seed: Option<u64>,
-    /// Validation accuracy in percent; `None` where the trial failed.
+    /// Validation accuracy in percent, mean over seeds; `None` where no trial finished.
     pub accuracy: Option<f64>,
 }
 

@@ -87,17 +87,6 @@ fn dedup_drops_what_came_before() {
 }
 
 #[test]
-fn repeat_gives_each_candidate_every_seed() {
-    let mut repeat = Repeat::new(Limited::new(Grid::new(four()), 2), vec![3, 1]);
-    let mut seen = Vec::new();
-    while let Some(proposal) = repeat.ask().unwrap() {
-        seen.push((proposal.candidate.text(), proposal.seed.unwrap()));
-    }
-    let expected = [(TEXTS[0], 3), (TEXTS[0], 1), (TEXTS[1], 3), (TEXTS[1], 1)];
-    assert_eq!(seen, expected.map(|(text, seed)| (text.to_owned(), seed)));
-}
-
-#[test]
 fn the_limit_counts_accepted_candidates() {
     let config = SearchConfig { space: PathBuf::new(), strategy: StrategyKind::Grid, trials: Some(2) };
     let no_ir = |candidate: &Candidate| match candidate.text().starts_with("ir") {

@@ -2,6 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::text::hex;
+
 /// One network of a space: stem, stages and head with every choice made.
 ///
 /// Two candidates are the same network exactly when their [texts](Candidate::text) are equal.
@@ -135,8 +137,7 @@ impl Candidate {
 
     /// SHA-256 of [`text`](Self::text), first 16 hex digits: the candidate's identity in journals and file names.
     pub fn hash(&self) -> String {
-        let digest = Sha256::digest(self.text().as_bytes());
-        digest[..8].iter().map(|b| format!("{b:02x}")).collect()
+        hex(&Sha256::digest(self.text().as_bytes())[..8])
     }
 }
 
@@ -148,6 +149,9 @@ impl Candidate {
     pub fn check(&self) -> Result<(), String> {
         if self.stages.is_empty() {
             return Err("a candidate needs at least one stage".into());
+        }
+        if self.stages.len() > MAX_STAGES {
+            return Err(format!("{} stages; a network has 1 to {MAX_STAGES}", self.stages.len()));
         }
         if let Some(stem) = &self.stem {
             kernel("stem", stem.kernel)?;
@@ -164,6 +168,9 @@ impl Candidate {
         Ok(())
     }
 }
+
+/// Most stages of a network; far above every published one.
+pub(super) const MAX_STAGES: usize = 128;
 
 /// Channels of any layer; wide enough for every published network, narrow enough that no product overflows.
 const CHANNELS: std::ops::RangeInclusive<usize> = 1..=65536;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::config::yaml::{At, Problem, Read};
+use crate::text::thousands;
 
 /// Ranges of exact costs. A candidate outside any of them is rejected before training.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -115,17 +116,4 @@ impl fmt::Display for Range {
             (None, None) => f.write_str("anything"),
         }
     }
-}
-
-/// 1234567 as `1,234,567`.
-pub(super) fn thousands(value: u64) -> String {
-    let digits = value.to_string();
-    let mut out = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }

@@ -21,14 +21,12 @@
 //! expansion where it does not widen; `cse`: no cap, reduction 16, cap mode min, form paper; head: one group; neither
 //! stem nor head, no biases, no constraints.
 
+use super::candidate::MAX_STAGES;
 use super::constraints::Constraints;
 use super::level::{BlockKind, Field, Level};
 use super::shared::{Shared, SharedChoice, empty_list};
 use super::unit::{Source, Unit, UnitKind};
 use crate::config::yaml::{At, Keys, Read};
-
-/// Most stages of a space; far above every published network.
-const MAX_STAGES: usize = 128;
 
 /// A file's content, checked.
 pub(super) struct Content {

@@ -283,6 +283,7 @@ mod tests {
             ("ir_e6_k4_c24", "stages[0]: 4 is not a kernel size (3, 5, 7)"),
             ("mb_c24", "mb_c24: `mb` is not a block (stem, ir, cse, head, bias)"),
             ("cse_c0", "stages[0]: channels is 0; it must be between 1 and 65536"),
+            (&"ir_e1_c8 ".repeat(129), "129 stages; a network has 1 to 128"),
             ("cse_s3_c8", "stages[0]: stride is 3; it must be between 1 and 2"),
             ("ir_e6_c24 stem_c8", "stem_c8: the stem stands first, and once"),
             ("head_c8 ir_e6_c24", "ir_e6_c24: only `bias` may follow the head"),

@@ -19,9 +19,11 @@ pub trait Display: Sync {
 }
 
 /// Shows nothing.
+#[cfg(test)]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 
+#[cfg(test)]
 impl Display for Silent {
     fn on_begin(&self, _state: &StudyState, _total: Option<usize>) {}
     fn on_event(&self, _state: &StudyState, _record: &Record) {}

@@ -27,16 +27,23 @@ pub fn create(dir: &Path) -> Result<()> {
             "{}: cannot make this folder ({e}): name a folder that can be written with --out",
             checkpoints.display()
         ))
-    })
+    })?;
+    // So that a power cut right after the first event cannot take the folder with it. A folder above that may not be
+    // opened is no reason to refuse.
+    let _ = sync_folder(dir);
+    Ok(())
 }
 
 /// Writes a file so that after any crash it is there whole or not at all:
 /// under a temporary name, synced, renamed, and the rename synced.
 ///
 /// # Errors
-/// [`Error::Run`] with the file's name where the disk refuses.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let temporary = path.with_extension("tmp");
+/// What the system says where the disk refuses; what was there before is then still there.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // Its own name for every file and process, so that two at work in one folder never write into one another's.
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let temporary = path.with_file_name(name);
     let write = || -> io::Result<()> {
         let mut file = File::create(&temporary)?;
         file.write_all(bytes)?;
@@ -44,13 +51,9 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
         fs::rename(&temporary, path)?;
         sync_folder(path)
     };
-    write().map_err(|e| {
+    write().inspect_err(|_| {
         // Half a file must not keep the disk full.
         let _ = fs::remove_file(&temporary);
-        Error::run(format!(
-            "{}: cannot write this file ({e}): free some space or restore access, and give the same command again",
-            path.display()
-        ))
     })
 }
 

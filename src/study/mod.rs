@@ -21,7 +21,9 @@ pub mod state;
 mod tests;
 mod worker;
 
-pub use display::{Display, Silent};
+pub use display::Display;
+#[cfg(test)]
+pub use display::Silent;
 pub use plan::{Plan, PlannedTrial};
 pub use runner::{RunSettings, Study};
 pub use state::{StudyState, Trial, TrialStatus};

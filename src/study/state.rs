@@ -10,6 +10,7 @@ use super::event::{CandidateRecord, Environment, EpochMetrics, Event, Metrics, R
 use super::{folder, journal};
 use crate::config::Experiment;
 use crate::error::{Error, Result};
+use crate::text::hex;
 
 /// A study as its journal tells it.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +22,8 @@ pub struct StudyState {
     pub trials: Vec<Trial>,
     /// Every trial has ended and the test split has been read.
     pub finished: bool,
+    /// Stopped by the user, and not continued since.
+    pub interrupted: bool,
     /// Milliseconds since the Unix epoch, UTC, of the first and the last event.
     pub first_at: u64,
     pub last_at: u64,
@@ -74,6 +77,7 @@ impl StudyState {
                 environments: vec![*environment],
                 trials: Vec::new(),
                 finished: false,
+                interrupted: false,
                 first_at: record.at,
                 last_at: record.at,
             }),
@@ -91,6 +95,7 @@ impl StudyState {
             Event::StudyStarted { .. } => return Err("the study has started already".into()),
             Event::StudyResumed { environment } => {
                 self.environments.push(*environment);
+                (self.finished, self.interrupted) = (false, false);
                 self.abandon_running();
             }
             Event::ExperimentEdited { experiment } => self.experiment = *experiment,
@@ -118,7 +123,10 @@ impl StudyState {
                 trial.failure = Some(Failure { epoch, reason });
             }
             Event::TestEvaluated { trial, test } => self.trial_mut(trial)?.test = Some(test),
-            Event::StudyInterrupted => self.abandon_running(),
+            Event::StudyInterrupted => {
+                self.interrupted = true;
+                self.abandon_running();
+            }
             Event::StudyFinished => self.finished = true,
         }
         Ok(())
@@ -188,7 +196,7 @@ impl StudyState {
         for ((hash, seed, _), row) in rows {
             digest.update(format!("{hash} {seed} {row}\n"));
         }
-        digest.finalize().iter().map(|b| format!("{b:02x}")).collect()
+        hex(&digest.finalize())
     }
 
     fn trial_mut(&mut self, number: usize) -> std::result::Result<&mut Trial, String> {

@@ -205,7 +205,13 @@ impl<'a> Pool<'a> {
         let event = match (end, observer.result) {
             (TrialEnd::Finished { weights }, Some(result)) => {
                 // The journal says that a trial is finished only when its weights are on the disk.
-                folder::write_whole(&folder::checkpoint(self.dir, trial), &weights)?;
+                let path = folder::checkpoint(self.dir, trial);
+                folder::write_whole(&path, &weights).map_err(|e| {
+                    Error::run(format!(
+                        "{}: cannot write the weights ({e}): free some space or restore access, and give the same command again",
+                        path.display()
+                    ))
+                })?;
                 lock(&self.untested).push_back(next);
                 Event::TrialFinished { trial, result }
             }

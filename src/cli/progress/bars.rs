@@ -54,7 +54,7 @@ impl Bars {
     fn show_overall(&self, inner: &Inner, state: &StudyState) {
         let total = inner.total.unwrap_or(state.trials.len());
         let left = inner.estimate.seconds_left(state, total);
-        self.overall.set_length((total * inner.epochs) as u64);
+        self.overall.set_length(total.saturating_mul(inner.epochs) as u64);
         let done = |t: &crate::study::Trial| if t.ended() { inner.epochs } else { t.epochs.len() };
         self.overall.set_position(state.trials.iter().map(done).sum::<usize>() as u64);
         self.overall.set_message(text::overall(state, inner.total, left));

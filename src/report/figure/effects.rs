@@ -1,4 +1,4 @@
-//! Main effects of a search: a small panel per factor, the mean accuracy of each level with its spread.
+//! Effects of the factors of a search: a small panel per factor, the mean accuracy of each level with its spread.
 
 use super::axis::{Axis, Frame, draw_axes, nothing};
 use super::scene::{Align, Scene};

@@ -1,0 +1,33 @@
+//! Numbers and bytes as text, the same way in every room.
+
+/// A whole number with commas: 362,992.
+pub fn thousands(value: impl Into<u128>) -> String {
+    let digits = value.into().to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Lower-case hexadecimal digits of `bytes`, as hashes are written.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_bytes_read_as_people_write_them() {
+        assert_eq!(thousands(0_u64), "0");
+        assert_eq!(thousands(999_u64), "999");
+        assert_eq!(thousands(81_434_112_u64), "81,434,112");
+        assert_eq!(thousands(u128::from(u64::MAX)), "18,446,744,073,709,551,615");
+        assert_eq!(hex(&[0, 10, 255]), "000aff");
+    }
+}
