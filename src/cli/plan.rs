@@ -75,12 +75,7 @@ impl Plan for ExperimentPlan {
 /// # Errors
 /// A sentence where a variant is no network, or none for such images, or the network of another variant: its trials
 /// would be the other's to the bit, so a difference between the two could only mislead.
-pub fn variants(
-    experiment: &Experiment,
-    place: Place,
-    input: Shape,
-    classes: usize,
-) -> Result<Vec<Planned>> {
+pub fn variants(experiment: &Experiment, place: Place, input: Shape, classes: usize) -> Result<Vec<Planned>> {
     let mut variants: Vec<Planned> = Vec::new();
     for (number, variant) in experiment.variants.iter().enumerate() {
         let planned = self::variant(variant, number, place, input, classes)?;
@@ -173,7 +168,8 @@ mod tests {
         experiment.variants[1].network = "stem_s2_c16_k3 ir_e2_k3_s2_c16_r1".into();
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("e.yaml");
-        std::fs::write(&file, "variants:\n- {name: wide, network: a}\n- {name: again, network: b}\n").unwrap();
+        std::fs::write(&file, "variants:\n- {name: wide, network: a}\n- {name: again, network: b}\n")
+            .unwrap();
         let place = Place { file: &file, ..nowhere() };
         let error = variants(&experiment, place, Shape::new(3, 32, 32), 10).unwrap_err();
         assert_eq!(error.exit_code(), 2);

@@ -7,7 +7,7 @@ use super::{NetworkTrainer, Trainer, TrialEnd, TrialObserver, TrialTask};
 use crate::arch::{Network, Shape, zoo};
 use crate::config::{Augment, DataConfig, DataFormat, Limit, Schedule, TrainConfig};
 use crate::data::{Data, shapes};
-use crate::engine::{Batch, Model, Workers};
+use crate::engine::{Model, Workers};
 use crate::error::Result;
 use crate::study::event::EpochMetrics;
 
@@ -106,8 +106,14 @@ fn a_diverging_trial_fails_with_its_reason() {
 fn a_network_for_other_images_is_refused() {
     let trainer = trainer(0.05, 1);
     for (network, expected) in [
-        (network(32, 10), "takes 3x32x32 and tells 10 classes apart, but the images are 3x16x16 in 10 classes"),
-        (network(SIDE, 7), "takes 3x16x16 and tells 7 classes apart, but the images are 3x16x16 in 10 classes"),
+        (
+            network(32, 10),
+            "takes 3x32x32 and tells 10 classes apart, but the images are 3x16x16 in 10 classes",
+        ),
+        (
+            network(SIDE, 7),
+            "takes 3x16x16 and tells 7 classes apart, but the images are 3x16x16 in 10 classes",
+        ),
     ] {
         let task = task(network, 1);
         let error = trainer.train(&task, &mut Watch::new(usize::MAX)).unwrap_err();
@@ -150,7 +156,9 @@ fn the_test_split_is_what_the_returned_weights_say_of_it() {
             .image(index)
             .iter()
             .enumerate()
-            .map(|(i, &byte)| ((f64::from(byte) / 255.0 - normalise.mean[i % 3]) / normalise.std[i % 3]) as f32)
+            .map(|(i, &byte)| {
+                ((f64::from(byte) / 255.0 - normalise.mean[i % 3]) / normalise.std[i % 3]) as f32
+            })
             .collect();
         let logits: Vec<f64> = model.logits(&pixels).into_iter().map(f64::from).collect();
         let label = split.label(index) as usize;
@@ -179,7 +187,8 @@ fn a_trial_stops_when_asked() {
 fn every_epoch_reports_all_its_images() {
     let mut watch = Watch::new(usize::MAX);
     trainer(0.05, 1).train(&task(network(SIDE, 10), 1), &mut watch).unwrap();
-    let images: Vec<_> = watch.epochs.iter().map(|e| (e.epoch, e.train.images, e.validation.images)).collect();
+    let images: Vec<_> =
+        watch.epochs.iter().map(|e| (e.epoch, e.train.images, e.validation.images)).collect();
     assert_eq!(images, [(1, 160, 40), (2, 160, 40)]);
     assert!(watch.epochs[1].train.loss < watch.epochs[0].train.loss);
 }
