@@ -30,7 +30,8 @@ pub fn candidates(
     };
     let space = Arc::new(SearchSpace::load(&config.space)?);
     check_images(config, &space, input, classes)?;
-    let total = total(config, &space);
+    let known: Vec<String> = variants.iter().map(|(variant, _)| variant.hash.clone()).collect();
+    let total = total(config, &space, &known, input, classes);
     let rejected = Arc::new(Mutex::new(Rejected::default()));
     let accept = {
         let (space, rejected) = (Arc::clone(&space), Arc::clone(&rejected));
@@ -41,7 +42,6 @@ pub fn candidates(
             Err(reason)
         }
     };
-    let known = variants.iter().map(|(variant, _)| variant.hash.clone()).collect();
     let mut strategy = search::strategy(config, space, experiment.seed, known, accept);
     let first = strategy.ask().map_err(|error| {
         let rejected = rejected.lock().unwrap_or_else(PoisonError::into_inner);
@@ -102,8 +102,26 @@ fn check_images(config: &SearchConfig, space: &SearchSpace, input: Shape, classe
     Err(place(config).key(key, &message))
 }
 
-/// How many candidates there will be, where constraints leave that open the most there can be.
-fn total(config: &SearchConfig, space: &SearchSpace) -> Option<usize> {
+/// Candidates of a space small enough to be judged one by one before the first is trained.
+const JUDGED: u128 = 2_000;
+
+/// How many candidates there will be: exactly in a small space; else, where constraints leave that open, the most there
+/// can be.
+fn total(
+    config: &SearchConfig,
+    space: &SearchSpace,
+    known: &[String],
+    input: Shape,
+    classes: usize,
+) -> Option<usize> {
+    if space.size() <= JUDGED {
+        let trained = |number| {
+            let candidate = space.get(number)?.candidate;
+            let fits = feasible::judge(space, &candidate, input, classes).is_ok();
+            (fits && !known.contains(&candidate.hash())).then_some(())
+        };
+        return Some((0..space.size()).filter_map(trained).take(config.trials.unwrap_or(usize::MAX)).count());
+    }
     let size = usize::try_from(space.size()).ok();
     match (config.strategy, config.trials) {
         (StrategyKind::Grid, None) if !space.constraints.is_empty() => None,
