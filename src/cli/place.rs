@@ -33,6 +33,22 @@ impl Place<'_> {
         self.error(&[Step::Key(key.to_owned())], message)
     }
 
+    /// An error that begins with a key of the `data` section (`data.limit.train: 3 is less than ...`), with that key's
+    /// place; any other error as it is.
+    pub fn located(&self, error: Error) -> Error {
+        let Error::Request(text) = &error else { return error };
+        let Some((key, message)) = text.split_once(": ") else { return error };
+        // `data.tar: truncated` begins with a file.
+        let parts: Vec<&str> = key.split('.').collect();
+        match parts[..] {
+            ["data", "path" | "side" | "validation" | "limit" | "augment", ..] => {
+                let steps: Vec<Step> = parts.into_iter().map(|part| Step::Key(part.to_owned())).collect();
+                self.error(&steps, message)
+            }
+            _ => error,
+        }
+    }
+
     /// A candidate of a search space that cannot be trained, at the stage or constraint that is the reason.
     pub fn rejection(&self, rejection: &Rejection, message: &str) -> Error {
         let key = |name: &str| Step::Key(name.to_owned());
@@ -61,6 +77,28 @@ fn unit(reason: &str) -> Vec<Step> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_about_a_key_is_given_its_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("e.yaml");
+        std::fs::write(&file, "name: e\ndata:\n  format: shapes\n  limit:\n    train: 3\n").unwrap();
+        let set = ["data.validation=0.9".to_owned()];
+        let place = Place { file: &file, what: "experiment file", set: &set };
+        let located = |text: &str| place.located(Error::request(text)).to_string();
+        let file = file.display();
+        assert_eq!(
+            located("data.limit.train: 3 is too few"),
+            format!("{file}:5:12: data.limit.train: 3 is too few")
+        );
+        // What is not in the file stands where its section does.
+        assert_eq!(located("data.path: missing"), format!("{file}:3:3: data.path: missing"));
+        let set = "--set data.validation=0.9: data.validation: too many";
+        assert_eq!(located("data.validation: too many"), set);
+        for other in ["/tmp/a.b: cannot be opened: no", "a sentence: with a colon", "data.tar: truncated"] {
+            assert_eq!(located(other), other);
+        }
+    }
 
     #[test]
     fn a_rejection_is_named_where_its_reason_stands() {

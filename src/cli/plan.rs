@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use super::place::Place;
 use super::profiled;
 use crate::arch::{Network, Shape};
+use crate::config::yaml::Step;
 use crate::config::{Experiment, Variant};
 use crate::cost;
 use crate::error::Result;
@@ -32,25 +33,9 @@ pub struct ExperimentPlan {
 }
 
 impl ExperimentPlan {
-    /// Variants and then `searched`, for images of shape `input` in `classes` classes; `place` is the experiment's file.
-    ///
-    /// # Errors
-    /// A sentence where a variant is no network, or none for such images.
-    pub fn new(
-        experiment: &Experiment,
-        place: Place,
-        input: Shape,
-        classes: usize,
-        searched: Searched,
-    ) -> Result<Self> {
-        let variants = experiment.variants.iter().enumerate();
-        let variants = variants.map(|(number, v)| variant(v, number, place, input, classes));
-        Ok(Self {
-            seeds: experiment.seeds.clone(),
-            variants: variants.collect::<Result<_>>()?,
-            searched,
-            current: None,
-        })
+    /// `variants` and then `searched`, each once for every one of `seeds`.
+    pub fn new(seeds: &[u64], variants: Vec<Planned>, searched: Searched) -> Self {
+        Self { seeds: seeds.to_vec(), variants: variants.into(), searched, current: None }
     }
 }
 
@@ -85,6 +70,28 @@ impl Plan for ExperimentPlan {
         let candidates = self.variants.len().checked_add(self.searched.total?)?;
         candidates.checked_mul(self.seeds.len())?.checked_add(started)
     }
+}
+
+/// The variants of an experiment as candidates, for images of shape `input` in `classes` classes; `place` is its file.
+///
+/// # Errors
+/// A sentence where a variant is no network, or none for such images, or the network of another variant: its trials
+/// would be the other's to the bit, so a difference between the two could only mislead.
+pub fn variants(experiment: &Experiment, place: Place, input: Shape, classes: usize) -> Result<Vec<Planned>> {
+    let mut variants: Vec<Planned> = Vec::new();
+    for (number, variant) in experiment.variants.iter().enumerate() {
+        let planned = self::variant(variant, number, place, input, classes)?;
+        if let Some((other, _)) = variants.iter().find(|(other, _)| other.hash == planned.0.hash) {
+            let steps = [Step::Key("variants".into()), Step::Item(number), Step::Key("network".into())];
+            let message = format!(
+                "variant {} is the same network as variant {}, so it can tell nothing new; change it or take it away",
+                variant.name, other.label
+            );
+            return Err(place.error(&steps, &message));
+        }
+        variants.push(planned);
+    }
+    Ok(variants)
 }
 
 /// A variant as a candidate, its name the label.
@@ -126,9 +133,8 @@ mod tests {
     #[test]
     fn variants_come_first_each_with_every_seed() {
         let experiment = simulated::experiment(&["mix", "cse_only"], &[3, 5]);
-        let mut plan =
-            ExperimentPlan::new(&experiment, nowhere(), Shape::new(3, 32, 32), 10, searched(Some(1)))
-                .unwrap();
+        let variants = || variants(&experiment, nowhere(), Shape::new(3, 32, 32), 10).unwrap();
+        let mut plan = ExperimentPlan::new(&experiment.seeds, variants(), searched(Some(1)));
         assert_eq!(plan.total(), Some(6));
         let mut seen = Vec::new();
         while let Some(trial) = plan.next().unwrap() {
@@ -140,8 +146,7 @@ mod tests {
         }
         let expected = ["mix", "cse_only", "drawn"].map(|l| [(l.to_owned(), 3), (l.to_owned(), 5)]);
         assert_eq!(seen, expected.concat());
-        let endless =
-            ExperimentPlan::new(&experiment, nowhere(), Shape::new(3, 32, 32), 10, searched(None)).unwrap();
+        let endless = ExperimentPlan::new(&experiment.seeds, variants(), searched(None));
         assert_eq!(endless.total(), None);
     }
 
@@ -152,10 +157,26 @@ mod tests {
         let file = dir.path().join("e.yaml");
         std::fs::write(&file, "name: e\nvariants:\n- name: mux\n  network: mux\n").unwrap();
         let place = Place { file: &file, ..nowhere() };
-        let plan = ExperimentPlan::new(&experiment, place, Shape::new(3, 32, 32), 10, searched(None));
-        let error = plan.err().unwrap();
+        let error = variants(&experiment, place, Shape::new(3, 32, 32), 10).unwrap_err();
         assert_eq!(error.exit_code(), 2);
         let expected = format!("{}:4:12: variants[0].network: variant mux: ", file.display());
         assert!(error.to_string().starts_with(&expected), "{error}");
+    }
+
+    #[test]
+    fn two_spellings_of_one_network_are_refused_as_variants() {
+        let mut experiment = simulated::experiment(&["wide", "again"], &[0]);
+        experiment.variants[0].network = "stem_c16_s2 ir_s2_e2_c16".into();
+        experiment.variants[1].network = "stem_s2_c16_k3 ir_e2_k3_s2_c16_r1".into();
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("e.yaml");
+        std::fs::write(&file, "variants:\n- {name: wide, network: a}\n- {name: again, network: b}\n")
+            .unwrap();
+        let place = Place { file: &file, ..nowhere() };
+        let error = variants(&experiment, place, Shape::new(3, 32, 32), 10).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        let error = error.to_string();
+        assert!(error.contains(":3:26: variants[1].network: "), "{error}");
+        assert!(error.contains("again is the same network as variant wide"), "{error}");
     }
 }

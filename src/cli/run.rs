@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::place::Place;
-use super::plan::ExperimentPlan;
+use super::plan::{self, ExperimentPlan};
 use super::report::ReportArgs;
 use super::{interrupt, output, progress, searched};
 use crate::arch::Shape;
@@ -60,11 +60,12 @@ pub fn execute(args: &Args) -> Result<()> {
     // A study that exists is claimed before anything is read; the folder of a new one is made only once all that can be
     // known to be wrong is known, so that a mistake leaves nothing behind.
     let existing = folder::journal(&dir).exists().then(|| Study::open(&dir, &experiment)).transpose()?;
-    let data = load_data(&experiment, args.data.as_deref())?;
-    let (input, classes) = (Shape::new(3, data.side.0, data.side.1), data.classes.len());
-    let searched = searched::candidates(&experiment, input, classes)?;
     let place = Place { file: &args.experiment, what: "experiment file", set: &args.set };
-    let mut plan = ExperimentPlan::new(&experiment, place, input, classes, searched)?;
+    let data = load_data(&experiment, args.data.as_deref(), place)?;
+    let (input, classes) = (Shape::new(3, data.side.0, data.side.1), data.classes.len());
+    let variants = plan::variants(&experiment, place, input, classes)?;
+    let searched = searched::candidates(&experiment, &variants, input, classes)?;
+    let mut plan = ExperimentPlan::new(&experiment.seeds, variants, searched);
     let study = match existing {
         Some(study) => study,
         None => Study::open(&dir, &experiment)?,
@@ -115,9 +116,16 @@ fn report(dir: &Path, state: &StudyState) -> Result<()> {
     Ok(())
 }
 
-/// The data set, brought in once for all trials.
-fn load_data(experiment: &Experiment, path: Option<&Path>) -> Result<Arc<Data>> {
-    data::load(&experiment.data, experiment.seed, path).map(Arc::new)
+/// The data set, brought in once for all trials; a mistake in the `data` section is given its place in the file.
+fn load_data(experiment: &Experiment, path: Option<&Path>, place: Place) -> Result<Arc<Data>> {
+    let loaded = data::load(&experiment.data, experiment.seed, path);
+    loaded.map(Arc::new).map_err(|error| match (&experiment.data.path, path) {
+        // What is wrong with the file that `data.path` names is wrong there.
+        (Some(named), None) if error.to_string().starts_with(&*named.to_string_lossy()) => {
+            place.located(Error::request(format!("data.path: {error}")))
+        }
+        _ => place.located(error),
+    })
 }
 
 /// Threads of each trial: one, as many small trials side by side use the cores best; all of them where one trial is

@@ -13,18 +13,25 @@ use crate::search::{self, Proposal, Strategy};
 use crate::space::{Candidate, SearchSpace};
 use crate::study::event::CandidateRecord;
 
-/// What the experiment's strategy proposes, for images of shape `input` in `classes` classes. The first proposal is
-/// made at once, so that a space in which nothing can be trained is refused before anything else begins.
+/// What the experiment's strategy proposes beside its `variants`, for images of shape `input` in `classes` classes. The
+/// first proposal is made at once, so that a space in which nothing can be trained is refused before anything else
+/// begins. A candidate that is one of the variants is trained as that variant, and not again.
 ///
 /// # Errors
 /// What is wrong with the space, that it is made for other images, or that none of its candidates can be trained.
-pub fn candidates(experiment: &Experiment, input: Shape, classes: usize) -> Result<Searched> {
+pub fn candidates(
+    experiment: &Experiment,
+    variants: &[Planned],
+    input: Shape,
+    classes: usize,
+) -> Result<Searched> {
     let Some(config) = &experiment.search else {
         return Ok(Searched { candidates: Box::new(std::iter::empty()), total: Some(0) });
     };
     let space = Arc::new(SearchSpace::load(&config.space)?);
     check_images(config, &space, input, classes)?;
-    let total = total(config, &space);
+    let known: Vec<String> = variants.iter().map(|(variant, _)| variant.hash.clone()).collect();
+    let total = total(config, &space, &known, input, classes);
     let rejected = Arc::new(Mutex::new(Rejected::default()));
     let accept = {
         let (space, rejected) = (Arc::clone(&space), Arc::clone(&rejected));
@@ -35,7 +42,7 @@ pub fn candidates(experiment: &Experiment, input: Shape, classes: usize) -> Resu
             Err(reason)
         }
     };
-    let mut strategy = search::strategy(config, space, experiment.seed, accept);
+    let mut strategy = search::strategy(config, space, experiment.seed, known, accept);
     let first = strategy.ask().map_err(|error| {
         let rejected = rejected.lock().unwrap_or_else(PoisonError::into_inner);
         rejected.error(config, error)
@@ -95,8 +102,26 @@ fn check_images(config: &SearchConfig, space: &SearchSpace, input: Shape, classe
     Err(place(config).key(key, &message))
 }
 
-/// How many candidates there will be, where constraints leave that open the most there can be.
-fn total(config: &SearchConfig, space: &SearchSpace) -> Option<usize> {
+/// Candidates of a space small enough to be judged one by one before the first is trained.
+const JUDGED: u128 = 2_000;
+
+/// How many candidates there will be: exactly in a small space; else, where constraints leave that open, the most there
+/// can be.
+fn total(
+    config: &SearchConfig,
+    space: &SearchSpace,
+    known: &[String],
+    input: Shape,
+    classes: usize,
+) -> Option<usize> {
+    if space.size() <= JUDGED {
+        let trained = |number| {
+            let candidate = space.get(number)?.candidate;
+            let fits = feasible::judge(space, &candidate, input, classes).is_ok();
+            (fits && !known.contains(&candidate.hash())).then_some(())
+        };
+        return Some((0..space.size()).filter_map(trained).take(config.trials.unwrap_or(usize::MAX)).count());
+    }
     let size = usize::try_from(space.size()).ok();
     match (config.strategy, config.trials) {
         (StrategyKind::Grid, None) if !space.constraints.is_empty() => None,
@@ -124,12 +149,12 @@ fn planned(proposal: Proposal, input: Shape, classes: usize) -> Result<Planned> 
     Ok((record, network))
 }
 
-/// The levels in the order of the factors, each marked as the block notation does, such as `e4 k5 r1 cse cap16`; the hash
-/// where nothing was chosen.
+/// Most characters of a label: what a table column, a bar and a point of a picture have room for.
+const LONGEST_LABEL: usize = 40;
+
+/// The levels in the order of the factors, each marked as the block notation does, such as `e4 k5 r1 cse cap16`; the first
+/// half of the hash where nothing was chosen, and where there are too many choices for anybody to read them in a name.
 pub fn label(choices: &[(String, String)], candidate: &Candidate) -> String {
-    if choices.is_empty() {
-        return candidate.hash();
-    }
     let level = |(factor, level): &(String, String)| match factor.rsplit('.').next().unwrap_or(factor) {
         "block" | "activation" | "form" | "stem" | "head" => level.clone(),
         "expand" | "hidden" if level.starts_with('h') => level.clone(),
@@ -146,7 +171,11 @@ pub fn label(choices: &[(String, String)], candidate: &Candidate) -> String {
         name @ ("cap" | "se") => format!("{name}{level}"),
         name => format!("{name}={level}"),
     };
-    choices.iter().map(level).collect::<Vec<_>>().join(" ")
+    let label = choices.iter().map(level).collect::<Vec<_>>().join(" ");
+    if label.is_empty() || label.chars().count() > LONGEST_LABEL {
+        return candidate.hash().chars().take(8).collect();
+    }
+    label
 }
 
 #[cfg(test)]
@@ -166,6 +195,9 @@ mod tests {
         let choices = choices.map(|(factor, level)| (factor.to_string(), level.to_string()));
         let candidate = crate::space::notation::parse("ir_e4_c8").unwrap();
         assert_eq!(label(&choices, &candidate), "e4 k5 no-se cse cap16 conv_bias=true");
-        assert_eq!(label(&[], &candidate), candidate.hash());
+        let hash = candidate.hash();
+        assert_eq!(label(&[], &candidate), hash[..8]);
+        let many: Vec<_> = choices.iter().cycle().take(12).cloned().collect();
+        assert_eq!(label(&many, &candidate), hash[..8]);
     }
 }

@@ -51,6 +51,10 @@ pub(super) fn read_entry(path: &Path, reader: &mut dyn Read, size: u64) -> Resul
 
 /// That the archive at `path` cannot be read to its end.
 pub(super) fn not_whole(path: &Path, error: &io::Error) -> Error {
+    // The words of an error may quote bytes of a file that is no archive.
+    let error = error.to_string();
+    let error =
+        if error.chars().any(|c| c.is_control() || c == '\u{fffd}') { "it is no archive" } else { &error };
     Error::request(format!(
         "{}: not a whole tar or tar.gz file ({error}): get it again, or unpack it and give the folder",
         path.display()

@@ -56,8 +56,8 @@ fn schedule(schedule: &Schedule) -> String {
     }
 }
 
-/// Where the candidates came from.
-pub fn candidates(experiment: &Experiment) -> String {
+/// Where the candidates came from; `searched` is how many the search gave, once it has come to its end.
+pub fn candidates(experiment: &Experiment, searched: Option<usize>) -> String {
     let mut parts = Vec::new();
     if !experiment.variants.is_empty() {
         parts.push(format!("{} named in the experiment", counted(experiment.variants.len(), "variant")));
@@ -68,6 +68,10 @@ pub fn candidates(experiment: &Experiment) -> String {
             (StrategyKind::Grid, None) => format!("every candidate of `{space}`"),
             (StrategyKind::Grid, Some(n)) => {
                 format!("the candidates of `{space}` in order, {n} at most")
+            }
+            (StrategyKind::Random, Some(n)) if searched.is_some_and(|found| found < *n) => {
+                let found = counted(searched.unwrap_or_default(), "candidate");
+                format!("{found} drawn from `{space}`, which has no more of the {n} asked for")
             }
             (StrategyKind::Random, Some(n)) => {
                 format!("{} drawn uniformly from `{space}`", counted(*n, "candidate"))

@@ -16,6 +16,12 @@ impl<S: Strategy> Dedup<S> {
     pub fn new(inner: S) -> Self {
         Self { inner, seen: HashSet::new() }
     }
+
+    /// The same without the candidates of these hashes, as if they had come before.
+    pub fn without(mut self, hashes: impl IntoIterator<Item = String>) -> Self {
+        self.seen.extend(hashes.into_iter().map(|hash| (hash, None)));
+        self
+    }
 }
 
 impl<S: Strategy> Strategy for Dedup<S> {

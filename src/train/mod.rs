@@ -8,3 +8,6 @@ mod trainer;
 pub use contract::{Trainer, TrialEnd, TrialObserver, TrialTask};
 pub use schedule::learning_rate;
 pub use trainer::NetworkTrainer;
+
+#[cfg(test)]
+mod tests;

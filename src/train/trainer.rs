@@ -14,6 +14,9 @@ use crate::study::event::{EpochMetrics, Metrics};
 /// Images evaluated at once.
 const EVALUATION_BATCH: usize = 128;
 
+/// Chance is the logarithm of the number of classes, and a rough start a few hundred at most.
+const LARGEST_LOSS: f64 = 1e6;
+
 /// Trains networks with the engine on one data set.
 pub struct NetworkTrainer {
     pub data: Arc<Data>,
@@ -67,13 +70,10 @@ impl Trainer for NetworkTrainer {
                 }
                 let batch = Batch { images: &images, labels: &labels };
                 let (outcome, mut grads) = model.gradients(batch, self.config.label_smoothing);
-                if !outcome.loss.is_finite() {
-                    let step = done + 1;
-                    let reason = format!(
-                        "the loss is {} at step {step} of epoch {epoch}: training diverged; lower train.lr or add warm-up",
-                        outcome.loss
-                    );
-                    return Ok(TrialEnd::Failed { epoch, reason });
+                if diverged(outcome.loss) {
+                    let what =
+                        format!("the loss is {:.3e} at step {} of epoch {epoch}", outcome.loss, done + 1);
+                    return Ok(TrialEnd::Failed { epoch, reason: reason(&what) });
                 }
                 sum.add(outcome.loss, outcome.correct, labels.len());
                 lr = learning_rate(&self.config, (epoch - 1) * per_epoch + done, per_epoch);
@@ -83,12 +83,9 @@ impl Trainer for NetworkTrainer {
             let Some(validation) = evaluate(&model, &self.data.validation, observer) else {
                 return Ok(TrialEnd::Interrupted);
             };
-            if !validation.loss.is_finite() {
-                let reason = format!(
-                    "the validation loss is {} after epoch {epoch}: training diverged; lower train.lr or add warm-up",
-                    validation.loss
-                );
-                return Ok(TrialEnd::Failed { epoch, reason });
+            if diverged(validation.loss) {
+                let what = format!("the validation loss is {:.3e} after epoch {epoch}", validation.loss);
+                return Ok(TrialEnd::Failed { epoch, reason: reason(&what) });
             }
             let seconds = start.elapsed().as_secs_f64();
             observer.on_epoch(&EpochMetrics { epoch, lr, train: sum.metrics(), validation, seconds })?;
@@ -102,6 +99,15 @@ impl Trainer for NetworkTrainer {
         let metrics = evaluate(&model, self.data.test.open_test(), &mut Unobserved);
         metrics.ok_or(Error::Interrupted)
     }
+}
+
+/// Whether a mean cross entropy is one that no training comes back from: not a number, or beyond `LARGEST_LOSS`.
+fn diverged(loss: f64) -> bool {
+    loss.is_nan() || loss > LARGEST_LOSS
+}
+
+fn reason(what: &str) -> String {
+    format!("{what}: training diverged; lower train.lr or add warm-up")
 }
 
 /// Loss and accuracy on a split in evaluation mode; `None` when asked to stop.

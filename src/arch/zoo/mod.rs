@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::build;
 use super::network::{Network, Shape};
+use crate::config::yaml::nearest;
 use crate::error::{Error, Result};
 use crate::space::{Candidate, notation};
 
@@ -61,14 +62,13 @@ pub fn resolve(network: &str, options: &Options) -> Result<(Candidate, Shape, us
     };
     for (option, value) in &options.set {
         let Some((_, allowed)) = entry.options.iter().find(|(name, _)| name == option) else {
-            let known: Vec<_> = entry.options.iter().map(|(name, _)| *name).collect();
-            let known = if known.is_empty() { "it has none".into() } else { known.join(", ") };
-            return Err(Error::request(format!("{network} has no option `{option}` (options: {known})")));
+            return Err(Error::request(no_option(entry, option)));
         };
         if !allowed.contains(&value.as_str()) {
-            let allowed = allowed.join(", ");
             return Err(Error::request(format!(
-                "{network}: {option} cannot be `{value}` (values: {allowed})"
+                "{network}: {option} cannot be `{value}` (values: {}){}",
+                allowed.join(", "),
+                did_you_mean(value, allowed.iter().copied())
             )));
         }
     }
@@ -78,15 +78,31 @@ pub fn resolve(network: &str, options: &Options) -> Result<(Candidate, Shape, us
     Ok((candidate, options.input.unwrap_or(entry.input), options.classes.unwrap_or(entry.classes)))
 }
 
+fn no_option(entry: &Entry, option: &str) -> String {
+    let known = || entry.options.iter().map(|(name, _)| *name);
+    let name = entry.name;
+    if entry.options.is_empty() {
+        return format!("{name} has no options, so no `{option}` either; take it away");
+    }
+    let (list, near) = (known().collect::<Vec<_>>().join(", "), did_you_mean(option, known()));
+    format!("{name} has no option `{option}` (options: {list}){near}")
+}
+
+/// `; did you mean ...?`, where one of `known` is near.
+fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    nearest(name, known).map_or(String::new(), |near| format!("; did you mean `{near}`?"))
+}
+
 fn notation_with_options(network: &str, options: &Options) -> Result<(Candidate, Shape, usize)> {
     // One word without a part is meant as a name.
     if !network.contains('_')
         || network.split_whitespace().all(|token| !token.contains(|c: char| c.is_ascii_digit()))
     {
-        let names = ENTRIES.iter().map(|entry| entry.name);
-        let nearest = names.min_by_key(|name| strsim::levenshtein(name, network)).unwrap_or_default();
+        let names = || ENTRIES.iter().map(|entry| entry.name);
         return Err(Error::request(format!(
-            "`{network}` is neither a named network nor block notation; the nearest name is `{nearest}`"
+            "`{network}` is neither a named network ({}) nor block notation such as `stem_c16 ir_s2_e4_c24`{}",
+            names().collect::<Vec<_>>().join(", "),
+            did_you_mean(network, names())
         )));
     }
     if let Some(option) = options.set.keys().next() {

@@ -34,3 +34,20 @@ fn params_and_madds_are_the_published_networks() {
         }
     }
 }
+
+#[test]
+fn mistakes_name_what_is_nearest() {
+    let bias = [("conv_bia", "true")];
+    for (network, set, expected) in [
+        ("mixx", &[][..], "did you mean `mix`?"),
+        ("mobilenetv2", &[], "did you mean `mobilenet_v2`?"),
+        ("/tmp", &[], "(mix, mix_imagenette, cse_only, optimized, mobilenet_v2) nor block notation"),
+        ("mobilenet_v2", &bias, "(options: conv_bias, stem); did you mean `conv_bias`?"),
+        ("mobilenet_v2", &[("stem", "cifr")], "(values: imagenet, cifar); did you mean `cifar`?"),
+        ("mix", &bias, "mix has no options, so no `conv_bia` either; take it away"),
+    ] {
+        let error = resolve(network, &options(set, None, None)).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+}

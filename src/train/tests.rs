@@ -1,0 +1,194 @@
+//! The epoch loop on a few of the built-in images.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use super::{NetworkTrainer, Trainer, TrialEnd, TrialObserver, TrialTask};
+use crate::arch::{Network, Shape, zoo};
+use crate::config::{Augment, DataConfig, DataFormat, Limit, Schedule, TrainConfig};
+use crate::data::{Data, shapes};
+use crate::engine::{Model, Workers};
+use crate::error::Result;
+use crate::study::event::EpochMetrics;
+
+const SIDE: usize = 16;
+const NETWORK: &str = "stem_c8_s2 ir_s2_e2_c12 cse_s2_c16_cap4_rr4";
+
+fn data() -> Arc<Data> {
+    let config = DataConfig {
+        format: DataFormat::Shapes,
+        path: None,
+        side: Some(SIDE),
+        validation: 40.0,
+        limit: Limit::default(),
+        augment: Augment { pad_crop: 2, flip: true },
+    };
+    Arc::new(Data::new(shapes::generate(3, 200, 50, SIDE).unwrap(), &config, 1).unwrap())
+}
+
+fn recipe(lr: f64) -> TrainConfig {
+    TrainConfig {
+        epochs: 2,
+        batch: 32,
+        lr,
+        momentum: 0.9,
+        nesterov: true,
+        weight_decay: 1e-4,
+        decay_norm_and_bias: false,
+        warmup: 0.0,
+        schedule: Schedule::Cosine,
+        label_smoothing: 0.1,
+    }
+}
+
+fn trainer(lr: f64, threads: usize) -> NetworkTrainer {
+    NetworkTrainer { data: data(), config: recipe(lr), augment: Augment { pad_crop: 2, flip: true }, threads }
+}
+
+fn network(side: usize, classes: usize) -> Network {
+    let input = Some(Shape::new(3, side, side));
+    zoo::network(NETWORK, &zoo::Options { classes: Some(classes), input, ..Default::default() }).unwrap()
+}
+
+fn task(network: Network, seed: u64) -> TrialTask {
+    TrialTask { trial: 1, network, candidate_hash: "a".into(), study_seed: 1, seed }
+}
+
+/// Keeps what it is told, and stops after a number of steps.
+struct Watch {
+    steps: Cell<usize>,
+    asked_to_stop_after: usize,
+    epochs: Vec<EpochMetrics>,
+}
+
+impl Watch {
+    fn new(asked_to_stop_after: usize) -> Self {
+        Self { steps: Cell::new(0), asked_to_stop_after, epochs: Vec::new() }
+    }
+}
+
+impl TrialObserver for Watch {
+    fn on_step(&mut self, epoch: usize, done: usize, total: usize) {
+        // 160 images in batches of 32.
+        assert!((1..=2).contains(&epoch) && (1..=5).contains(&done) && total == 5);
+        self.steps.set(self.steps.get() + 1);
+    }
+
+    fn on_epoch(&mut self, epoch: &EpochMetrics) -> Result<()> {
+        self.epochs.push(epoch.clone());
+        Ok(())
+    }
+
+    fn should_stop(&self) -> bool {
+        self.steps.get() >= self.asked_to_stop_after
+    }
+}
+
+fn weights(end: TrialEnd) -> Vec<u8> {
+    match end {
+        TrialEnd::Finished { weights } => weights,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_diverging_trial_fails_with_its_reason() {
+    let mut watch = Watch::new(usize::MAX);
+    let end = trainer(1e9, 1).train(&task(network(SIDE, 10), 1), &mut watch).unwrap();
+    let TrialEnd::Failed { epoch, reason } = end else { panic!("{end:?}") };
+    assert!((1..=2).contains(&epoch), "{epoch}");
+    assert!(reason.contains("diverged") && reason.contains("lower train.lr"), "{reason}");
+    // No epoch that failed counts as one that was trained.
+    assert_eq!(watch.epochs.len(), epoch - 1);
+}
+
+#[test]
+fn a_network_for_other_images_is_refused() {
+    let trainer = trainer(0.05, 1);
+    for (network, expected) in [
+        (
+            network(32, 10),
+            "takes 3x32x32 and tells 10 classes apart, but the images are 3x16x16 in 10 classes",
+        ),
+        (
+            network(SIDE, 7),
+            "takes 3x16x16 and tells 7 classes apart, but the images are 3x16x16 in 10 classes",
+        ),
+    ] {
+        let task = task(network, 1);
+        let error = trainer.train(&task, &mut Watch::new(usize::MAX)).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().contains(expected), "{error}");
+        assert_eq!(trainer.test(&task, &[]).unwrap_err(), error);
+    }
+}
+
+#[test]
+fn the_same_task_gives_the_same_bytes_on_any_number_of_threads() {
+    let train = |threads, seed| {
+        let mut watch = Watch::new(usize::MAX);
+        let end = trainer(0.05, threads).train(&task(network(SIDE, 10), seed), &mut watch).unwrap();
+        let numbers: Vec<_> = watch.epochs.iter().map(|e| (e.lr, e.train, e.validation)).collect();
+        (weights(end), numbers)
+    };
+    let once = train(1, 1);
+    assert_eq!(once.1.len(), 2);
+    assert!(once == train(1, 1), "the same task again");
+    assert!(once == train(2, 1), "two threads");
+    assert!(once.0 != train(1, 2).0, "another seed");
+}
+
+#[test]
+fn the_test_split_is_what_the_returned_weights_say_of_it() {
+    let trainer = trainer(0.05, 1);
+    let task = task(network(SIDE, 10), 1);
+    let weights = weights(trainer.train(&task, &mut Watch::new(usize::MAX)).unwrap());
+    let test = trainer.test(&task, &weights).unwrap();
+
+    // Another model, loaded with the bytes, asked for the logits of one image at a time.
+    let mut model = Model::<f32>::new(task.network.clone(), [9; 32], Arc::new(Workers::new(1).unwrap()));
+    model.load_safetensors(&weights).unwrap();
+    let split = trainer.data.test.open_test();
+    let (mut loss, mut right) = (0.0, 0);
+    for index in 0..split.len() {
+        let normalise = split.normalisation();
+        let pixels: Vec<f32> = split
+            .image(index)
+            .iter()
+            .enumerate()
+            .map(|(i, &byte)| {
+                ((f64::from(byte) / 255.0 - normalise.mean[i % 3]) / normalise.std[i % 3]) as f32
+            })
+            .collect();
+        let logits: Vec<f64> = model.logits(&pixels).into_iter().map(f64::from).collect();
+        let label = split.label(index) as usize;
+        let sum: f64 = logits.iter().map(|l| l.exp()).sum();
+        loss += sum.ln() - logits[label];
+        right += usize::from((0..10).all(|other| other == label || logits[other] < logits[label]));
+    }
+    assert_eq!(test.images, 50);
+    assert_eq!(test.accuracy, 100.0 * right as f64 / 50.0);
+    assert!((test.loss - loss / 50.0).abs() < 1e-4, "{} {}", test.loss, loss / 50.0);
+    assert!(trainer.test(&task, &weights[..weights.len() / 2]).is_err(), "half a checkpoint");
+}
+
+#[test]
+fn a_trial_stops_when_asked() {
+    let task = task(network(SIDE, 10), 1);
+    for (steps, epochs) in [(0, 0), (3, 0), (7, 1)] {
+        let mut watch = Watch::new(steps);
+        let end = trainer(0.05, 1).train(&task, &mut watch).unwrap();
+        assert_eq!(end, TrialEnd::Interrupted);
+        assert_eq!((watch.steps.get(), watch.epochs.len()), (steps, epochs));
+    }
+}
+
+#[test]
+fn every_epoch_reports_all_its_images() {
+    let mut watch = Watch::new(usize::MAX);
+    trainer(0.05, 1).train(&task(network(SIDE, 10), 1), &mut watch).unwrap();
+    let images: Vec<_> =
+        watch.epochs.iter().map(|e| (e.epoch, e.train.images, e.validation.images)).collect();
+    assert_eq!(images, [(1, 160, 40), (2, 160, 40)]);
+    assert!(watch.epochs[1].train.loss < watch.epochs[0].train.loss);
+}
