@@ -206,7 +206,7 @@ fn how(findings: &Findings) -> String {
     if let Some(e) = &study.experiment {
         let seeds: Vec<String> = e.seeds.iter().map(ToString::to_string).collect();
         let searched = study.candidates().iter().filter(|c| !c.record.is_variant).count();
-        item("Candidates", recipe::candidates(e, (study.state == StudyState::Finished).then_some(searched)));
+        item("Candidates", recipe::candidates(e, (study.progress == Progress::Finished).then_some(searched)));
         item("Seeds", format!("{} (study seed {})", seeds.join(", "), e.seed));
         item("Training", recipe::training(&e.train, &e.data.augment));
     }

@@ -19,7 +19,7 @@ impl<S: Strategy> Dedup<S> {
 
     /// The same without the candidates of these hashes, as if they had come before.
     pub fn without(mut self, hashes: impl IntoIterator<Item = String>) -> Self {
-        self.seen.extend(hashes.into_iter().map(|hash| (hash, None)));
+        self.seen.extend(hashes);
         self
     }
 }
