@@ -138,7 +138,7 @@ fn mistakes_in_the_search_space() {
 fn data_that_is_missing_or_not_what_it_should_be() {
     let folder = Folder::new();
     let cifar = experiment(VARIANT).replace("shapes", "cifar10");
-    starts(&refused(&folder, &cifar, &[]), "data.path: missing");
+    starts(&refused(&folder, &cifar, &[]), "DIR/bad.yaml:2:7: data.path: missing");
     let absent = folder.at("absent");
     starts(&refused(&folder, &cifar, &["--data", &absent]), "DIR/absent: no such file or folder: download");
     let text = folder.write("notes.txt", "not images");

@@ -70,13 +70,13 @@ impl<E: Real> Pool<E> {
 }
 
 impl<E> State<E> {
-    /// The smallest free buffer that is large enough. A much larger one only where a new buffer would be beyond the budget:
-    /// space wasted for a while costs less than pages cleared anew.
+    /// The smallest free buffer that is large enough, and close to it in size: up to twice as large where a new buffer would
+    /// be beyond the budget, since space wasted for a while costs less than pages cleared anew.
     fn reuse(&mut self, len: usize) -> Option<Vec<E>> {
         let at = self.free.partition_point(|free| free.capacity() < len);
         let capacity = self.free.get(at)?.capacity();
-        let is_close = capacity <= len + len / 4 + 1024;
-        (is_close || self.held + len > self.budget()).then(|| self.free.remove(at))
+        let most = if self.held + len > self.budget() { 2 * len } else { len + len / 4 + 1024 };
+        (capacity <= most).then(|| self.free.remove(at))
     }
 
     /// Makes room for a new buffer: takes out free ones, largest first, so that what lies unused in other sizes does not
