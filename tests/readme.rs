@@ -13,8 +13,13 @@ use support::Folder;
 /// Commands that would train for days get a budget of seconds; everything else runs as it stands.
 const REDUCED: &[(&str, &str)] = &[
     (
-        "blocksmith run experiments/mix-ablation.yaml",
+        "blocksmith run experiments/mix-ablation.yaml --data cifar-10-binary.tar.gz",
         "--set train.epochs=1 --set seeds=1 --set data.validation=20",
+    ),
+    (
+        "blocksmith run experiments/mix-ablation.yaml --data data/cifar-10-batches-bin",
+        "--set train.epochs=1 --set seeds=1 --set train.warmup=0 --set data.validation=20 --set data.limit.train=40 \
+         --set data.limit.validation=10 --out reports/smaller",
     ),
     (
         "blocksmith run experiments/mix-sweep.yaml",
@@ -29,7 +34,7 @@ fn every_command_works() {
     for shipped in ["experiments", "search-spaces"] {
         copy(&root().join(shipped), &folder.join(shipped));
     }
-    write_cifar(&folder.join("cifar-10-binary.tar.gz"));
+    write_cifar(folder.path());
 
     let (mut ran, mut quick_start, mut tests) = (0, false, false);
     for block in blocks(&readme) {
@@ -95,10 +100,10 @@ fn run(command: &str, folder: &Path) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Splits a command line at spaces, keeping what stands in double quotes together.
+/// Splits a command line at spaces, keeping what stands in quotes together.
 fn words(command: &str) -> Vec<String> {
     let mut words = Vec::new();
-    for (i, part) in command.split('"').enumerate() {
+    for (i, part) in command.split(['"', '\'']).enumerate() {
         match i % 2 {
             0 => words.extend(part.split_whitespace().map(str::to_owned)),
             _ => words.push(part.to_owned()),
@@ -147,9 +152,11 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// The official layout with 20 noise images a batch: one label byte, then 3072 pixel bytes.
-fn write_cifar(path: &Path) {
-    let file = fs::File::create(path).unwrap();
+/// The official layout with 20 noise images a batch, packed and unpacked: one label byte, then 3072 pixel bytes.
+fn write_cifar(folder: &Path) {
+    let unpacked = folder.join("data/cifar-10-batches-bin");
+    fs::create_dir_all(&unpacked).unwrap();
+    let file = fs::File::create(folder.join("cifar-10-binary.tar.gz")).unwrap();
     let mut archive = tar::Builder::new(GzEncoder::new(file, Compression::fast()));
     let names = (1..=5).map(|i| format!("data_batch_{i}.bin")).chain(["test_batch.bin".into()]);
     for (batch, name) in names.enumerate() {
@@ -160,9 +167,11 @@ fn write_cifar(path: &Path) {
                 (0..3072u32).map(|i| (i * 31 + image * 977 + batch as u32 * 7).wrapping_mul(2_654_435_761));
             bytes.extend(noise.map(|hash| (hash >> 24) as u8));
         }
+        fs::write(unpacked.join(&name), &bytes).unwrap();
         append(&mut archive, &name, &bytes);
     }
     let classes = "airplane\nautomobile\nbird\ncat\ndeer\ndog\nfrog\nhorse\nship\ntruck\n";
+    fs::write(unpacked.join("batches.meta.txt"), classes).unwrap();
     append(&mut archive, "batches.meta.txt", classes.as_bytes());
     archive.into_inner().unwrap().finish().unwrap();
 }
