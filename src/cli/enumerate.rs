@@ -52,7 +52,7 @@ pub struct Args {
     /// Which candidates are drawn
     #[arg(long, value_name = "S", default_value_t = 0)]
     seed: u64,
-    /// Change a key of the search space file, such as stages[1].kernel=5; may be given several times
+    /// Change a key of the search space file, such as `stages[1].kernel=5`; may be given several times
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// Print JSON

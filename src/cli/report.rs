@@ -21,7 +21,7 @@ use crate::study::{folder, journal};
 #[command(after_help = "Examples:
   blocksmith report reports/quickstart
   blocksmith report reports/mix-ablation --json
-  blocksmith report reports/mix-ablation --out /tmp/look")]
+  blocksmith report reports/mix-ablation --out look")]
 pub struct ReportArgs {
     /// Folder of the study: the one `run` wrote its journal.jsonl into
     #[arg(value_name = "DIR")]

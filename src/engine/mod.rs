@@ -21,3 +21,19 @@ pub use model::{Batch, Model, Outcome};
 pub use optimizer::{Sgd, SgdSettings};
 pub use real::Real;
 pub use workers::Workers;
+
+/// The libraries whose versions can change a result, for the journal.
+pub const BUILT_ON: &str = "dfdx 0.13.0, gemm 0.19.0";
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn versions_are_those_of_the_lock_file() {
+        let lock = include_str!("../../Cargo.lock");
+        for library in super::BUILT_ON.split(", ") {
+            let (name, version) = library.split_once(' ').expect("a name and a version");
+            let entry = format!("name = \"{name}\"\nversion = \"{version}\"");
+            assert!(lock.contains(&entry), "{library}");
+        }
+    }
+}

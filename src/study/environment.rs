@@ -8,7 +8,7 @@ use super::event::{DataRecord, Environment};
 /// This machine and this command, for the journal.
 pub fn detect(jobs: usize, threads_per_job: usize, data: DataRecord) -> Environment {
     Environment {
-        version: env!("CARGO_PKG_VERSION").into(),
+        version: format!("{} ({})", env!("CARGO_PKG_VERSION"), crate::engine::BUILT_ON),
         command: command_line(std::env::args_os().map(|a| a.to_string_lossy().into_owned())),
         os: os(),
         cpu: cpu(),
