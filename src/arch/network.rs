@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use sha2::{Digest, Sha256};
+
 /// Shape of one image's activation: channels, height, width.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct Shape {
@@ -101,5 +103,14 @@ impl Network {
     /// Shape of the input image.
     pub fn input(&self) -> Shape {
         self.layers[0].output
+    }
+
+    /// SHA-256 over what the layers compute and from what, names left out: equal for two spellings of one network.
+    pub fn fingerprint(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        for Layer { op, inputs, output, .. } in &self.layers {
+            hash.update(format!("{op:?} {inputs:?} {output}\n").as_bytes());
+        }
+        hash.finalize().into()
     }
 }

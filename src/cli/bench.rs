@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::output;
-use super::profiled::{self, Asked, Target};
+use super::profiled::{self, Target};
 use crate::arch::build;
 use crate::engine::measure::{self, Settings, Work};
 use crate::error::{Error, Result};
@@ -36,15 +36,8 @@ pub struct Args {
     /// Seconds that the counted steps take together, at least
     #[arg(long, value_name = "S", default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=3600))]
     seconds: u32,
-    /// Classes, instead of the network's own
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
-    classes: Option<u32>,
-    /// Shape of the images, such as 3x32x32, instead of the network's own
-    #[arg(long, value_name = "CxHxW")]
-    input: Option<String>,
-    /// An option of a named network, such as stem=cifar; may be given several times
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
+    #[command(flatten)]
+    options: profiled::Options,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -62,11 +55,7 @@ pub enum Mode {
 /// # Errors
 /// A sentence where there is no such network, or none for such images.
 pub fn execute(args: &Args) -> Result<()> {
-    let asked = Asked {
-        set: &args.set,
-        input: args.input.as_deref().map(profiled::input).transpose()?,
-        classes: args.classes.map(|n| n as usize),
-    };
+    let asked = args.options.asked()?;
     let Target::Network(found) = profiled::find(&args.network, &asked)? else {
         return Err(Error::request(format!(
             "{}: an experiment has several networks; name one of them with --network",

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::numbers::bytes;
 use super::output;
-use super::profiled::{self, Asked, Profiled, Target};
+use super::profiled::{self, Profiled, Target};
 use crate::cost::LayerCost;
 use crate::error::Result;
 use crate::report::format::{NONE, thousands};
@@ -33,15 +33,8 @@ pub struct Args {
     /// A named network, a candidate in block notation, or a YAML file
     #[arg(value_name = "NETWORK|CANDIDATE|FILE.yaml")]
     network: String,
-    /// Classes, instead of the network's own
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
-    classes: Option<u32>,
-    /// Shape of the images, such as 3x32x32, instead of the network's own
-    #[arg(long, value_name = "CxHxW")]
-    input: Option<String>,
-    /// An option of a named network, such as conv_bias=true, or a key of the file; may be given several times
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
+    #[command(flatten)]
+    options: profiled::Options,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -62,11 +55,7 @@ pub enum Layers {
 /// # Errors
 /// A sentence where there is no such network, or none for such images.
 pub fn execute(args: &Args) -> Result<()> {
-    let asked = Asked {
-        set: &args.set,
-        input: args.input.as_deref().map(profiled::input).transpose()?,
-        classes: args.classes.map(|n| n as usize),
-    };
+    let asked = args.options.asked()?;
     match profiled::find(&args.network, &asked)? {
         Target::Network(network) if args.json => output::print_json(&as_json(&network)),
         Target::Network(network) => output::print(&as_text(&network, args.layers)),

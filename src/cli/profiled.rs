@@ -19,6 +19,31 @@ pub struct Asked<'a> {
     pub classes: Option<usize>,
 }
 
+/// The flags that change a network, the same for every command that takes one.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// Classes, instead of the network's own
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    classes: Option<u32>,
+    /// Shape of the images, such as 3x32x32, instead of the network's own
+    #[arg(long, value_name = "CxHxW")]
+    input: Option<String>,
+    /// An option of a named network, such as conv_bias=true, or a key of the file; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+impl Options {
+    /// What they ask.
+    ///
+    /// # Errors
+    /// `--input` is no shape.
+    pub fn asked(&self) -> Result<Asked<'_>> {
+        let input = self.input.as_deref().map(input).transpose()?;
+        Ok(Asked { set: &self.set, input, classes: self.classes.map(|n| n as usize) })
+    }
+}
+
 /// A network with its costs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Profiled {
@@ -63,7 +88,7 @@ pub fn find(network: &str, asked: &Asked) -> Result<Target> {
 ///
 /// # Errors
 /// It is none.
-pub fn input(text: &str) -> Result<Shape> {
+fn input(text: &str) -> Result<Shape> {
     let sides: Option<Vec<usize>> = text.split('x').map(|side| side.trim().parse().ok()).collect();
     match sides.as_deref() {
         Some(&[c, h, w]) if [c, h, w].iter().all(|side| (1..=4096).contains(side)) => Ok(Shape::new(c, h, w)),

@@ -1,5 +1,6 @@
 //! The candidates of an experiment's search, with their networks and costs.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::place::Place;
@@ -30,19 +31,23 @@ pub fn candidates(
     };
     let space = Arc::new(SearchSpace::load(&config.space)?);
     check_images(config, &space, input, classes)?;
-    let known: Vec<String> = variants.iter().map(|(variant, _)| variant.hash.clone()).collect();
-    let total = total(config, &space, &known, input, classes);
+    let mut seen: Seen = variants.iter().map(|(_, network)| network.fingerprint()).collect();
+    let total = total(config, &space, seen.clone(), input, classes);
     let rejected = Arc::new(Mutex::new(Rejected::default()));
     let accept = {
         let (space, rejected) = (Arc::clone(&space), Arc::clone(&rejected));
         move |candidate: &Candidate| -> std::result::Result<(), String> {
-            let Err(rejection) = feasible::judge(&space, candidate, input, classes) else { return Ok(()) };
+            let rejection = match feasible::judge(&space, candidate, input, classes) {
+                Ok((network, _)) if seen.insert(network.fingerprint()) => return Ok(()),
+                Ok(_) => return Err("the same network as one before, spelled otherwise".into()),
+                Err(rejection) => rejection,
+            };
             let reason = rejection.reason().to_owned();
             rejected.lock().unwrap_or_else(PoisonError::into_inner).add(rejection);
             Err(reason)
         }
     };
-    let mut strategy = search::strategy(config, space, experiment.seed, known, accept);
+    let mut strategy = search::strategy(config, space, experiment.seed, accept);
     let first = strategy.ask().map_err(|error| {
         let rejected = rejected.lock().unwrap_or_else(PoisonError::into_inner);
         rejected.error(config, error)
@@ -52,6 +57,10 @@ pub fn candidates(
     let candidates = proposals.map(move |proposal| planned(proposal?, input, classes));
     Ok(Searched { candidates: Box::new(candidates), total })
 }
+
+/// Fingerprints of the networks that are trained already: two texts can spell one network (`e6` and `h96` where 16 channels
+/// come in), which is trained once.
+type Seen = HashSet<[u8; 32]>;
 
 /// What was rejected before the first candidate that can be trained.
 #[derive(Default)]
@@ -110,15 +119,15 @@ const JUDGED: u128 = 2_000;
 fn total(
     config: &SearchConfig,
     space: &SearchSpace,
-    known: &[String],
+    mut seen: Seen,
     input: Shape,
     classes: usize,
 ) -> Option<usize> {
     if space.size() <= JUDGED {
         let trained = |number| {
             let candidate = space.get(number)?.candidate;
-            let fits = feasible::judge(space, &candidate, input, classes).is_ok();
-            (fits && !known.contains(&candidate.hash())).then_some(())
+            let (network, _) = feasible::judge(space, &candidate, input, classes).ok()?;
+            seen.insert(network.fingerprint()).then_some(())
         };
         return Some((0..space.size()).filter_map(trained).take(config.trials.unwrap_or(usize::MAX)).count());
     }
@@ -199,5 +208,34 @@ mod tests {
         assert_eq!(label(&[], &candidate), hash[..8]);
         let many: Vec<_> = choices.iter().cycle().take(12).cloned().collect();
         assert_eq!(label(&many, &candidate), hash[..8]);
+    }
+
+    /// `e2` and `h32` are one network where 16 channels come in; a variant that is the same network is trained already, and
+    /// another candidate takes its place.
+    #[test]
+    fn one_network_is_proposed_once_however_it_is_spelled() {
+        let folder = tempfile::tempdir().unwrap();
+        let space = folder.path().join("space.yaml");
+        let text = "name: s\ninput: 3x32x32\nclasses: 10\nstem: {channels: 16}\nhead: none\n\
+                    stages:\n- {block: ir, expand: [2, h32, 3, 4], channels: 16}\n";
+        std::fs::write(&space, text).unwrap();
+        let mut experiment = crate::study::simulated::experiment(&[], &[1]);
+        let config = SearchConfig { space, strategy: StrategyKind::Grid, trials: None };
+        experiment.search = Some(config);
+        let (input, classes) = (Shape::new(3, 32, 32), 10);
+        let texts = |variants: &[Planned], experiment: &Experiment| -> (Option<usize>, Vec<String>) {
+            let searched = candidates(experiment, variants, input, classes).unwrap();
+            (searched.total, searched.candidates.map(|c| c.unwrap().0.text).collect())
+        };
+        let block = |width: &str| format!("stem_k3_s1_c16 ir_r1_k3_s1_{width}_c16");
+        assert_eq!(texts(&[], &experiment), (Some(3), vec![block("e2"), block("e3"), block("e4")]));
+        let candidate = crate::space::notation::parse(&block("h48")).unwrap();
+        let network = build::network(&candidate, input, classes).unwrap();
+        let variant = (crate::study::simulated::plan(&experiment_of_one()).remove(0).candidate, network);
+        assert_eq!(texts(&[variant], &experiment), (Some(2), vec![block("e2"), block("e4")]));
+    }
+
+    fn experiment_of_one() -> Experiment {
+        crate::study::simulated::experiment(&["mix"], &[1])
     }
 }

@@ -16,12 +16,6 @@ impl<S: Strategy> Dedup<S> {
     pub fn new(inner: S) -> Self {
         Self { inner, seen: HashSet::new() }
     }
-
-    /// The same without the candidates of these hashes, as if they had come before.
-    pub fn without(mut self, hashes: impl IntoIterator<Item = String>) -> Self {
-        self.seen.extend(hashes);
-        self
-    }
 }
 
 impl<S: Strategy> Strategy for Dedup<S> {

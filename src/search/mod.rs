@@ -78,19 +78,18 @@ const GRID_PATIENCE: u64 = 200_000;
 
 /// The strategy of an experiment: its candidates distinct, acceptable, and at most `trials`.
 ///
-/// `known` are the hashes of candidates that are trained anyway, which it leaves out. `accept` says why a candidate is rejected: its cost is known further down.
+/// `accept` says why a candidate is rejected: its network and its cost are known further down.
 pub fn strategy(
     config: &SearchConfig,
     space: Arc<SearchSpace>,
     seed: u64,
-    known: Vec<String>,
     accept: impl FnMut(&Candidate) -> std::result::Result<(), String> + Send + 'static,
 ) -> Box<dyn Strategy> {
     let (base, patience): (Box<dyn Strategy>, _) = match config.strategy {
         StrategyKind::Grid => (Box::new(Grid::new(space)), GRID_PATIENCE),
         StrategyKind::Random => (Box::new(Random::new(space, seed)), RANDOM_PATIENCE),
     };
-    let acceptable = Constrained::new(Dedup::new(base).without(known), accept, patience);
+    let acceptable = Constrained::new(Dedup::new(base), accept, patience);
     match config.trials {
         Some(trials) => Box::new(Limited::new(acceptable, trials)),
         None => Box::new(acceptable),

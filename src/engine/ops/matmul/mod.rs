@@ -37,9 +37,12 @@ pub fn matmul<E: Real>(
     if m == 0 || n == 0 {
         return;
     }
-    assert!(out.len() >= m * n, "output of a matrix product too small");
+    assert!(m.checked_mul(n).is_some_and(|len| out.len() >= len), "output of a matrix product too small");
+    let last = |mat: &Mat<'_, E>, rows: usize, cols: usize| {
+        (rows - 1).checked_mul(mat.row)?.checked_add((cols - 1).checked_mul(mat.col)?)
+    };
     let fits = |mat: &Mat<'_, E>, rows: usize, cols: usize| {
-        rows == 0 || cols == 0 || (rows - 1) * mat.row + (cols - 1) * mat.col < mat.data.len()
+        rows == 0 || cols == 0 || last(mat, rows, cols).is_some_and(|last| last < mat.data.len())
     };
     assert!(fits(&a, m, k) && fits(&b, k, n), "input of a matrix product too small");
     // SAFETY: every element that the product touches lies inside its slice, by the checks above, and `out` is borrowed
