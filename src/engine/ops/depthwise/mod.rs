@@ -46,19 +46,19 @@ pub fn forward<E: Real>(
     let per_image = oh * ow * c;
     let mut data = Buf::take(images * per_image);
     let blocks = blocks(c);
+    let weights = block_weights(&taps, c, &blocks, geometry.kernel, false);
     let plane = Plane::padded(x.h, x.w, geometry.pad);
     let parts = chunks(images).into_iter().zip(split(&mut data, images, per_image)).collect();
     let statistics = context.workers.map(parts, |(range, out)| {
         let mut scratch = Scratch::new(plane, &blocks);
         let mut gathered = Moments::new(c);
         for (image, out) in range.zip(out.chunks_mut(per_image)) {
-            for block in &blocks {
+            for (block, weights) in blocks.iter().zip(&weights) {
                 let input = scratch.prepare(*block);
                 read_block(x, image, *block, plane, input);
-                let weights = block_weights(&taps, c, *block, geometry.kernel, false);
                 vectorized(
                     #[inline(always)]
-                    || kernel::correlate(geometry, plane, *block, input, &weights, c, out, false),
+                    || kernel::correlate(geometry, plane, *block, input, weights, c, out, false),
                 );
             }
             if let Some(biases) = &biases {
@@ -93,6 +93,7 @@ fn record_backward<E: Real>(
         let plane = Plane::padded(x.h, x.w, geometry.pad);
         // At stride 1 the input's gradient is a correlation of the padded output gradient with the flipped filter.
         let flipped = geometry.stride == 1 && geometry.pad * 2 + 1 == k;
+        let weights = block_weights(&taps, c, &blocks, k, flipped);
         let dz_plane = Plane::padded(out.h, out.w, if flipped { geometry.pad } else { 0 });
         let sum = x.take_grad(grads)?;
         let accumulate = sum.is_some();
@@ -113,7 +114,7 @@ fn record_backward<E: Real>(
             let mut sums = early.map(|_| Sums::new(c));
             for (image, dx) in range.zip(dx.chunks_mut(x.per_image())) {
                 let gradient = dz.as_ref().map(|dz| &dz[image * out.per_image()..][..out.per_image()]);
-                for block in &blocks {
+                for (block, weights) in blocks.iter().zip(&weights) {
                     let a = inputs.prepare(*block);
                     read_block(&x, image, *block, plane, a);
                     let d = outputs.prepare(*block);
@@ -123,18 +124,17 @@ fn record_backward<E: Real>(
                         #[inline(always)]
                         || kernel::weight_grad(geometry, plane, a, dz_plane, d, *block, c, &mut dw, &mut db),
                     );
-                    let weights = block_weights(&taps, c, *block, k, flipped);
                     if flipped {
                         let same = Geometry { out: (x.h, x.w), ..geometry };
                         vectorized(
                             #[inline(always)]
-                            || kernel::correlate(same, dz_plane, *block, d, &weights, c, dx, accumulate),
+                            || kernel::correlate(same, dz_plane, *block, d, weights, c, dx, accumulate),
                         );
                     } else {
                         let da = &mut scattered[..plane.len() * block.padded];
                         vectorized(
                             #[inline(always)]
-                            || kernel::scatter(geometry, plane, da, d, *block, &weights, c, dx, accumulate),
+                            || kernel::scatter(geometry, plane, da, d, *block, weights, c, dx, accumulate),
                         );
                     }
                 }
@@ -176,15 +176,18 @@ fn widest(blocks: &[Block]) -> usize {
     blocks.iter().map(|block| block.padded).max().unwrap_or(0)
 }
 
-/// The weights of a block as (K*K, padded width), zeros in the padding; `flip` turns the filter round.
-fn block_weights<E: Real>(taps: &[E], c: usize, block: Block, k: usize, flip: bool) -> Vec<E> {
-    let mut out = vec![E::ZERO; k * k * block.padded];
-    for t in 0..k * k {
-        let from = if flip { k * k - 1 - t } else { t };
-        out[t * block.padded..][..block.width]
-            .copy_from_slice(&taps[from * c + block.start..][..block.width]);
-    }
-    out
+/// The weights of each block as (K*K, padded width), zeros in the padding; `flip` turns the filter round.
+fn block_weights<E: Real>(taps: &[E], c: usize, blocks: &[Block], k: usize, flip: bool) -> Vec<Vec<E>> {
+    let of_block = |block: &Block| {
+        let mut out = vec![E::ZERO; k * k * block.padded];
+        for t in 0..k * k {
+            let from = if flip { k * k - 1 - t } else { t };
+            let values = &taps[from * c + block.start..][..block.width];
+            out[t * block.padded..][..block.width].copy_from_slice(values);
+        }
+        out
+    };
+    blocks.iter().map(of_block).collect()
 }
 
 /// A buffer for one block on a plane, whose padding is zero.
@@ -214,8 +217,14 @@ impl<E: Real> Scratch<E> {
 fn read_block<E: Real>(x: &Value<E>, image: usize, block: Block, plane: Plane, out: &mut [E]) {
     let z = &x.stored.data[image * x.per_image()..][..x.per_image()];
     let (start, end) = (block.start, block.start + block.width);
-    let none = Affine { scale: vec![E::ONE; x.c], shift: vec![E::ZERO; x.c] };
-    let norm = x.norm.as_deref().unwrap_or(&none);
+    let none;
+    let norm = match x.norm.as_deref() {
+        Some(norm) => norm,
+        None => {
+            none = Affine { scale: vec![E::ONE; x.c], shift: vec![E::ZERO; x.c] };
+            &none
+        }
+    };
     let (scale, shift) = (&norm.scale[start..end], &norm.shift[start..end]);
     vectorized(
         #[inline(always)]
