@@ -1,6 +1,8 @@
 //! Activation functions and their slopes, at kinks as PyTorch has them.
+#![allow(unsafe_code)]
 
 use super::Real;
+use super::simd::Simd;
 
 /// The activation still to be applied to a stored activation when it is read.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -20,6 +22,8 @@ pub trait ActFn<E>: Copy + Send + Sync {
     fn value(self, y: E) -> E;
     /// Derivative at `y`.
     fn slope(self, y: E) -> E;
+    /// [`value`](Self::value) of a whole vector, the same to the bit.
+    fn vector<S: Simd<E>>(self, s: S, y: S::V) -> S::V;
 }
 
 #[derive(Clone, Copy)]
@@ -47,6 +51,10 @@ impl<E: Real> ActFn<E> for Identity {
     fn slope(self, _: E) -> E {
         E::ONE
     }
+    #[inline(always)]
+    fn vector<S: Simd<E>>(self, _: S, y: S::V) -> S::V {
+        y
+    }
 }
 
 impl<E: Real> ActFn<E> for Relu {
@@ -57,6 +65,10 @@ impl<E: Real> ActFn<E> for Relu {
     #[inline(always)]
     fn slope(self, y: E) -> E {
         if y > E::ZERO { E::ONE } else { E::ZERO }
+    }
+    #[inline(always)]
+    fn vector<S: Simd<E>>(self, s: S, y: S::V) -> S::V {
+        s.at_least(s.splat(E::ZERO), y)
     }
 }
 
@@ -71,6 +83,10 @@ impl<E: Real> ActFn<E> for Relu6 {
         let low = if y > E::ZERO { E::ONE } else { E::ZERO };
         if y < E::of(6.0) { low } else { E::ZERO }
     }
+    #[inline(always)]
+    fn vector<S: Simd<E>>(self, s: S, y: S::V) -> S::V {
+        s.at_most(s.splat(E::of(6.0)), s.at_least(s.splat(E::ZERO), y))
+    }
 }
 
 impl<E: Real> ActFn<E> for Hsigmoid {
@@ -82,6 +98,10 @@ impl<E: Real> ActFn<E> for Hsigmoid {
     fn slope(self, y: E) -> E {
         Relu6.slope(y + E::of(3.0)) * E::of(1.0 / 6.0)
     }
+    #[inline(always)]
+    fn vector<S: Simd<E>>(self, s: S, y: S::V) -> S::V {
+        s.mul(Relu6.vector(s, s.add(y, s.splat(E::of(3.0)))), s.splat(E::of(1.0 / 6.0)))
+    }
 }
 
 impl<E: Real> ActFn<E> for Hswish {
@@ -92,6 +112,10 @@ impl<E: Real> ActFn<E> for Hswish {
     #[inline(always)]
     fn slope(self, y: E) -> E {
         y.fma(Hsigmoid.slope(y), Hsigmoid.value(y))
+    }
+    #[inline(always)]
+    fn vector<S: Simd<E>>(self, s: S, y: S::V) -> S::V {
+        s.mul(y, Hsigmoid.vector(s, y))
     }
 }
 
@@ -105,6 +129,15 @@ impl<E: Real> ActFn<E> for Sigmoid {
         let s = self.value(y);
         s * (E::ONE - s)
     }
+    #[inline(always)]
+    fn vector<S: Simd<E>>(self, s: S, y: S::V) -> S::V {
+        let mut values = [E::ZERO; 16];
+        // SAFETY: no vector is longer than sixteen.
+        unsafe { s.store(values.as_mut_ptr(), y) };
+        values.iter_mut().for_each(|y| *y = self.value(*y));
+        // SAFETY: as above.
+        unsafe { s.load(values.as_ptr()) }
+    }
 }
 
 impl<E: Real> ActFn<E> for Prelu<E> {
@@ -115,6 +148,10 @@ impl<E: Real> ActFn<E> for Prelu<E> {
     #[inline(always)]
     fn slope(self, y: E) -> E {
         if y > E::ZERO { E::ONE } else { self.0 }
+    }
+    #[inline(always)]
+    fn vector<S: Simd<E>>(self, s: S, y: S::V) -> S::V {
+        s.where_positive(y, y, s.mul(y, s.splat(self.0)))
     }
 }
 

@@ -23,7 +23,7 @@ pub use real::Real;
 pub use workers::Workers;
 
 /// The libraries whose versions can change a result, for the journal.
-pub const BUILT_ON: &str = "dfdx 0.13.0, gemm 0.19.0";
+pub const BUILT_ON: &str = "dfdx 0.13.0";
 
 #[cfg(test)]
 mod tests {

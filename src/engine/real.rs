@@ -9,6 +9,7 @@ use dfdx::prelude::{AsArray, Cpu, CpuError, Dtype, Gradients, OwnedTape, PutTape
 use dfdx::tensor_ops::Backward;
 
 use super::pool::Pool;
+use super::simd::{self, Kernel};
 
 /// A dfdx tensor with one runtime dimension on the CPU: a parameter, or a token on the tape.
 pub type Flat<E> = Tensor<(usize,), E, Cpu>;
@@ -48,6 +49,8 @@ pub trait Real:
     fn fma(self, a: Self, b: Self) -> Self;
     /// e to this power.
     fn exponential(self) -> Self;
+    /// Runs a kernel with the instruction set in use.
+    fn run<K: Kernel<Self>>(kernel: K) -> K::Output;
     /// The pool of large buffers of this type.
     fn pool() -> &'static Pool<Self>;
     /// Mean cross entropy of logits against target probabilities, both `(N, classes)`: dfdx's loss on dfdx's tape.
@@ -70,7 +73,7 @@ pub trait Real:
 }
 
 macro_rules! real {
-    ($t:ty) => {
+    ($t:ty, $run:path) => {
         impl Real for $t {
             const ZERO: Self = 0.0;
             #[inline(always)]
@@ -88,6 +91,9 @@ macro_rules! real {
             #[inline(always)]
             fn exponential(self) -> Self {
                 self.exp()
+            }
+            fn run<K: Kernel<Self>>(kernel: K) -> K::Output {
+                $run(kernel)
             }
             fn pool() -> &'static Pool<Self> {
                 static POOL: Pool<$t> = Pool::empty();
@@ -129,5 +135,5 @@ macro_rules! real {
     };
 }
 
-real!(f32);
-real!(f64);
+real!(f32, simd::run_f32);
+real!(f64, simd::run_portable);

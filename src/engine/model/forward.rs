@@ -26,7 +26,7 @@ type Statistics = Vec<(LayerId, Vec<f64>, Vec<f64>)>;
 /// State of one walk.
 struct Walk<E: Real> {
     values: Vec<Option<Value<E>>>,
-    moments: Vec<Option<Vec<Moments<E>>>>,
+    moments: Vec<Option<Vec<Moments>>>,
     /// Layers that read each layer.
     readers: Vec<Vec<LayerId>>,
     statistics: Statistics,
@@ -125,7 +125,7 @@ impl<E: Real> Model<E> {
         weight: &Flat<E>,
         bias: Option<&Flat<E>>,
         moments: bool,
-    ) -> (Value<E>, Vec<Moments<E>>) {
+    ) -> (Value<E>, Vec<Moments>) {
         let layer = &self.network.layers[id];
         let Op::Conv { out_channels, kernel, stride, pad, groups, .. } = layer.op else {
             return (x.clone(), Vec::new());
@@ -211,7 +211,7 @@ fn plain<E: Real>(context: &mut Context<E>, x: Value<E>) -> Value<E> {
 }
 
 /// Statistics of stored values that no op gathered.
-fn gather<E: Real>(x: &Value<E>) -> Vec<Moments<E>> {
+fn gather<E: Real>(x: &Value<E>) -> Vec<Moments> {
     let mut moments = Moments::new(x.c);
     x.stored.data.chunks(tile_rows(x.c) * x.c).for_each(|tile| moments.add(tile));
     vec![moments]

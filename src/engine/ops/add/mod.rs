@@ -15,7 +15,7 @@ pub fn forward<E: Real>(
     a: &Value<E>,
     b: Option<&Value<E>>,
     moments: bool,
-) -> (Value<E>, Vec<Moments<E>>) {
+) -> (Value<E>, Vec<Moments>) {
     let (images, pixels, c) = (a.images(), a.pixels(), a.c);
     let tile = tile_rows(c);
     let mut data = Buf::take(images * pixels * c);

@@ -5,7 +5,7 @@
 mod patches;
 
 use crate::engine::grad;
-use crate::engine::ops::matmul::{Mat, matmul};
+use crate::engine::ops::matmul::{Epilogue, Mat, Packed, Right, matmul};
 use crate::engine::ops::norm::moments::Moments;
 use crate::engine::ops::pointwise::{add_bias, sum_rows};
 use crate::engine::ops::{Share, input_grad_parts, put_shares, tile_rows};
@@ -24,7 +24,7 @@ pub fn forward<E: Real>(
     bias: Option<&Flat<E>>,
     geometry: Geometry,
     moments: bool,
-) -> (Value<E>, Vec<Moments<E>>) {
+) -> (Value<E>, Vec<Moments>) {
     let weights = grad::values(weight);
     let biases = bias.map(grad::values);
     let images = x.images();
@@ -60,13 +60,9 @@ fn product<E: Real>(geometry: &Geometry, patches: &[E], weights: &[E], out: &mut
     let (rows, width) = (geometry.out_pixels(), geometry.patch());
     let outputs = geometry.out_channels;
     if geometry.groups == 1 {
-        matmul(
-            (rows, outputs, width),
-            out,
-            false,
-            Mat::rows(patches, width),
-            Mat::transposed(weights, width),
-        );
+        let weights = Packed::new(width, outputs, Mat::transposed(weights, width));
+        let patches = Mat::rows(patches, width);
+        matmul((rows, outputs, width), out, patches, Right::Packed(&weights), Epilogue::plain());
         return;
     }
     let each = outputs / geometry.groups;
@@ -137,7 +133,8 @@ fn record_backward<E: Real>(
 fn weight_grad<E: Real>(geometry: &Geometry, patches: &[E], dz: &[E], dw: &mut [E]) {
     let (rows, width, outputs) = (geometry.out_pixels(), geometry.patch(), geometry.out_channels);
     if geometry.groups == 1 {
-        matmul((outputs, width, rows), dw, true, Mat::transposed(dz, outputs), Mat::rows(patches, width));
+        let dz = Mat::transposed(dz, outputs);
+        matmul((outputs, width, rows), dw, dz, Right::Rows(patches), Epilogue::accumulating(true));
         return;
     }
     let each = outputs / geometry.groups;
@@ -153,7 +150,8 @@ fn weight_grad<E: Real>(geometry: &Geometry, patches: &[E], dz: &[E], dw: &mut [
 fn patch_grad<E: Real>(geometry: &Geometry, dz: &[E], weights: &[E], d_patches: &mut [E]) {
     let (rows, width, outputs) = (geometry.out_pixels(), geometry.patch(), geometry.out_channels);
     if geometry.groups == 1 {
-        matmul((rows, width, outputs), d_patches, false, Mat::rows(dz, outputs), Mat::rows(weights, width));
+        let dz = Mat::rows(dz, outputs);
+        matmul((rows, width, outputs), d_patches, dz, Right::Rows(weights), Epilogue::plain());
         return;
     }
     let each = outputs / geometry.groups;

@@ -37,7 +37,7 @@ pub fn forward<E: Real>(
     bias: Option<&Flat<E>>,
     geometry: Geometry,
     moments: bool,
-) -> (Value<E>, Vec<Moments<E>>) {
+) -> (Value<E>, Vec<Moments>) {
     let c = x.c;
     let images = x.images();
     let taps = taps_first(&grad::values(weight), c);

@@ -86,24 +86,31 @@ impl Sums {
             Some(norm) => (load(&norm.scale, c0), load(&norm.shift, c0)),
         };
         let mean: [E; L] = load(mean, c0);
-        let (mut sum, mut centred, mut slope) = ([E::ZERO; L], [E::ZERO; L], [E::ZERO; L]);
+        let (mut sum, mut centred, mut slope) = ([0.0f64; L], [0.0f64; L], [E::ZERO; L]);
         for (da, z) in da.chunks_exact_mut(channels).zip(z.chunks_exact(channels)) {
             let (z, g): ([E; L], [E; L]) = (load(z, c0), load(da, c0));
             let mut dy = [E::ZERO; L];
             for i in 0..L {
                 let y = z[i].fma(scale[i], shift[i]);
                 dy[i] = g[i] * f.slope(y);
-                sum[i] += dy[i];
-                centred[i] = dy[i].fma(z[i] - mean[i], centred[i]);
+                sum[i] += dy[i].wide();
+                centred[i] = dy[i].wide().mul_add((z[i] - mean[i]).wide(), centred[i]);
                 let below = if y < E::ZERO { y } else { E::ZERO };
                 slope[i] = g[i].fma(below, slope[i]);
             }
             da[c0..c0 + L].copy_from_slice(&dy);
         }
         for i in 0..L {
-            self.dy[c0 + i] += sum[i].wide();
-            self.centred[c0 + i] += centred[i].wide();
+            self.dy[c0 + i] += sum[i];
+            self.centred[c0 + i] += centred[i];
             self.slope += slope[i].wide();
+        }
+    }
+
+    /// Makes up for the rounding of the mean that the products were taken with.
+    pub fn centre<E: Real>(&mut self, mean: &[f64]) {
+        for (i, mean) in mean.iter().enumerate() {
+            self.centred[i] -= (mean - E::of(*mean).wide()) * self.dy[i];
         }
     }
 

@@ -78,7 +78,10 @@ pub fn forward<E: Real>(
                 })
             }
         };
-        let sums = Sums::merge(view.c, parts);
+        let mut sums = Sums::merge(view.c, parts);
+        if let Some(norm) = &norm {
+            sums.centre::<E>(&norm.mean);
+        }
         if let Some(slope) = &slope {
             grad::add_param(grads, slope, [E::of(sums.slope)])?;
         }
@@ -113,9 +116,11 @@ fn put_input_grad<E: Real>(
         let (mean_dy, mean_centred) =
             if norm.of_batch { (sums.dy[i] / rows, sums.centred[i] / rows) } else { (0.0, 0.0) };
         let slope = -scale * rstd[i] * rstd[i] * mean_centred;
-        a.push(E::of(scale));
-        b.push(E::of(slope));
-        c.push(E::of(-scale * mean_dy - slope * norm.mean[i]));
+        // The constant makes up for the rounding of the factors: over all rows dz must sum to nothing.
+        let (scale, slope) = (E::of(scale), E::of(slope));
+        a.push(scale);
+        b.push(slope);
+        c.push(E::of(-scale.wide() * mean_dy - slope.wide() * norm.mean[i]));
     }
     let lazy = LazyGrad { a, b, c };
     match x.take_grad(grads)? {

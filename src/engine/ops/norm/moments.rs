@@ -1,37 +1,36 @@
-//! Mean and variance per channel, gathered tile by tile.
-//!
-//! Sums are of differences from a sample (the first row seen), in f32 over one tile and in f64 over tiles, so that a
-//! mean far from zero costs no accuracy.
+//! Mean and variance per channel, gathered tile by tile in f64.
 
 use crate::engine::Real;
+use crate::engine::ops::matmul::Tally;
 use crate::engine::simd::{for_lanes, load, vectorized};
 
-/// Running sums over rows of `c` channels.
-pub struct Moments<E> {
+/// Running sums over rows of some channels.
+pub struct Moments {
     rows: usize,
-    origin: Vec<E>,
     sum: Vec<f64>,
     squares: Vec<f64>,
 }
 
-impl<E: Real> Moments<E> {
+impl Moments {
     /// Over no rows.
     pub fn new(channels: usize) -> Self {
-        Self { rows: 0, origin: Vec::new(), sum: vec![0.0; channels], squares: vec![0.0; channels] }
+        Self { rows: 0, sum: vec![0.0; channels], squares: vec![0.0; channels] }
     }
 
-    /// Adds rows to the sums. Rows a tile: up to some hundreds, so that f32 sums stay accurate.
-    pub fn add(&mut self, tile: &[E]) {
+    /// The sums, for whoever adds `rows` rows to them.
+    pub fn tally(&mut self, rows: usize) -> Tally<'_> {
+        self.rows += rows;
+        Tally { sum: &mut self.sum, squares: &mut self.squares }
+    }
+
+    /// Adds rows to the sums.
+    pub fn add<E: Real>(&mut self, tile: &[E]) {
         let channels = self.sum.len();
-        if self.rows == 0 && tile.len() >= channels {
-            self.origin = tile[..channels].to_vec();
-        }
-        self.rows += tile.len() / channels;
-        let (origin, sum, squares) = (&self.origin, &mut self.sum, &mut self.squares);
+        let Tally { sum, squares } = self.tally(tile.len() / channels);
         vectorized(
             #[inline(always)]
             || {
-                for_lanes!(channels, c0, L => add_lanes::<E, L>(tile, channels, c0, origin, sum, squares));
+                for_lanes!(channels, c0, L => add_lanes::<E, L>(tile, channels, c0, sum, squares));
             },
         );
     }
@@ -39,21 +38,17 @@ impl<E: Real> Moments<E> {
     /// Mean and (biased) variance per channel over all `parts`, merged in order.
     pub fn merge(parts: &[Self]) -> (Vec<f64>, Vec<f64>) {
         let channels = parts.first().map_or(0, |part| part.sum.len());
-        let (mut mean, mut m2, mut rows) = (vec![0.0; channels], vec![0.0; channels], 0.0);
-        for part in parts.iter().filter(|part| part.rows > 0) {
-            let n = part.rows as f64;
-            for i in 0..channels {
-                let shift = part.sum[i] / n;
-                let part_mean = part.origin[i].wide() + shift;
-                let part_m2 = part.squares[i] - part.sum[i] * shift;
-                let delta = part_mean - mean[i];
-                mean[i] += delta * n / (rows + n);
-                m2[i] += part_m2 + delta * delta * rows * n / (rows + n);
-            }
-            rows += n;
-        }
+        let rows = parts.iter().map(|part| part.rows).sum::<usize>() as f64;
+        let total = |of: fn(&Self) -> &[f64]| -> Vec<f64> {
+            (0..channels).map(|i| parts.iter().map(|part| of(part)[i]).sum::<f64>() / rows).collect()
+        };
+        let (mean, squares) = (total(|part| &part.sum), total(|part| &part.squares));
         // Rounding may leave a little less than nothing; NaN stays NaN.
-        let variance = m2.iter().map(|m2| if *m2 < 0.0 { 0.0 } else { m2 / rows }).collect();
+        let variance = |(mean, squares): (&f64, &f64)| {
+            let variance = squares - mean * mean;
+            if variance < 0.0 { 0.0 } else { variance }
+        };
+        let variance = mean.iter().zip(&squares).map(variance).collect();
         (mean, variance)
     }
 }
@@ -63,23 +58,21 @@ fn add_lanes<E: Real, const L: usize>(
     tile: &[E],
     channels: usize,
     c0: usize,
-    origin: &[E],
     sum: &mut [f64],
     squares: &mut [f64],
 ) {
-    let origin: [E; L] = load(origin, c0);
-    let (mut s, mut q) = ([E::ZERO; L], [E::ZERO; L]);
+    let (mut s, mut q) = ([0.0f64; L], [0.0f64; L]);
     for row in tile.chunks_exact(channels) {
         let z: [E; L] = load(row, c0);
         for i in 0..L {
-            let d = z[i] - origin[i];
-            s[i] += d;
-            q[i] = d.fma(d, q[i]);
+            let z = z[i].wide();
+            s[i] += z;
+            q[i] = z.mul_add(z, q[i]);
         }
     }
     for i in 0..L {
-        sum[c0 + i] += s[i].wide();
-        squares[c0 + i] += q[i].wide();
+        sum[c0 + i] += s[i];
+        squares[c0 + i] += q[i];
     }
 }
 

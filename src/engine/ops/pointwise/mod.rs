@@ -4,7 +4,7 @@
 //! a tile in cache, and the output's statistics are gathered while the tile is there.
 
 use crate::engine::grad;
-use crate::engine::ops::matmul::{Mat, matmul};
+use crate::engine::ops::matmul::{Epilogue, Mat, Packed, Right, matmul};
 use crate::engine::ops::norm::Sums;
 use crate::engine::ops::norm::moments::Moments;
 use crate::engine::ops::{Share, input_grad_parts, put_shares, tile_rows};
@@ -22,10 +22,11 @@ pub fn forward<E: Real>(
     bias: Option<&Flat<E>>,
     out_channels: usize,
     moments: bool,
-) -> (Value<E>, Vec<Moments<E>>) {
-    let weights = grad::values(weight);
-    let biases = bias.map(grad::values);
+) -> (Value<E>, Vec<Moments>) {
     let (images, pixels, cin, cout) = (x.images(), x.pixels(), x.c, out_channels);
+    let weights = Packed::new(cin, cout, Mat::transposed(&grad::values(weight), cin));
+    let biases = bias.map(grad::values);
+    let with_bias = || Epilogue { bias: biases.as_deref(), ..Epilogue::plain() };
     let tile = tile_rows(cin.max(cout));
     let mut data = Buf::take(images * pixels * cout);
     let parts = chunks(images).into_iter().zip(split(&mut data, images, pixels * cout)).collect();
@@ -35,15 +36,13 @@ pub fn forward<E: Real>(
         let first = range.start * pixels;
         for (t, out) in out.chunks_mut(tile * cout).enumerate() {
             let rows = out.len() / cout;
-            let start = first + t * tile;
-            let a = x.rows(start..start + rows, &mut scratch);
-            matmul((rows, cout, cin), out, false, Mat::rows(a, cin), Mat::transposed(&weights, cin));
-            if let Some(biases) = &biases {
-                add_bias(out, biases);
-            }
+            let at = first + t * tile;
+            let a = Mat::rows(x.rows(at..at + rows, &mut scratch), cin);
+            let mut epilogue = with_bias();
             if moments {
-                gathered.add(out);
+                epilogue.tally = Some(gathered.tally(rows));
             }
+            matmul((rows, cout, cin), out, a, Right::Packed(&weights), epilogue);
         }
         gathered
     });
@@ -77,7 +76,7 @@ fn record_backward<E: Real>(
     context.record(move |grads| {
         let Some(mut dz) = grad::take(grads, &out.token)? else { return Ok(()) };
         let lazy = out.stored.take_lazy();
-        let weights = grad::values(&weight);
+        let weights = Packed::new(cout, cin, Mat::rows(&grad::values(&weight), cin));
         let (mut dx, accumulate) = if x.needs_grad { x.grad_target(grads)? } else { (Buf::take(0), false) };
         let dx_parts = input_grad_parts(&mut dx, x.needs_grad, images, x.per_image());
         let dz_parts = split(&mut dz, images, pixels * cout);
@@ -91,20 +90,28 @@ fn record_backward<E: Real>(
             let first = range.start * pixels;
             for (t, dz) in dz.chunks_mut(tile * cout).enumerate() {
                 let rows = dz.len() / cout;
-                let start = first + t * tile;
+                let at = first + t * tile;
                 if let Some(lazy) = &lazy {
-                    lazy.apply(dz, &out.stored.data[start * cout..(start + rows) * cout]);
+                    lazy.apply(dz, &out.stored.data[at * cout..(at + rows) * cout]);
                 }
-                let a = x.rows(start..start + rows, &mut scratch);
-                matmul((cout, cin, rows), &mut dw, true, Mat::transposed(dz, cout), Mat::rows(a, cin));
+                let a = x.rows(at..at + rows, &mut scratch);
+                let dz_t = Mat::transposed(dz, cout);
+                matmul((cout, cin, rows), &mut dw, dz_t, Right::Rows(a), Epilogue::accumulating(true));
                 if bias.is_some() {
                     sum_rows(dz, &mut db);
                 }
                 if let Some(dx) = &mut dx {
                     let dx = &mut dx[t * tile * cin..][..rows * cin];
-                    matmul((rows, cin, cout), dx, accumulate, Mat::rows(dz, cout), Mat::rows(&weights, cin));
+                    let dz = Mat::rows(dz, cout);
+                    matmul(
+                        (rows, cin, cout),
+                        dx,
+                        dz,
+                        Right::Packed(&weights),
+                        Epilogue::accumulating(accumulate),
+                    );
                     if let (Some(early), Some(sums)) = (early, &mut sums) {
-                        early.run(&x, start, dx, sums);
+                        early.run(&x, at, dx, sums);
                     }
                 }
             }
