@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod enumerate;
 pub mod interrupt;
+mod memory;
 mod numbers;
 pub mod output;
 mod place;

@@ -12,7 +12,7 @@ use crate::config::Experiment;
 use crate::data::{self, Data};
 use crate::error::{Error, Result};
 use crate::study::{Plan, RunSettings, Study, StudyState, TrialStatus, environment, folder};
-use crate::train::NetworkTrainer;
+use crate::train::{Memory, NetworkTrainer};
 
 /// Run an experiment: train its variants and searched candidates, and write the report.
 ///
@@ -84,6 +84,7 @@ pub fn execute(args: &Args) -> Result<()> {
                     config: experiment.train.clone(),
                     augment: experiment.data.augment,
                     threads: threads(jobs),
+                    memory: Memory::default(),
                 },
             };
             let stop = interrupt::watch()?;
