@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::memory::{self, Budget};
-use super::{numbers, output};
 use super::profiled::{self, Target};
+use super::{numbers, output};
 use crate::arch::{Network, build};
 use crate::data;
 use crate::engine::foretell;

@@ -14,6 +14,7 @@ pub mod progress;
 pub mod report;
 pub mod run;
 pub mod searched;
+mod shares;
 pub mod status;
 
 use clap::{Parser, Subcommand};

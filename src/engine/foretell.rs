@@ -48,7 +48,8 @@ mod tests {
     /// images, stem, expansion, depthwise, projection, sum, pooled and logits; the widest is the expansion.
     #[test]
     fn a_small_network_by_hand() {
-        let options = zoo::Options { classes: Some(10), input: Some(Shape::new(3, 8, 8)), ..Default::default() };
+        let options =
+            zoo::Options { classes: Some(10), input: Some(Shape::new(3, 8, 8)), ..Default::default() };
         let network = zoo::network("stem_c4 ir_e2_c4", &options).unwrap();
         let params = cost::of(&network).params;
         let values = (3 + 4 + 8 + 8 + 4 + 4 + 2 * 8) * 64 + 4 + 10;

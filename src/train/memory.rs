@@ -44,7 +44,9 @@ pub enum Wish<'a> {
     /// Taken until this is dropped.
     Granted(Reserved<'a>),
     /// More than there is, whoever gives back.
-    Beyond { limit: u64 },
+    Beyond {
+        limit: u64,
+    },
     Stopped,
 }
 

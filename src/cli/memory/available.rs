@@ -105,7 +105,10 @@ mod tests {
             ("sys/fs/cgroup/user.slice/job/memory.current", "1\n"),
             ("sys/fs/cgroup/user.slice/memory.max", "1073741824\n"),
             ("sys/fs/cgroup/user.slice/memory.current", "314572800\n"),
-            ("sys/fs/cgroup/user.slice/memory.stat", "anon 209715200\nfile 104857600\ninactive_file 104857600\n"),
+            (
+                "sys/fs/cgroup/user.slice/memory.stat",
+                "anon 209715200\nfile 104857600\ninactive_file 104857600\n",
+            ),
         ]);
         assert_eq!(bytes(root.path()), Some(1024 * MIB - 300 * MIB + 100 * MIB));
     }

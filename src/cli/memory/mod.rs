@@ -19,6 +19,10 @@ pub struct Budget {
 }
 
 impl Budget {
+    /// Nobody said, and the system does not tell.
+    #[cfg(test)]
+    pub const UNKNOWN: Self = Self { bytes: None, asked: false };
+
     /// As asked, or a share of what is available now.
     pub fn new(asked: Option<u64>) -> Self {
         let share = |bytes: u64| bytes / SHARE.1 * SHARE.0;
@@ -71,7 +75,9 @@ pub fn size(text: &str) -> Result<u64, String> {
                 "K" | "M" | "G" | "T" => format!(
                     "`{unit}` may mean two sizes; write {digits}{letter}iB (binary) or {digits}{letter}B (decimal)"
                 ),
-                _ => format!("`{unit}` is not a unit; give kB, KiB, MB, MiB, GB, GiB, TB or TiB, or plain bytes"),
+                _ => format!(
+                    "`{unit}` is not a unit; give kB, KiB, MB, MiB, GB, GiB, TB or TiB, or plain bytes"
+                ),
             });
         }
     };
@@ -131,7 +137,7 @@ mod tests {
         let budget = Budget::new(Some(1 << 30));
         assert!(budget.allows(1 << 30) && !budget.allows((1 << 30) + 1));
         assert_eq!(budget.text(), "the memory budget is 1.00 GiB (--memory)");
-        assert!(Budget { bytes: None, asked: false }.allows(u64::MAX));
+        assert!(Budget::UNKNOWN.allows(u64::MAX));
     }
 
     /// Whatever machine runs the tests has 1 MiB left and not more than 2^50 bytes.
