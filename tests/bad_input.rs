@@ -214,7 +214,8 @@ fn networks_that_do_not_fit_into_the_memory() {
     // The first variant fits.
     let message = refused(&folder, experiment(&format!("{VARIANT}{wide}")), &budget);
     starts(&message, "DIR/bad.yaml:8:12: variants[1].network: variant wide needs ");
-    let end = "to train at batch 32, and the memory budget is 30.00 MiB (--memory): lower train.batch, or give a larger --memory";
+    let end = "to be trained at batch 32 and evaluated, and the memory budget is 30.00 MiB (--memory): \
+               lower train.batch, or give a larger --memory";
     assert!(message.ends_with(end), "{message}");
 
     let space = "name: s\ninput: 3x32x32\nclasses: 10\nstem: {channels: 32}\nstages:\n- {block: ir, expand: [4, 6], channels: 64}\n";

@@ -96,7 +96,7 @@ fn trials_keep_to_the_memory_budget() {
                  stages:\n- {block: ir, expand: 2, channels: [16, 24, 2000]}\n";
     folder.write("s.yaml", space);
     let text = "name: small\nsearch: {space: s.yaml, strategy: grid}\n\
-                data: {format: shapes, side: 16, validation: 60, limit: {train: 120, test: 60}}\n\
+                data: {format: shapes, side: 16, validation: 60, limit: {train: 120, validation: 20, test: 20}}\n\
                 train: {epochs: 1, batch: 16, lr: 0.05, schedule: cosine}\n";
     let file = folder.write("small.yaml", text);
     let candidate = |channels| format!("stem_k3_s2_c8 ir_r1_k3_s1_e2_c{channels}");

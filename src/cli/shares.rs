@@ -61,7 +61,7 @@ pub struct Shares {
     pub threads: usize,
     /// Bytes that all trials may take together.
     pub memory: Option<u64>,
-    /// Where they are fewer jobs than would be without the memory budget: a sentence that says so.
+    /// Where there are fewer jobs than there would be without the memory budget: a sentence that says so.
     pub notice: Option<String>,
 }
 
@@ -86,7 +86,7 @@ impl Shares {
         let notice = (jobs < without).then(|| {
             let trials = if jobs == 1 { "1 trial".to_owned() } else { format!("{jobs} trials") };
             format!(
-                "{trials} at once instead of {without}: the largest network needs {} to train, and {}",
+                "{trials} at once instead of {without}: the largest network needs {}, and {}",
                 bytes(largest),
                 memory.text()
             )
@@ -115,7 +115,8 @@ pub fn largest<'a>(
     let key = |name: &str| Step::Key(name.to_owned());
     let refuse = |steps: &[Step], what: String, need: u64| -> Error {
         let message = format!(
-            "{what} needs {} to train at batch {batch}, and {}: lower train.batch, or give a larger --memory",
+            "{what} needs {} to be trained at batch {batch} and evaluated, and {}: lower train.batch, or give a larger \
+             --memory",
             bytes(need),
             budget.text()
         );
@@ -202,7 +203,7 @@ mod tests {
         }
         assert_eq!(
             shares("4", "auto", 8, None, Some(250)).notice.unwrap(),
-            "2 trials at once instead of 4: the largest network needs 100 B to train, and the memory budget is 250 B (--memory)"
+            "2 trials at once instead of 4: the largest network needs 100 B, and the memory budget is 250 B (--memory)"
         );
     }
 
@@ -253,13 +254,13 @@ mod tests {
         };
         assert_eq!(
             refused(&["a", "abc"], &["a"], 2),
-            "FILE:4:13: variants[1].network: variant abc needs 3 B to train at batch 7, and the memory budget is 2 B \
-             (--memory): lower train.batch, or give a larger --memory"
+            "FILE:4:13: variants[1].network: variant abc needs 3 B to be trained at batch 7 and evaluated, \
+             and the memory budget is 2 B (--memory): lower train.batch, or give a larger --memory"
         );
         assert_eq!(
             refused(&["a"], &["abcd", "abc"], 2),
-            "FILE:1:16: train.batch: the smallest of the search's first 2 candidates needs 3 B to train at batch 7, and the \
-             memory budget is 2 B (--memory): lower train.batch, or give a larger --memory"
+            "FILE:1:16: train.batch: the smallest of the search's first 2 candidates needs 3 B to be trained at batch 7 \
+             and evaluated, and the memory budget is 2 B (--memory): lower train.batch, or give a larger --memory"
         );
         assert!(refused(&[], &["abcd"], 2).contains("the search's only candidate needs 4 B"));
         // What is trained already needs no memory.

@@ -22,8 +22,8 @@ pub fn trial_bytes(network: &Network, batch: usize, data: &Data) -> u64 {
 /// Why a trial that needs `need` bytes is not started, as a sentence for the journal.
 pub fn beyond(need: u64, batch: usize, limit: u64) -> String {
     format!(
-        "not started: it needs {} to train at batch {batch}, and the memory budget is {}; lower train.batch, or give a \
-         larger --memory",
+        "not started: it needs {} to be trained at batch {batch} and evaluated, and the memory budget is {}; lower \
+         train.batch, or give a larger --memory",
         text::bytes(need),
         text::bytes(limit)
     )
