@@ -13,6 +13,21 @@ pub fn thousands(value: impl Into<u128>) -> String {
     text
 }
 
+/// Bytes in binary units: `640 KiB`, `1.50 MiB`.
+pub fn bytes(value: u64) -> String {
+    const KIB: f64 = 1024.0;
+    let v = value as f64;
+    if v < KIB {
+        format!("{value} B")
+    } else if v < KIB * KIB {
+        format!("{:.0} KiB", v / KIB)
+    } else if v < KIB * KIB * KIB {
+        format!("{:.2} MiB", v / KIB / KIB)
+    } else {
+        format!("{:.2} GiB", v / KIB / KIB / KIB)
+    }
+}
+
 /// Lower-case hexadecimal digits of `bytes`, as hashes are written.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -28,6 +43,9 @@ mod tests {
         assert_eq!(thousands(999_u64), "999");
         assert_eq!(thousands(81_434_112_u64), "81,434,112");
         assert_eq!(thousands(u128::from(u64::MAX)), "18,446,744,073,709,551,615");
+        assert_eq!(bytes(1000), "1000 B");
+        assert_eq!(bytes(655_360), "640 KiB");
+        assert_eq!(bytes(1_572_864), "1.50 MiB");
         assert_eq!(hex(&[0, 10, 255]), "000aff");
     }
 }

@@ -195,9 +195,59 @@ fn wrong_arguments() {
     starts(&refusal(&["profile", "mobilenet_v2", "--set", "bias=true"]), "mobilenet_v2 has no option `bias`");
     starts(&refusal(&["profile", "mix", "--input", "3x4x4"]), "mix at 3x4x4: stages.");
     starts(&refusal(&["status", &folder.at("nowhere")]), &folder.at("nowhere"));
+    starts(
+        &refusal(&["bench", "--network", "mix", "--memory", "32MiB"]),
+        "mix: a training step at batch 64 needs ",
+    );
     // The command line's own mistakes come from the parser, with a hint at the nearest.
     let unknown = output(&["profil", "mix"]);
     let stderr = String::from_utf8(unknown.stderr).unwrap();
     assert_eq!(unknown.status.code(), Some(2));
     assert!(stderr.contains("'profil'") && stderr.contains("'profile'"), "{stderr}");
+}
+
+#[test]
+fn networks_that_do_not_fit_into_the_memory() {
+    let folder = Folder::new();
+    let budget = ["--memory", "30MiB"];
+    let wide = "- name: wide\n  network: stem_c64 ir_e6_c64\n";
+    // The first variant fits.
+    let message = refused(&folder, experiment(&format!("{VARIANT}{wide}")), &budget);
+    starts(&message, "DIR/bad.yaml:8:12: variants[1].network: variant wide needs ");
+    let end = "to be trained at batch 32 and evaluated, and the memory budget is 30.00 MiB (--memory): \
+               lower train.batch, or give a larger --memory";
+    assert!(message.ends_with(end), "{message}");
+
+    let space = "name: s\ninput: 3x32x32\nclasses: 10\nstem: {channels: 32}\nstages:\n- {block: ir, expand: [4, 6], channels: 64}\n";
+    folder.write("s.yaml", space);
+    let search = experiment("search: {space: s.yaml, strategy: grid}\n");
+    let what = "train.batch: the smallest of the search's first 2 candidates needs ";
+    starts(&refused(&folder, &search, &budget), &format!("DIR/bad.yaml:3:27: {what}"));
+    let more = [&budget[..], &["--set", "train.batch=256"]].concat();
+    starts(&refused(&folder, &search, &more), &format!("--set train.batch=256: {what}"));
+    // Nor are the variants trained where nothing of the search fits beside them.
+    starts(&refused(&folder, search + VARIANT, &budget), &format!("DIR/bad.yaml:3:27: {what}"));
+
+    let infer = ["bench", "--network", "mix", "--mode", "infer", "--batch", "65536", "--memory", "1 GB"];
+    let message = refusal(&infer);
+    starts(&message, "mix: inference at batch 65536 needs ");
+    let end = "and the memory budget is 953.67 MiB (--memory): give a smaller --batch or a larger --memory";
+    assert!(message.ends_with(end), "{message}");
+}
+
+/// In the parser's own words.
+#[test]
+fn sizes_and_counts_that_are_none() {
+    for (args, reason) in [
+        (["bench", "--memory", "8G"], "write 8GiB (binary) or 8GB (decimal)"),
+        (["bench", "--memory", "lots"], "`` is not a number; write a size such as 8GiB"),
+        (["bench", "--memory", "0"], "a memory budget is from 1 byte"),
+        (["run", "--jobs", "some"], "give a number from 1 to 1024, or auto"),
+        (["run", "--threads", "0"], "give a number from 1 to 1024, or auto"),
+    ] {
+        let output = output(&args);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains(args[1]) && stderr.contains(reason), "{args:?}: {stderr}");
+    }
 }

@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::json;
+use support::{json, stdout};
 
 #[test]
 fn a_step_is_timed() {
@@ -11,10 +11,21 @@ fn a_step_is_timed() {
         let args =
             ["bench", "--network", network, "--batch", "4", "--mode", mode, "--seconds", "0", "--json"];
         let measured = json(&args);
-        for key in ["images_per_s", "median_ms", "peak_bytes", "gflops"] {
+        for key in ["images_per_s", "median_ms", "peak_bytes", "gflops", "data_ms"] {
             assert!(measured[key].as_f64().unwrap() > 0.0, "{mode} {key}: {measured}");
         }
     }
+}
+
+/// No data set has images of one channel.
+#[test]
+fn making_a_batch_is_timed_where_there_can_be_one() {
+    let args =
+        ["bench", "--network", "stem_c8_s2 ir_e2_c8", "--input", "1x28x28", "--batch", "4", "--seconds", "0"];
+    assert!(json(&[&args[..], &["--json"]].concat())["data_ms"].is_null());
+    assert!(!stdout(&args).contains("data"));
+    let args = ["bench", "--network", "stem_c8_s2 ir_e2_c8", "--batch", "4", "--seconds", "0"];
+    assert!(stdout(&args).contains(" ms a batch ("));
 }
 
 /// Activations are freed as the tape lets them: without that the step would need twice its stored activations.

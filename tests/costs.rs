@@ -68,6 +68,19 @@ fn files_are_profiled() {
     let variants = run(&["profile", "experiments/mix-ablation.yaml", "--json"]);
     let params: Vec<_> = variants["variants"].as_array().unwrap().iter().map(|v| &v["params"]).collect();
     assert_eq!(params, [2_253_738, 425_746, 228_362, 362_992]);
+    // The memory of a training step: at the experiment's batch size, or what the command line says.
+    let batches = |profile: &serde_json::Value| -> Vec<(u64, u64)> {
+        let of = |v: &serde_json::Value| {
+            (v["batch"].as_u64().unwrap(), v["training_memory_bytes"].as_u64().unwrap())
+        };
+        profile["variants"].as_array().unwrap().iter().map(of).collect()
+    };
+    let own = batches(&variants);
+    assert!(own.iter().all(|&(batch, bytes)| batch == 16 && bytes > 20_000_000), "{own:?}");
+    let more = batches(&run(&["profile", "experiments/mix-ablation.yaml", "--batch", "128", "--json"]));
+    assert!(more.iter().zip(&own).all(|(more, own)| more.0 == 128 && more.1 > 2 * own.1), "{more:?}");
+    assert_eq!(space["batch"], 64);
+    assert!(stdout(&["profile", "mix", "--batch", "8"]).contains("at batch 8\n"));
     let search_only = stdout(&["profile", "experiments/quickstart.yaml"]);
     assert!(search_only.contains("the first of 24 candidates"), "{search_only}");
 }

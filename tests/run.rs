@@ -42,7 +42,8 @@ fn started(file: &str, out: &str) -> Child {
 fn a_run_ends_with_its_report_whatever_happens_on_the_way() {
     let folder = Folder::new();
     let file = folder.write("small.yaml", EXPERIMENT);
-    let [whole, two, killed, stopped] = ["whole", "two", "killed", "stopped"].map(|name| folder.at(name));
+    let names = ["whole", "two", "threads", "killed", "stopped"];
+    let [whole, two, threads, killed, stopped] = names.map(|name| folder.at(name));
 
     let printed = stdout(&["run", &file, "--out", &whole, "--jobs", "1"]);
     assert!(printed.contains("narrow") && printed.contains("squeezed"), "{printed}");
@@ -54,6 +55,9 @@ fn a_run_ends_with_its_report_whatever_happens_on_the_way() {
 
     stdout(&["run", &file, "--out", &two, "--jobs", "2"]);
     assert_eq!(results(&two), expected, "--jobs changed the numbers");
+
+    stdout(&["run", &file, "--out", &threads, "--jobs", "auto", "--threads", "2"]);
+    assert_eq!(results(&threads), expected, "--threads changed the numbers");
 
     let mut child = started(&file, &killed);
     child.kill().unwrap();
@@ -81,4 +85,38 @@ fn a_run_ends_with_its_report_whatever_happens_on_the_way() {
     let other = output(&["run", &file, "--out", &whole, "--set", "train.lr=0.1"]);
     assert_eq!(other.status.code(), Some(2), "{}", String::from_utf8_lossy(&other.stderr));
     assert_eq!(results(&whole), expected);
+}
+
+/// A search of three: one candidate does not fit and fails with its need, and beside the others there is no room for a
+/// second trial.
+#[test]
+fn trials_keep_to_the_memory_budget() {
+    let folder = Folder::new();
+    let space = "name: s\ninput: 3x16x16\nclasses: 10\nstem: {channels: 8, stride: 2}\nhead: none\n\
+                 stages:\n- {block: ir, expand: 2, channels: [16, 24, 2000]}\n";
+    folder.write("s.yaml", space);
+    let text = "name: small\nsearch: {space: s.yaml, strategy: grid}\n\
+                data: {format: shapes, side: 16, validation: 60, limit: {train: 120, validation: 20, test: 20}}\n\
+                train: {epochs: 1, batch: 16, lr: 0.05, schedule: cosine}\n";
+    let file = folder.write("small.yaml", text);
+    let candidate = |channels| format!("stem_k3_s2_c8 ir_r1_k3_s1_e2_c{channels}");
+    let training = |channels| {
+        let profile =
+            json(&["profile", &candidate(channels), "--input", "3x16x16", "--batch", "16", "--json"]);
+        assert_eq!(profile["batch"], 16);
+        profile["training_memory_bytes"].as_u64().unwrap()
+    };
+    let (largest, beyond) = (training(24), training(2000));
+    assert!(largest < beyond);
+    let budget = (largest + 4096).to_string();
+    assert!(largest + 4096 < beyond, "{largest} {beyond}");
+
+    let out = folder.at("out");
+    let run = output(&["run", &file, "--out", &out, "--jobs", "2", "--memory", &budget]);
+    let stderr = String::from_utf8(run.stderr).unwrap();
+    assert!(run.status.success(), "{stderr}");
+    assert!(stderr.contains("note: 1 trial at once instead of 2: the largest network needs "), "{stderr}");
+    assert!(stderr.contains("not started: it needs ") && stderr.contains("at batch 16"), "{stderr}");
+    let status = json(&["status", &out, "--json"]);
+    assert_eq!((status["done"].as_u64(), status["failed"].as_u64()), (Some(2), Some(1)), "{status}");
 }

@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::output;
+use super::memory::{self, Budget};
 use super::profiled::{self, Target};
-use crate::arch::build;
+use super::{numbers, output};
+use crate::arch::{Network, build};
+use crate::data;
+use crate::engine::foretell;
 use crate::engine::measure::{self, Settings, Work};
 use crate::error::{Error, Result};
 use crate::space::notation;
@@ -19,7 +22,8 @@ use crate::space::notation;
 #[command(after_help = "Examples:\n  \
     blocksmith bench --network mix --batch 64\n  \
     blocksmith bench --network mobilenet_v2 --set stem=cifar --input 3x32x32 --classes 10 --mode infer --batch 128\n\n\
-    --json prints `images_per_s`, `median_ms`, `fastest_ms`, `slowest_ms`, `steps`, `gflops`, `peak_bytes`.")]
+    --json prints `images_per_s`, `median_ms`, `fastest_ms`, `slowest_ms`, `steps`, `gflops`, `peak_bytes`,\n  \
+    and `data_ms` (making a batch from image bytes; null where images have other than 3 channels).")]
 pub struct Args {
     /// A named network or a candidate in block notation
     #[arg(long, value_name = "NETWORK", default_value = "mix")]
@@ -36,6 +40,9 @@ pub struct Args {
     /// Seconds that the counted steps take together, at least
     #[arg(long, value_name = "S", default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=3600))]
     seconds: u32,
+    /// Memory that the step may take, such as 8GiB: a network that needs more is refused [default: 90 % of what is available]
+    #[arg(long, value_name = "SIZE", value_parser = memory::size)]
+    memory: Option<u64>,
     #[command(flatten)]
     options: profiled::Options,
     /// Print JSON
@@ -75,7 +82,10 @@ pub fn execute(args: &Args) -> Result<()> {
     };
     let candidate = notation::parse(&found.text).map_err(Error::Request)?;
     let network = build::network(&candidate, found.input, found.classes).map_err(Error::Request)?;
+    check_memory(args, &network)?;
     let measured = measure::measure(&network, &settings)?;
+    // After the step: the process's peak memory is the step's.
+    let data_seconds = data_seconds(args, &network)?;
     let (median, fastest, slowest) = (measured.median(), measured.quantile(0.0), measured.quantile(1.0));
     let images_per_s = measured.batch as f64 / median;
     let gflops = measured.operations / median / 1e9;
@@ -86,14 +96,46 @@ pub fn execute(args: &Args) -> Result<()> {
             "images_per_s": images_per_s, "median_ms": median * 1e3, "fastest_ms": fastest * 1e3,
             "slowest_ms": slowest * 1e3, "steps": measured.steps.len(), "gflops": gflops,
             "peak_bytes": measured.peak_bytes,
+            "data_ms": data_seconds.map(|seconds| seconds * 1e3),
         }));
     }
-    let peak = measured.peak_bytes.map_or_else(|| "unknown".into(), super::numbers::bytes);
+    let peak = measured.peak_bytes.map_or_else(|| "unknown".into(), numbers::bytes);
+    let data = data_seconds.map_or_else(String::new, |seconds| {
+        format!(", data {:.2} ms a batch ({:.2} % of a step)", seconds * 1e3, 100.0 * seconds / median)
+    });
     output::print(&format!(
-        "{images_per_s:.1} images/s: median step {:.1} ms ({:.1} to {:.1} ms over {} steps), {gflops:.1} GFLOP/s, peak memory {peak}",
+        "{images_per_s:.1} images/s: median step {:.1} ms ({:.1} to {:.1} ms over {} steps), {gflops:.1} GFLOP/s, peak memory {peak}{data}",
         median * 1e3,
         fastest * 1e3,
         slowest * 1e3,
         measured.steps.len(),
     ))
+}
+
+/// Refuses a step that is foretold to need more than the budget.
+fn check_memory(args: &Args, network: &Network) -> Result<()> {
+    let batch = args.batch as usize;
+    let (need, what) = match args.mode {
+        Mode::Train => (foretell::training_bytes(network, batch), "a training step"),
+        Mode::Infer => (foretell::inference_bytes(network, batch), "inference"),
+    };
+    let budget = Budget::new(args.memory);
+    if budget.allows(need) {
+        return Ok(());
+    }
+    Err(Error::request(format!(
+        "{}: {what} at batch {batch} needs {}, and {}: give a smaller --batch or a larger --memory",
+        args.network,
+        numbers::bytes(need),
+        budget.text()
+    )))
+}
+
+/// Seconds that the batch of a step takes to make; `None` where no data set has such images.
+fn data_seconds(args: &Args, network: &Network) -> Result<Option<f64>> {
+    let input = network.input();
+    if input.c != data::CHANNELS {
+        return Ok(None);
+    }
+    data::measure::seconds((input.h, input.w), args.batch as usize, args.mode == Mode::Train).map(Some)
 }

@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod enumerate;
 pub mod interrupt;
+mod memory;
 mod numbers;
 pub mod output;
 mod place;
@@ -13,6 +14,7 @@ pub mod progress;
 pub mod report;
 pub mod run;
 pub mod searched;
+mod shares;
 pub mod status;
 
 use clap::{Parser, Subcommand};

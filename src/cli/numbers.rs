@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+pub use crate::text::bytes;
 use crate::text::thousands;
 
 /// The largest whole number that every JSON reader keeps exactly.
@@ -35,21 +36,6 @@ pub fn exact_json(value: u128) -> Value {
     }
 }
 
-/// Bytes in binary units: `640 KiB`, `1.50 MiB`.
-pub fn bytes(value: u64) -> String {
-    const KIB: f64 = 1024.0;
-    let v = value as f64;
-    if v < KIB {
-        format!("{value} B")
-    } else if v < KIB * KIB {
-        format!("{:.0} KiB", v / KIB)
-    } else if v < KIB * KIB * KIB {
-        format!("{:.2} MiB", v / KIB / KIB)
-    } else {
-        format!("{:.2} GiB", v / KIB / KIB / KIB)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,8 +50,5 @@ mod tests {
         assert_eq!(rough(999_999_999), "999,999,999");
         assert_eq!(exact_json(1 << 53), json!(9_007_199_254_740_992_u64));
         assert_eq!(exact_json((1 << 53) + 1), json!("9007199254740993"));
-        assert_eq!(bytes(1000), "1000 B");
-        assert_eq!(bytes(655_360), "640 KiB");
-        assert_eq!(bytes(1_572_864), "1.50 MiB");
     }
 }

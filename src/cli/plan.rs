@@ -28,6 +28,8 @@ pub struct ExperimentPlan {
     seeds: Vec<u64>,
     variants: VecDeque<Planned>,
     searched: Searched,
+    /// Proposals of the search that were looked at before their turn.
+    ahead: VecDeque<Result<Planned>>,
     /// The candidate under way, with its seeds still to come.
     current: Option<(Planned, VecDeque<u64>)>,
 }
@@ -35,7 +37,28 @@ pub struct ExperimentPlan {
 impl ExperimentPlan {
     /// `variants` and then `searched`, each once for every one of `seeds`.
     pub fn new(seeds: &[u64], variants: Vec<Planned>, searched: Searched) -> Self {
-        Self { seeds: seeds.to_vec(), variants: variants.into(), searched, current: None }
+        Self {
+            seeds: seeds.to_vec(),
+            variants: variants.into(),
+            searched,
+            ahead: VecDeque::new(),
+            current: None,
+        }
+    }
+
+    /// The candidates that come first, all variants and as many of the search that they are `most` trials; they stay in the
+    /// plan. What ends the search early is not told before its turn.
+    pub fn look_ahead(&mut self, most: usize) -> impl Iterator<Item = &Planned> {
+        let candidates = (most / self.seeds.len().max(1)).max(1);
+        while self.variants.len() + self.ahead.len() < candidates {
+            let Some(next) = self.searched.candidates.next() else { break };
+            let ended = next.is_err();
+            self.ahead.push_back(next);
+            if ended {
+                break;
+            }
+        }
+        self.variants.iter().chain(self.ahead.iter().flatten())
     }
 }
 
@@ -53,7 +76,7 @@ impl Plan for ExperimentPlan {
             }
             let next = match self.variants.pop_front() {
                 Some(variant) => Some(Ok(variant)),
-                None => self.searched.candidates.next(),
+                None => self.ahead.pop_front().or_else(|| self.searched.candidates.next()),
             };
             match next.transpose()? {
                 // Without seeds there is nothing to train, however many candidates there are.
@@ -135,6 +158,11 @@ mod tests {
         let experiment = simulated::experiment(&["mix", "cse_only"], &[3, 5]);
         let variants = || variants(&experiment, nowhere(), Shape::new(3, 32, 32), 10).unwrap();
         let mut plan = ExperimentPlan::new(&experiment.seeds, variants(), searched(Some(1)));
+        assert_eq!(plan.total(), Some(6));
+        // Looking changes nothing.
+        let mut ahead = |most| plan.look_ahead(most).map(|(c, _)| c.label.clone()).collect::<Vec<_>>();
+        assert_eq!(ahead(4), ["mix", "cse_only"]);
+        assert_eq!(ahead(100), ["mix", "cse_only", "drawn"]);
         assert_eq!(plan.total(), Some(6));
         let mut seen = Vec::new();
         while let Some(trial) = plan.next().unwrap() {

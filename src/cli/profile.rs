@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::numbers::bytes;
 use super::output;
-use super::profiled::{self, Profiled, Target};
+use super::profiled::{self, Asked, Profiled, Target};
 use crate::cost::LayerCost;
 use crate::error::Result;
 use crate::report::format::{NONE, thousands};
@@ -14,7 +14,8 @@ use crate::report::table::{self, Table};
 ///
 /// Counts are exact and come from the layers alone: params are weights, biases, batch norm's gamma and beta, and PReLU
 /// slopes; multiply-adds are those of convolutions and linear layers for one image; activation memory is the peak of
-/// live activations of one image in inference, 4 bytes a value. Shapes are channels x height x width.
+/// live activations of one image in inference, 4 bytes a value; training memory is what a process that takes one training
+/// step of --batch images is foretold to need at its peak. Shapes are channels x height x width.
 ///
 /// NETWORK is a named network (mix, mix_imagenette, cse_only, optimized, mobilenet_v2), a candidate in block notation
 /// (in quotes), a search space file (its first candidate), or an experiment file (a line for each of its variants).
@@ -26,15 +27,18 @@ use crate::report::table::{self, Table};
     blocksmith profile search-spaces/quickstart.yaml --set 'stages[2].block=cse'\n  \
     blocksmith profile experiments/mix-ablation.yaml\n  \
     blocksmith profile mix --json | jq '{params, madds}'\n\n\
-    --json prints `params`, `madds`, `activation_memory`, `text`, `hash`, `input`, `classes`, `layers` (each with `name`,\n  \
-    `op`, `inputs`, `output` as [channels, height, width], `params`, `madds`) and `blocks`; of an experiment file a list\n  \
-    of these as `variants`.")]
+    --json prints `params`, `madds`, `activation_memory`, `training_memory_bytes` at `batch`, `text`, `hash`, `input`,\n  \
+    `classes`, `layers` (each with `name`, `op`, `inputs`, `output` as [channels, height, width], `params`, `madds`) and\n  \
+    `blocks`; of an experiment file a list of these as `variants`.")]
 pub struct Args {
     /// A named network, a candidate in block notation, or a YAML file
     #[arg(value_name = "NETWORK|CANDIDATE|FILE.yaml")]
     network: String,
     #[command(flatten)]
     options: profiled::Options,
+    /// Images of the training step whose memory is foretold [default: 64, or the experiment's train.batch]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    batch: Option<u32>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -55,7 +59,7 @@ pub enum Layers {
 /// # Errors
 /// A sentence where there is no such network, or none for such images.
 pub fn execute(args: &Args) -> Result<()> {
-    let asked = args.options.asked()?;
+    let asked = Asked { batch: args.batch.map(|n| n as usize), ..args.options.asked()? };
     match profiled::find(&args.network, &asked)? {
         Target::Network(network) if args.json => output::print_json(&as_json(&network)),
         Target::Network(network) => output::print(&as_text(&network, args.layers)),
@@ -105,6 +109,7 @@ fn as_text(network: &Profiled, layers: Layers) -> String {
     text += &format!("params             {}\n", thousands(profile.params));
     text += &format!("multiply-adds      {}\n", thousands(profile.madds));
     text += &format!("activation memory  {}\n", bytes(profile.activation_memory));
+    text += &format!("training memory    {} at batch {}\n", bytes(network.training_memory), network.batch);
     text + &format!("hash               {}", network.hash)
 }
 
@@ -131,6 +136,7 @@ fn summary(name: &str, variants: &[Profiled]) -> String {
         table::number("params"),
         table::number("madds"),
         table::number("memory"),
+        table::number("training"),
     ]);
     for variant in variants {
         table.push(vec![
@@ -138,11 +144,13 @@ fn summary(name: &str, variants: &[Profiled]) -> String {
             thousands(variant.profile.params),
             thousands(variant.profile.madds),
             bytes(variant.profile.activation_memory),
+            bytes(variant.training_memory),
         ]);
     }
     let mut text = format!("experiment {name}");
     if let Some(first) = variants.first() {
-        text += &format!(": {} images in {} classes", first.input, first.classes);
+        let Profiled { input, classes, batch, .. } = first;
+        text += &format!(": {input} images in {classes} classes, training memory at batch {batch}");
     }
     for note in variants.iter().filter_map(|variant| variant.note.as_ref()) {
         text += &format!("\n{note}");
@@ -178,6 +186,8 @@ fn as_json(network: &Profiled) -> Value {
         "params": profile.params,
         "madds": profile.madds,
         "activation_memory": profile.activation_memory,
+        "training_memory_bytes": network.training_memory,
+        "batch": network.batch,
         "layers": lines(&profile.layers),
         "blocks": lines(&profile.blocks()),
     })

@@ -8,6 +8,7 @@ use crate::arch::{Network, Shape, build, zoo};
 use crate::config::yaml::{Document, Step};
 use crate::config::{DataFormat, Experiment, Variant};
 use crate::cost::{Profile, Rejection};
+use crate::engine::foretell;
 use crate::error::{Error, Result};
 use crate::space::{Candidate, SearchSpace};
 
@@ -17,7 +18,12 @@ pub struct Asked<'a> {
     pub set: &'a [String],
     pub input: Option<Shape>,
     pub classes: Option<usize>,
+    /// Images of a training step.
+    pub batch: Option<usize>,
 }
+
+/// Images of a training step where neither the command line nor an experiment says.
+const BATCH: usize = 64;
 
 /// The flags that change a network, the same for every command that takes one.
 #[derive(Debug, clap::Args)]
@@ -40,7 +46,7 @@ impl Options {
     /// `--input` is no shape.
     pub fn asked(&self) -> Result<Asked<'_>> {
         let input = self.input.as_deref().map(input).transpose()?;
-        Ok(Asked { set: &self.set, input, classes: self.classes.map(|n| n as usize) })
+        Ok(Asked { set: &self.set, input, classes: self.classes.map(|n| n as usize), batch: None })
     }
 }
 
@@ -56,6 +62,10 @@ pub struct Profiled {
     /// What the user should know of how it was chosen.
     pub note: Option<String>,
     pub profile: Profile,
+    /// Images of the training step below.
+    pub batch: usize,
+    /// Bytes that a training step is foretold to need.
+    pub training_memory: u64,
 }
 
 /// What was found.
@@ -114,18 +124,21 @@ fn named(network: &str, asked: &Asked) -> Result<Profiled> {
         .map_err(|what| Error::request(format!("{network} at {input}: {what}")))?;
     let is_text = zoo::names().iter().all(|(name, _)| *name != network);
     let name = if is_text { candidate.text() } else { network.to_owned() };
-    Ok(profiled(name, &candidate, &built, None))
+    Ok(profiled(name, &candidate, &built, asked))
 }
 
-fn profiled(name: String, candidate: &Candidate, network: &Network, note: Option<String>) -> Profiled {
+fn profiled(name: String, candidate: &Candidate, network: &Network, asked: &Asked) -> Profiled {
+    let batch = asked.batch.unwrap_or(BATCH);
     Profiled {
         name,
         input: network.input(),
         classes: network.classes,
         text: candidate.text(),
         hash: candidate.hash(),
-        note,
+        note: None,
         profile: Profile::of(network),
+        batch,
+        training_memory: foretell::training_bytes(network, batch),
     }
 }
 
@@ -164,12 +177,13 @@ fn space(path: &Path, asked: &Asked) -> Result<Profiled> {
         let size = super::numbers::large(space.size());
         format!("the first of {size} candidates; fix others with --set, or see `blocksmith enumerate`")
     });
-    Ok(profiled(space.name, &first.candidate, &network, note))
+    Ok(Profiled { note, ..profiled(space.name, &first.candidate, &network, asked) })
 }
 
 /// Every variant of an experiment; where it has none the first candidate of its space.
 fn experiment(path: &Path, asked: &Asked) -> Result<Target> {
     let experiment = Experiment::load(path, asked.set)?;
+    let asked = &Asked { batch: asked.batch.or(Some(experiment.train.batch)), ..asked.clone() };
     if let (true, Some(search)) = (experiment.variants.is_empty(), &experiment.search) {
         let mut found = space(&search.space, &Asked { set: &[], ..asked.clone() })?;
         let from = format!("the search space of {}", path.display());
@@ -181,7 +195,7 @@ fn experiment(path: &Path, asked: &Asked) -> Result<Target> {
     let mut variants = Vec::new();
     for (number, variant) in experiment.variants.iter().enumerate() {
         let (candidate, network) = self::variant(variant, number, place, input, classes)?;
-        variants.push(profiled(variant.name.clone(), &candidate, &network, None));
+        variants.push(profiled(variant.name.clone(), &candidate, &network, asked));
     }
     if let (Some(search), Some(last)) = (&experiment.search, variants.last_mut()) {
         let space = search.space.display();

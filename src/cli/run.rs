@@ -1,35 +1,48 @@
 //! `blocksmith run`: an experiment from its file to its report.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::memory::{self, Budget};
 use super::place::Place;
 use super::plan::{self, ExperimentPlan};
 use super::report::ReportArgs;
+use super::shares::{self, Count, Shares, Wanted};
 use super::{interrupt, output, progress, searched};
-use crate::arch::Shape;
+use crate::arch::{Network, Shape};
 use crate::config::Experiment;
 use crate::data::{self, Data};
 use crate::error::{Error, Result};
 use crate::study::{Plan, RunSettings, Study, StudyState, TrialStatus, environment, folder};
-use crate::train::NetworkTrainer;
+use crate::train::memory::trial_bytes;
+use crate::train::{Memory, NetworkTrainer};
 
 /// Run an experiment: train its variants and searched candidates, and write the report.
 ///
 /// Everything goes to the study's folder as it happens. The same command again continues a study that was stopped or
-/// killed; one that is finished gets its report written again.
+/// killed; one that is finished gets its report written again. Numbers depend neither on --jobs nor on --threads.
+///
+/// A network that is foretold to need more memory than there is does not start: the run is refused where it is a variant,
+/// or where nothing of the search fits, and the trial fails where it is one candidate of several.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     blocksmith run experiments/quickstart.yaml\n  \
     blocksmith run experiments/mix-ablation.yaml --data DIR --set train.epochs=10\n  \
-    blocksmith run experiments/mix-sweep.yaml --jobs 4 --out reports/sweep-a")]
+    blocksmith run experiments/mix-sweep.yaml --jobs 4 --threads 2 --memory 8GiB --out reports/sweep-a")]
 pub struct Args {
     /// The experiment file
     #[arg(value_name = "EXPERIMENT.yaml")]
     experiment: PathBuf,
-    /// Trials trained at once, each on one thread [default: the number of cores]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    jobs: Option<u16>,
+    /// Trials trained at once; auto: as many as there are cores, trials, and memory for the largest of them
+    #[arg(long, value_name = "N|auto", default_value_t = Count::Auto)]
+    jobs: Count,
+    /// Threads of each trial; auto: the cores shared among the jobs
+    #[arg(long, value_name = "N|auto", default_value_t = Count::Auto)]
+    threads: Count,
+    /// Memory that all trials may take together, such as 8GiB [default: 90 % of what is available]
+    #[arg(long, value_name = "SIZE", value_parser = memory::size)]
+    memory: Option<u64>,
     /// What to train on
     #[arg(long, value_enum, default_value_t = Device::Cpu)]
     device: Device,
@@ -66,9 +79,13 @@ pub fn execute(args: &Args) -> Result<()> {
     let variants = plan::variants(&experiment, place, input, classes)?;
     let searched = searched::candidates(&experiment, &variants, input, classes)?;
     let mut plan = ExperimentPlan::new(&experiment.seeds, variants, searched);
+    let shares = shares(args, &experiment, &data, &mut plan, existing.as_ref(), place);
     let study = match existing {
         Some(study) => study,
-        None => Study::open(&dir, &experiment)?,
+        None => {
+            shares.clone()?;
+            Study::open(&dir, &experiment)?
+        }
     };
 
     let state = match study.finished(&mut plan)? {
@@ -77,20 +94,24 @@ pub fn execute(args: &Args) -> Result<()> {
             state
         }
         None => {
-            let jobs = jobs(args.jobs, &plan);
+            let shares = shares?;
             let trainer = match args.device {
                 Device::Cpu => NetworkTrainer {
                     data: data.clone(),
                     config: experiment.train.clone(),
                     augment: experiment.data.augment,
-                    threads: threads(jobs),
+                    threads: shares.threads,
+                    memory: Memory::new(shares.memory),
                 },
             };
             let stop = interrupt::watch()?;
             let display = progress::display();
+            if let Some(notice) = &shares.notice {
+                display.on_notice(notice);
+            }
             let settings = RunSettings {
-                jobs,
-                environment: environment::detect(jobs, trainer.threads, data.record.clone()),
+                jobs: shares.jobs,
+                environment: environment::detect(shares.jobs, shares.threads, data.record.clone()),
                 stop: &stop,
                 display: display.as_ref(),
             };
@@ -128,14 +149,36 @@ fn load_data(experiment: &Experiment, path: Option<&Path>, place: Place) -> Resu
     })
 }
 
-/// Threads of each trial: one, as many small trials side by side use the cores best; all of them where one trial is
-/// all that runs at once.
-fn threads(jobs: usize) -> usize {
-    (environment::cores() / jobs.max(1)).max(1)
-}
+/// Trials that are looked at before the first one starts: as many as a study queues at once.
+const LOOK_AHEAD: usize = 1024;
 
-/// The jobs that `--jobs` asks for, or as many as there are cores; never more than there are trials.
-fn jobs(asked: Option<u16>, plan: &dyn Plan) -> usize {
-    let jobs = asked.map_or_else(environment::cores, usize::from);
-    plan.total().map_or(jobs, |total| jobs.min(total.max(1)))
+/// What each trial gets of the machine; of those that an earlier run ended none gets anything.
+fn shares(
+    args: &Args,
+    experiment: &Experiment,
+    data: &Data,
+    plan: &mut ExperimentPlan,
+    existing: Option<&Study>,
+    place: Place,
+) -> Result<Shares> {
+    let memory = Budget::new(args.memory);
+    let batch = experiment.train.batch;
+    let mut trials: HashMap<String, usize> = HashMap::new();
+    for trial in existing.and_then(Study::state).map_or(&[][..], |state| &state.trials) {
+        if matches!(trial.status, TrialStatus::Finished | TrialStatus::Failed) {
+            *trials.entry(trial.candidate.hash.clone()).or_default() += 1;
+        }
+    }
+    let all_seeds = |(hash, trials): (String, usize)| (trials >= experiment.seeds.len()).then_some(hash);
+    let ended = trials.into_iter().filter_map(all_seeds).collect();
+    let need = |network: &Network| trial_bytes(network, batch, data);
+    let largest = shares::largest(plan.look_ahead(LOOK_AHEAD), &ended, need, memory, batch, place)?;
+    let wanted = Wanted {
+        jobs: args.jobs,
+        threads: args.threads,
+        cores: environment::cores(),
+        trials: plan.total(),
+        memory,
+    };
+    Ok(Shares::new(&wanted, largest))
 }

@@ -9,6 +9,7 @@ pub mod batch;
 pub mod cifar10;
 pub mod dataset;
 pub mod images;
+pub mod measure;
 pub mod normalise;
 mod record;
 pub mod shapes;

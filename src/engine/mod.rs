@@ -5,6 +5,7 @@
 //! that dfdx's `Gradients` holds under that token.
 
 pub mod act;
+pub mod foretell;
 pub mod grad;
 pub mod measure;
 pub mod model;

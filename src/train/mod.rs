@@ -1,11 +1,13 @@
 //! Training one trial.
 
 pub mod contract;
+pub mod memory;
 mod schedule;
 mod streams;
 mod trainer;
 
 pub use contract::{Trainer, TrialEnd, TrialObserver, TrialTask};
+pub use memory::Memory;
 pub use schedule::learning_rate;
 pub use trainer::NetworkTrainer;
 

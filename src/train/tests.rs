@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use super::{NetworkTrainer, Trainer, TrialEnd, TrialObserver, TrialTask};
+use super::{Memory, NetworkTrainer, Trainer, TrialEnd, TrialObserver, TrialTask};
 use crate::arch::{Network, Shape, zoo};
 use crate::config::{Augment, DataConfig, DataFormat, Limit, Schedule, TrainConfig};
 use crate::data::{Data, shapes};
@@ -42,7 +42,8 @@ fn recipe(lr: f64) -> TrainConfig {
 }
 
 fn trainer(lr: f64, threads: usize) -> NetworkTrainer {
-    NetworkTrainer { data: data(), config: recipe(lr), augment: Augment { pad_crop: 2, flip: true }, threads }
+    let augment = Augment { pad_crop: 2, flip: true };
+    NetworkTrainer { data: data(), config: recipe(lr), augment, threads, memory: Memory::default() }
 }
 
 fn network(side: usize, classes: usize) -> Network {
@@ -191,4 +192,24 @@ fn every_epoch_reports_all_its_images() {
         watch.epochs.iter().map(|e| (e.epoch, e.train.images, e.validation.images)).collect();
     assert_eq!(images, [(1, 160, 40), (2, 160, 40)]);
     assert!(watch.epochs[1].train.loss < watch.epochs[0].train.loss);
+}
+
+/// Such a trial ends alone, before its first step; one that waits for memory can be stopped.
+#[test]
+fn a_trial_beyond_the_memory_budget_fails_with_its_need() {
+    let mut trainer = trainer(0.05, 1);
+    let task = task(network(SIDE, 10), 1);
+    let need = super::memory::trial_bytes(&task.network, 32, &trainer.data);
+    trainer.memory = Memory::new(Some(need - 1));
+    let mut watch = Watch::new(usize::MAX);
+    let TrialEnd::Failed { epoch: 1, reason } = trainer.train(&task, &mut watch).unwrap() else { panic!() };
+    assert!(reason.starts_with("not started: it needs ") && reason.contains("at batch 32"), "{reason}");
+    assert!(reason.contains("lower train.batch, or give a larger --memory"), "{reason}");
+    assert_eq!(watch.steps.get(), 0);
+
+    trainer.memory = Memory::new(Some(need));
+    let taken = trainer.memory.reserve(1, || false);
+    assert_eq!(trainer.train(&task, &mut Watch::new(0)).unwrap(), TrialEnd::Interrupted);
+    drop(taken);
+    assert!(matches!(trainer.train(&task, &mut watch).unwrap(), TrialEnd::Finished { .. }));
 }

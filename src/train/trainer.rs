@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::memory::{self, Memory, Wish};
 use super::{Trainer, TrialEnd, TrialObserver, TrialTask, learning_rate, streams};
 use crate::arch::Shape;
 use crate::config::{Augment, TrainConfig};
@@ -12,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::study::event::{EpochMetrics, Metrics};
 
 /// Images evaluated at once.
-const EVALUATION_BATCH: usize = 128;
+pub(super) const EVALUATION_BATCH: usize = 128;
 
 /// Chance is the logarithm of the number of classes, and a rough start a few hundred at most.
 const LARGEST_LOSS: f64 = 1e6;
@@ -24,6 +25,8 @@ pub struct NetworkTrainer {
     pub augment: Augment,
     /// Threads of each trial; results do not depend on it.
     pub threads: usize,
+    /// What all trials that run at once may take together.
+    pub memory: Memory,
 }
 
 impl NetworkTrainer {
@@ -50,6 +53,15 @@ impl NetworkTrainer {
 
 impl Trainer for NetworkTrainer {
     fn train(&self, task: &TrialTask, observer: &mut dyn TrialObserver) -> Result<TrialEnd> {
+        let need = memory::trial_bytes(&task.network, self.config.batch, &self.data);
+        let _reserved = match self.memory.reserve(need, || observer.should_stop()) {
+            Wish::Granted(reserved) => reserved,
+            Wish::Stopped => return Ok(TrialEnd::Interrupted),
+            Wish::Beyond { limit } => {
+                let reason = memory::beyond(need, self.config.batch, limit);
+                return Ok(TrialEnd::Failed { epoch: 1, reason });
+            }
+        };
         let mut model = self.model(task)?;
         let TrainConfig { momentum, nesterov, weight_decay, decay_norm_and_bias, .. } = self.config;
         let mut sgd = Sgd::new(SgdSettings { momentum, nesterov, weight_decay, decay_norm_and_bias });
