@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use blocksmith::arch::{Network, Op, Shape, zoo};
-use blocksmith::engine::{Batch, Model, Real, Workers};
+use blocksmith::engine::{Batch, Model, Workers, pool};
 
 const IMAGES: usize = 16;
 
@@ -17,46 +17,43 @@ fn network() -> Network {
     zoo::network(text, &options).unwrap()
 }
 
-/// Elements that a batch's stored activations have: batch norm and activation functions are never stored.
+/// Bytes that a batch's stored activations have: batch norm and activation functions are never stored.
 fn stored(network: &Network) -> usize {
     let is_stored = |op: &Op| {
         !matches!(op, Op::BatchNorm | Op::Elementwise(_) | Op::Prelu | Op::ScaleMap | Op::ScaleChannels)
     };
     let layers = network.layers.iter().filter(|layer| is_stored(&layer.op));
-    IMAGES * layers.map(|layer| layer.output.len()).sum::<usize>()
+    4 * IMAGES * layers.map(|layer| layer.output.len()).sum::<usize>()
 }
 
 #[test]
 fn backward_frees_activations_as_it_goes() {
     let network = network();
     let stored = stored(&network);
-    let widest = IMAGES * network.layers.iter().map(|layer| layer.output.len()).max().unwrap();
+    let widest = 4 * IMAGES * network.layers.iter().map(|layer| layer.output.len()).max().unwrap();
     let mut model = Model::<f32>::new(network, [9; 32], Arc::new(Workers::new(1).unwrap()));
     let pixels = vec![0.5; IMAGES * 3 * 32 * 32];
     let batch = Batch { images: &pixels, labels: &[3; IMAGES] };
 
-    let idle = f32::pool().live();
+    let idle = pool::live();
     let outcome = model.evaluate(batch);
     assert!(outcome.loss.is_finite());
     // In evaluation an activation is dropped when its last reader has run.
-    let peak = f32::pool().most_live();
-    assert!(peak < 2 * widest, "evaluation: {peak} elements at once, the widest layer has {widest}");
-    assert_eq!(f32::pool().live(), idle, "buffers lost after evaluation");
+    let peak = pool::most_live();
+    assert!(peak < 2 * widest, "evaluation: {peak} bytes at once, the widest layer has {widest}");
+    assert_eq!(pool::live(), idle, "buffers lost after evaluation");
 
     for step in 0..3 {
         let (outcome, grads) = model.gradients(batch, 0.0);
         assert!(outcome.loss.is_finite());
         drop(grads);
-        assert_eq!(f32::pool().live(), idle, "buffers lost after step {step}");
+        assert_eq!(pool::live(), idle, "buffers lost after step {step}");
     }
-    let peak = f32::pool().most_live();
-    println!("{peak} elements at once; {stored} stored, the widest layer {widest}");
+    let peak = pool::most_live();
+    println!("{peak} bytes at once; {stored} stored, the widest layer {widest}");
     // The most is needed when backward begins: all activations, and the gradients of a narrow block. Were activations
     // kept, the wide block's backward pass would need `widest` more than all of them.
-    assert!(peak >= stored, "{peak} elements at once, {stored} stored: the accounting is wrong");
-    assert!(
-        peak < stored + widest / 2,
-        "{peak} elements at once: {stored} stored, the widest layer {widest}"
-    );
+    assert!(peak >= stored, "{peak} bytes at once, {stored} stored: the accounting is wrong");
+    assert!(peak < stored + widest / 2, "{peak} bytes at once: {stored} stored, the widest layer {widest}");
     assert!(stored > 4 * widest, "the chain is too short to tell");
 }

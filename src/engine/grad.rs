@@ -1,6 +1,8 @@
-//! Gradients of activations: buffers kept in dfdx's `Gradients` under an activation's token.
+//! Gradients: those of activations in a place of their own each, those of parameters in dfdx's `Gradients`.
 
-use dfdx::prelude::{Cpu, CpuError, Gradients, ZerosTensor};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use dfdx::prelude::{Cpu, CpuError, Gradients};
 
 use super::Real;
 use super::pool::Buf;
@@ -9,37 +11,36 @@ use super::real::Flat;
 /// dfdx's gradients on the CPU.
 pub type Grads<E> = Gradients<E, Cpu>;
 
-/// What stands for an activation on the tape: an empty tensor with an identity of its own.
-pub type Token<E> = Flat<E>;
+/// Where the gradient of one activation is gathered while the tape runs backward.
+pub struct Slot<E: Real>(Arc<Mutex<Option<Buf<E>>>>);
 
-/// A new token.
-pub fn token<E: Real>() -> Token<E> {
-    let device = Cpu::default();
-    device.zeros_like(&(0,))
+impl<E: Real> Slot<E> {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self(Arc::default())
+    }
+
+    /// Takes the gradient gathered so far, if any.
+    pub fn take(&self) -> Option<Buf<E>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Puts a gradient.
+    pub fn put(&self, gradient: Buf<E>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(gradient);
+    }
 }
 
-/// Takes the gradient gathered so far for `token`, if any.
-pub fn take<E: Real>(grads: &mut Grads<E>, token: &Token<E>) -> Result<Option<Buf<E>>, CpuError> {
-    let gathered = std::mem::take(&mut **grads.get_or_alloc_mut(token)?);
-    Ok((!gathered.is_empty()).then(|| Buf::from_vec(gathered)))
+impl<E: Real> Clone for Slot<E> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
 }
 
-/// Puts the gradient of `token`.
-pub fn put<E: Real>(grads: &mut Grads<E>, token: &Token<E>, gradient: Buf<E>) -> Result<(), CpuError> {
-    **grads.get_or_alloc_mut(token)? = gradient.into_vec();
-    Ok(())
-}
-
-/// Adds to the gradient of `token`.
-pub fn add<E: Real>(grads: &mut Grads<E>, token: &Token<E>, more: Buf<E>) -> Result<(), CpuError> {
-    let sum = match take(grads, token)? {
-        None => more,
-        Some(mut sum) => {
-            sum.iter_mut().zip(more.iter()).for_each(|(s, m)| *s += *m);
-            sum
-        }
-    };
-    put(grads, token, sum)
+impl<E: Real> Default for Slot<E> {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 /// Adds to the gradient of a parameter.

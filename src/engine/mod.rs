@@ -1,8 +1,7 @@
 //! Networks that run: a `Network` as a dfdx model on a device. The only room that knows dfdx.
 //!
 //! dfdx gives the tape, the gradients, the loss and the optimizer. Activations are NHWC and live in pooled buffers of
-//! our own; each has a *token*, an empty dfdx tensor that stands for it on the tape, and its gradient is the buffer
-//! that dfdx's `Gradients` holds under that token.
+//! our own; what runs backward over them is on dfdx's tape, their gradients lie in places of our own.
 
 pub mod act;
 pub mod foretell;

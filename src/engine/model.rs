@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use dfdx::prelude::{Cpu, OwnedTape, TensorFromVec};
 
-use super::grad::{self, Grads};
+use super::grad::Grads;
 use super::pool::Buf;
 use super::real::{Flat, Real};
 use super::value::{Context, Value};
@@ -113,9 +113,7 @@ impl<E: Real> Model<E> {
     /// The images as an activation whose gradient nobody needs.
     fn input(&self, images: &[E]) -> Value<E> {
         let shape = self.network.input();
-        let mut data = Buf::take(images.len());
-        data.copy_from_slice(images);
-        Value::plain(data, images.len() / shape.len(), (shape.h, shape.w, shape.c), false)
+        Value::plain(Buf::copy_of(images), images.len() / shape.len(), (shape.h, shape.w, shape.c), false)
     }
 
     /// Loss of logits through dfdx; with a tape, also all gradients.
@@ -136,9 +134,8 @@ impl<E: Real> Model<E> {
             let tensor = logits.clone();
             context.record(move |grads| {
                 let gradient = std::mem::take(&mut **grads.get_or_alloc_mut(&tensor)?);
-                let mut own = Buf::take(gradient.len());
-                own.copy_from_slice(&gradient);
-                grad::put(grads, &value.token, own)
+                value.grad.put(Buf::copy_of(&gradient));
+                Ok(())
             });
             context.tape
         });

@@ -8,10 +8,9 @@ use dfdx::optim::{Momentum, SgdConfig, WeightDecay};
 use dfdx::prelude::{AsArray, Cpu, CpuError, Dtype, Gradients, OwnedTape, PutTape, Tensor};
 use dfdx::tensor_ops::Backward;
 
-use super::pool::Pool;
 use super::simd::{self, Kernel};
 
-/// A dfdx tensor with one runtime dimension on the CPU: a parameter, or a token on the tape.
+/// A dfdx tensor with one runtime dimension on the CPU: a parameter.
 pub type Flat<E> = Tensor<(usize,), E, Cpu>;
 
 /// Parameters of one SGD update.
@@ -51,8 +50,6 @@ pub trait Real:
     fn exponential(self) -> Self;
     /// Runs a kernel with the instruction set in use.
     fn run<K: Kernel<Self>>(kernel: K) -> K::Output;
-    /// The pool of large buffers of this type.
-    fn pool() -> &'static Pool<Self>;
     /// Mean cross entropy of logits against target probabilities, both `(N, classes)`: dfdx's loss on dfdx's tape.
     /// With a tape, also runs it backward.
     fn cross_entropy(
@@ -94,10 +91,6 @@ macro_rules! real {
             }
             fn run<K: Kernel<Self>>(kernel: K) -> K::Output {
                 $run(kernel)
-            }
-            fn pool() -> &'static Pool<Self> {
-                static POOL: Pool<$t> = Pool::empty();
-                &POOL
             }
             fn cross_entropy(
                 logits: Tensor<(usize, usize), Self, Cpu>,

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use dfdx::prelude::{CpuError, OwnedTape, Tape};
 
 use super::act::{Act, ActFn, with_act};
-use super::grad::{self, Grads, Token};
+use super::grad::{Grads, Slot};
 use super::ops::norm::EarlyPass;
 use super::pool::Buf;
 use super::real::Real;
@@ -36,8 +36,8 @@ impl<E: Real> Context<E> {
 #[derive(Clone)]
 pub struct Value<E: Real> {
     pub stored: Arc<Stored<E>>,
-    /// Stands for this activation, pending parts applied, on the tape.
-    pub token: Token<E>,
+    /// Of this activation, pending parts applied.
+    pub grad: Slot<E>,
     /// False for the images: nobody needs their gradient.
     pub needs_grad: bool,
     pub h: usize,
@@ -54,8 +54,6 @@ pub struct Value<E: Real> {
 pub struct Stored<E: Real> {
     pub data: Buf<E>,
     pub images: usize,
-    /// Stands for the stored values themselves on the tape.
-    pub token: Token<E>,
     lazy: Mutex<Option<LazyGrad<E>>>,
 }
 
@@ -85,11 +83,10 @@ pub struct LazyGrad<E> {
 impl<E: Real> Value<E> {
     /// A stored activation with nothing pending.
     pub fn plain(data: Buf<E>, images: usize, (h, w, c): (usize, usize, usize), needs_grad: bool) -> Self {
-        let token = grad::token();
-        let stored = Stored { data, images, token: token.clone(), lazy: Mutex::new(None) };
+        let stored = Stored { data, images, lazy: Mutex::new(None) };
         Self {
             stored: Arc::new(stored),
-            token,
+            grad: Slot::new(),
             needs_grad,
             h,
             w,
@@ -168,36 +165,36 @@ impl<E: Real> Value<E> {
     }
 
     /// Takes the gradient gathered for this activation, as plain numbers.
-    pub fn take_grad(&self, grads: &mut Grads<E>) -> Result<Option<Buf<E>>, CpuError> {
-        let Some(mut gathered) = grad::take(grads, &self.token)? else { return Ok(None) };
+    pub fn take_grad(&self) -> Option<Buf<E>> {
+        let mut gathered = self.grad.take()?;
         if self.is_plain()
             && let Some(lazy) = self.stored.take_lazy()
         {
             lazy.apply(&mut gathered, &self.stored.data);
         }
-        Ok(Some(gathered))
+        Some(gathered)
     }
 
     /// Puts a gradient for this activation, added to what others have put.
-    pub fn add_grad(&self, grads: &mut Grads<E>, more: Buf<E>) -> Result<(), CpuError> {
-        match self.take_grad(grads)? {
-            None => grad::put(grads, &self.token, more),
+    pub fn add_grad(&self, more: Buf<E>) {
+        match self.take_grad() {
+            None => self.grad.put(more),
             Some(mut sum) => {
                 vectorized(
                     #[inline(always)]
                     || sum.iter_mut().zip(more.iter()).for_each(|(s, m)| *s += *m),
                 );
-                grad::put(grads, &self.token, sum)
+                self.grad.put(sum);
             }
         }
     }
 
     /// The buffer to add this activation's gradient into, and whether it holds a sum already.
-    pub fn grad_target(&self, grads: &mut Grads<E>) -> Result<(Buf<E>, bool), CpuError> {
-        Ok(match self.take_grad(grads)? {
+    pub fn grad_target(&self) -> (Buf<E>, bool) {
+        match self.take_grad() {
             Some(sum) => (sum, true),
             None => (Buf::take(self.stored.data.len()), false),
-        })
+        }
     }
 }
 

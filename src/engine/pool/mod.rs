@@ -1,114 +1,93 @@
-//! A pool of large buffers: page faults cost more than arithmetic when every step allocates anew.
+//! A pool of buffers: page faults cost more than arithmetic when every step allocates anew.
+//!
+//! Large buffers lie in pieces of memory that the process keeps, always in the lowest free place: what a step needs at once
+//! is what the process holds, and a page is cleared by the system once. Small ones come from the allocator.
+#![allow(unsafe_code)]
 
+mod ranges;
 mod system;
 
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ops::{Deref, DerefMut};
+use std::ptr::NonNull;
 use std::sync::{Mutex, PoisonError};
 
 use super::Real;
+use system::Segment;
 
-/// Free buffers, shared by all trials of the process.
-pub struct Pool<E> {
-    state: Mutex<State<E>>,
-}
+/// Buffers from this size on come from the pool.
+const LARGE: usize = 32 << 10;
+/// Sizes of large buffers are multiples of this.
+const GRAIN: usize = 4 << 10;
 
-struct State<E> {
-    /// Sorted by capacity.
-    free: Vec<Vec<E>>,
-    /// Elements that fit into all buffers, in use or free.
-    held: usize,
-    /// Elements asked for and in use, now and at most since the start.
+/// The pool of the process, shared by all trials.
+static POOL: Mutex<State> = Mutex::new(State { segments: Vec::new(), live: 0, most_live: 0 });
+
+struct State {
+    segments: Vec<Segment>,
+    /// Bytes in use, now and at most since the start.
     live: usize,
     most_live: usize,
 }
 
-impl<E: Real> Pool<E> {
-    /// A pool without buffers.
-    pub const fn empty() -> Self {
-        Self { state: Mutex::new(State { free: Vec::new(), held: 0, live: 0, most_live: 0 }) }
-    }
+/// Bytes of large buffers that are in use now.
+pub fn live() -> usize {
+    POOL.lock().unwrap_or_else(PoisonError::into_inner).live
+}
 
-    /// A buffer of `len` elements with unspecified (but initialised) contents.
-    fn take(&self, len: usize) -> Vec<E> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.live += len;
-        state.most_live = state.most_live.max(state.live);
-        if let Some(mut buffer) = state.reuse(len) {
-            drop(state);
-            buffer.resize(len, E::ZERO);
-            return buffer;
+/// The most bytes of large buffers that were in use at once since the process started.
+pub fn most_live() -> usize {
+    POOL.lock().unwrap_or_else(PoisonError::into_inner).most_live
+}
+
+impl State {
+    fn take(&mut self, bytes: usize) -> usize {
+        self.live += bytes;
+        self.most_live = self.most_live.max(self.live);
+        if let Some(address) = self.segments.iter_mut().find_map(|segment| segment.take(bytes)) {
+            return address;
         }
-        let evicted = state.evict(len);
-        state.held += len;
-        drop(state);
-        drop(evicted);
-        system::keep_large_buffers_apart();
-        let mut buffer = vec![E::ZERO; len];
-        system::advise(&mut buffer);
-        buffer
+        let mut segment = Segment::new(bytes);
+        let address = segment.take(bytes).unwrap_or_default();
+        self.segments.push(segment);
+        address
     }
 
-    /// Elements in buffers that are in use now.
-    pub fn live(&self) -> usize {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).live
-    }
-
-    /// The most elements that were in use at once since the process started.
-    pub fn most_live(&self) -> usize {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).most_live
-    }
-
-    fn give(&self, buffer: Vec<E>) {
-        if buffer.capacity() == 0 {
-            return;
-        }
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.live = state.live.saturating_sub(buffer.len());
-        let at = state.free.partition_point(|free| free.capacity() < buffer.capacity());
-        state.free.insert(at, buffer);
+    fn give(&mut self, address: usize, bytes: usize) {
+        self.live -= bytes;
+        let _ = self.segments.iter_mut().any(|segment| segment.give(address, bytes));
     }
 }
 
-impl<E> State<E> {
-    /// The smallest free buffer that is large enough, and close to it in size: up to twice as large where a new buffer would
-    /// be beyond the budget, since space wasted for a while costs less than pages cleared anew.
-    fn reuse(&mut self, len: usize) -> Option<Vec<E>> {
-        let at = self.free.partition_point(|free| free.capacity() < len);
-        let capacity = self.free.get(at)?.capacity();
-        let most = if self.held + len > self.budget() { 2 * len } else { len + len / 4 + 1024 };
-        (capacity <= most).then(|| self.free.remove(at))
-    }
-
-    /// Makes room for a new buffer: takes out free ones, largest first, so that what lies unused in other sizes does not
-    /// grow the process much beyond the most that was needed at once. What a step frees last (its first layers) is what the
-    /// next step asks for first: by age, exactly that would go.
-    fn evict(&mut self, len: usize) -> Vec<Vec<E>> {
-        let mut evicted = Vec::new();
-        while self.held + len > self.budget() {
-            let Some(buffer) = self.free.pop() else { break };
-            self.held -= buffer.capacity();
-            evicted.push(buffer);
-        }
-        evicted
-    }
-
-    /// Elements that the process may hold.
-    fn budget(&self) -> usize {
-        self.most_live + (self.most_live / 24).max(SLACK_BYTES / size_of::<E>())
-    }
-}
-
-/// Idle memory that is never worth giving back.
-const SLACK_BYTES: usize = 64 << 20;
-
-/// A buffer from the pool; returns to it when dropped.
+/// A buffer of numbers; its memory goes back when it is dropped.
 #[derive(Debug)]
-pub struct Buf<E: Real>(Vec<E>);
+pub struct Buf<E: Real> {
+    start: NonNull<E>,
+    len: usize,
+}
+
+// SAFETY: a `Buf` owns its memory alone, like a `Vec`.
+unsafe impl<E: Real> Send for Buf<E> {}
+// SAFETY: as above; shared, it is only read.
+unsafe impl<E: Real> Sync for Buf<E> {}
 
 impl<E: Real> Buf<E> {
     /// A buffer of `len` elements with unspecified contents: write before reading.
     pub fn take(len: usize) -> Self {
-        Self(E::pool().take(len))
+        let bytes = Self::bytes(len);
+        let address = match bytes {
+            0 => return Self { start: NonNull::dangling(), len },
+            LARGE.. => {
+                let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+                pool.take(bytes) as *mut E
+            }
+            // SAFETY: the size is not zero. Zeroed, so that what is read is at least some number.
+            _ => unsafe { alloc_zeroed(Self::layout(bytes)) }.cast::<E>(),
+        };
+        match NonNull::new(address) {
+            Some(start) => Self { start, len },
+            None => handle_alloc_error(Self::layout(bytes)),
+        }
     }
 
     /// A buffer of `len` zeros.
@@ -118,9 +97,11 @@ impl<E: Real> Buf<E> {
         buffer
     }
 
-    /// Hands the storage over, to dfdx's `Gradients` for instance.
-    pub fn into_vec(mut self) -> Vec<E> {
-        std::mem::take(&mut self.0)
+    /// A copy of `values`.
+    pub fn copy_of(values: &[E]) -> Self {
+        let mut buffer = Self::take(values.len());
+        buffer.copy_from_slice(values);
+        buffer
     }
 
     /// The elements one by one.
@@ -128,27 +109,42 @@ impl<E: Real> Buf<E> {
         (0..self.len()).map(move |at| self[at])
     }
 
-    /// Adopts storage that came from [`into_vec`](Self::into_vec).
-    pub fn from_vec(vec: Vec<E>) -> Self {
-        Self(vec)
+    /// Bytes that a buffer of `len` elements takes.
+    fn bytes(len: usize) -> usize {
+        let bytes = len.saturating_mul(size_of::<E>());
+        if bytes < LARGE { bytes } else { bytes.checked_next_multiple_of(GRAIN).unwrap_or(bytes) }
+    }
+
+    fn layout(bytes: usize) -> Layout {
+        Layout::from_size_align(bytes, 64).unwrap_or(Layout::new::<E>())
     }
 }
 
 impl<E: Real> Drop for Buf<E> {
     fn drop(&mut self) {
-        E::pool().give(std::mem::take(&mut self.0));
+        match Self::bytes(self.len) {
+            0 => {}
+            bytes @ LARGE.. => {
+                let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+                pool.give(self.start.as_ptr() as usize, bytes);
+            }
+            // SAFETY: it was allocated with this layout.
+            bytes => unsafe { dealloc(self.start.as_ptr().cast(), Self::layout(bytes)) },
+        }
     }
 }
 
 impl<E: Real> Deref for Buf<E> {
     type Target = [E];
     fn deref(&self) -> &[E] {
-        &self.0
+        // SAFETY: the memory holds `len` elements, all of them initialised: it was zeros when it came from the system.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
     }
 }
 
 impl<E: Real> DerefMut for Buf<E> {
     fn deref_mut(&mut self) -> &mut [E] {
-        &mut self.0
+        // SAFETY: as above, and nobody else has this memory.
+        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
     }
 }

@@ -1,35 +1,62 @@
-//! What large buffers want of the system: huge pages, and their memory back at once when they are dropped.
+//! Memory from the system, in large pieces that are kept.
 #![allow(unsafe_code)]
 
-/// Where the system gives huge pages on request, asks for them for `buffer`, whose pages nobody has touched yet.
-#[cfg(target_os = "linux")]
-pub fn advise<E>(buffer: &mut [E]) {
-    const HUGE: usize = 2 << 20;
-    let start = buffer.as_mut_ptr() as usize;
-    let end = start + size_of_val(buffer);
-    let (first, last) = (start.next_multiple_of(HUGE), end / HUGE * HUGE);
-    if first < last {
-        // SAFETY: the range lies inside `buffer`, which is borrowed mutably, and the advice changes no contents. It may be
-        // refused, which is no error: pages then stay small.
-        unsafe { libc::madvise(first as *mut libc::c_void, last - first, libc::MADV_HUGEPAGE) };
+use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
+
+use super::ranges::Ranges;
+
+/// A piece of memory and what of it is free. Pages that nobody has used yet cost nothing.
+pub struct Segment {
+    start: usize,
+    len: usize,
+    ranges: Ranges,
+}
+
+/// Size of a huge page where there are such.
+const HUGE: usize = 2 << 20;
+/// Asked of the system at once, where it gives as much.
+const SEGMENT: usize = 1 << 30;
+
+impl Segment {
+    /// A piece in which `at_least` bytes are free; all of it is zeros. Ends the program where the system gives none.
+    pub fn new(at_least: usize) -> Self {
+        let ask = |len: usize| {
+            let layout = Layout::from_size_align(len + HUGE, 16).ok()?;
+            // SAFETY: the size is not zero.
+            let start = unsafe { alloc_zeroed(layout) } as usize;
+            (start != 0).then_some((start.next_multiple_of(HUGE), len))
+        };
+        let least = at_least.next_multiple_of(HUGE);
+        let Some((start, len)) = ask(least.max(SEGMENT)).or_else(|| ask(least)) else {
+            handle_alloc_error(Layout::from_size_align(at_least, 16).unwrap_or(Layout::new::<u8>()));
+        };
+        advise(start, len);
+        Self { start, len, ranges: Ranges::new(len) }
     }
+
+    /// The address of `len` free bytes.
+    pub fn take(&mut self, len: usize) -> Option<usize> {
+        Some(self.start + self.ranges.take(len)?)
+    }
+
+    /// Gives bytes back; false where they are not from here.
+    pub fn give(&mut self, address: usize, len: usize) -> bool {
+        let is_mine = (self.start..self.start + self.len).contains(&address);
+        if is_mine {
+            self.ranges.give(address - self.start, len);
+        }
+        is_mine
+    }
+}
+
+/// Asks for huge pages, where the system gives them on request.
+#[cfg(target_os = "linux")]
+fn advise(start: usize, len: usize) {
+    // SAFETY: the range lies inside a piece of memory that is ours, and the advice changes no contents. It may be refused,
+    // which is no error: pages then stay small.
+    unsafe { libc::madvise(start as *mut libc::c_void, len, libc::MADV_HUGEPAGE) };
 }
 
 /// Other systems decide for themselves.
 #[cfg(not(target_os = "linux"))]
-pub fn advise<E>(_: &mut [E]) {}
-
-/// Keeps glibc from moving large buffers into its heap, where freed ones leave holes: once it has seen one freed, it would
-/// serve everything up to 32 MiB from there.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-pub fn keep_large_buffers_apart() {
-    static ONCE: std::sync::Once = std::sync::Once::new();
-    // SAFETY: sets a number in the allocator, which is safe at any time.
-    ONCE.call_once(|| unsafe {
-        libc::mallopt(libc::M_MMAP_THRESHOLD, 4 << 20);
-    });
-}
-
-/// Other allocators have no such habit that we know of.
-#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-pub fn keep_large_buffers_apart() {}
+fn advise(_: usize, _: usize) {}

@@ -55,11 +55,14 @@ fn pass_from<E: Real>(model: &mut Model<E>, mode: Mode, images: Value<E>, upstre
     }
     let mut gradient = Buf::take(upstream.len());
     gradient.copy_from_slice(upstream);
-    context.record(move |grads| grad::put(grads, &out.token, gradient));
+    context.record(move |_| {
+        out.grad.put(gradient);
+        Ok(())
+    });
     // Any loss runs the tape backward.
     let one = || Cpu::default().tensor_from_vec(vec![E::of(1.0)], (1, 1));
     let mut grads = E::cross_entropy(one(), one(), context.tape).1.unwrap();
-    let input_grad = images.take_grad(&mut grads).unwrap().map_or(Vec::new(), |gradient| gradient.to_vec());
+    let input_grad = images.take_grad().map_or(Vec::new(), |gradient| gradient.to_vec());
     let param_grads =
         model.params.iter().map(|p| grads.get_or_alloc_mut(&p.tensor).unwrap().to_vec()).collect();
     Pass { output, input_grad, param_grads }

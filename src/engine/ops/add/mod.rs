@@ -43,14 +43,17 @@ pub fn forward<E: Real>(
     let needs_grad = a.needs_grad || b.is_some_and(|b| b.needs_grad);
     let out = Value::plain(data, images, (a.h, a.w, c), needs_grad);
     let (a, b, sum) = (a.clone(), b.cloned(), out.clone());
-    context.record(move |grads| {
-        let Some(d) = sum.take_grad(grads)? else { return Ok(()) };
+    context.record(move |_| {
+        let Some(d) = sum.take_grad() else { return Ok(()) };
         if let Some(b) = b.filter(|b| b.needs_grad) {
             let mut copy = Buf::take(d.len());
             copy.copy_from_slice(&d);
-            b.add_grad(grads, copy)?;
+            b.add_grad(copy);
         }
-        if a.needs_grad { a.add_grad(grads, d) } else { Ok(()) }
+        if a.needs_grad {
+            a.add_grad(d);
+        }
+        Ok(())
     });
     (out, statistics)
 }

@@ -94,10 +94,10 @@ fn record_backward<E: Real>(
 ) {
     let workers = context.workers.clone();
     context.record(move |grads| {
-        let Some(mut dz) = out.take_grad(grads)? else { return Ok(()) };
+        let Some(mut dz) = out.take_grad() else { return Ok(()) };
         let weights = grad::values(&weight);
         let images = x.images();
-        let (mut dx, accumulate) = if x.needs_grad { x.grad_target(grads)? } else { (Buf::take(0), false) };
+        let (mut dx, accumulate) = if x.needs_grad { x.grad_target() } else { (Buf::take(0), false) };
         let dx_parts = input_grad_parts(&mut dx, x.needs_grad, images, x.per_image());
         let dz_parts = split(&mut dz, images, out.per_image());
         let parts = chunks(images).into_iter().zip(dz_parts).zip(dx_parts).collect();
@@ -125,7 +125,10 @@ fn record_backward<E: Real>(
         });
         put_shares(grads, (&weight, bias.as_ref()), None, shares, |dw: Buf<E>| dw.into_values())?;
         drop(dz);
-        if x.needs_grad { grad::put(grads, &x.token, dx) } else { Ok(()) }
+        if x.needs_grad {
+            x.grad.put(dx);
+        }
+        Ok(())
     });
 }
 

@@ -85,7 +85,7 @@ fn record_backward<E: Real>(
 ) {
     let workers = context.workers.clone();
     context.record(move |grads| {
-        let Some(dz) = grad::take(grads, &out.token)? else { return Ok(()) };
+        let Some(dz) = out.grad.take() else { return Ok(()) };
         let lazy = out.stored.take_lazy();
         let (c, images, k) = (x.c, x.images(), geometry.kernel);
         let taps = taps_first(&grad::values(&weight), c);
@@ -95,7 +95,7 @@ fn record_backward<E: Real>(
         let flipped = geometry.stride == 1 && geometry.pad * 2 + 1 == k;
         let weights = block_weights(&taps, c, &blocks, k, flipped);
         let dz_plane = Plane::padded(out.h, out.w, if flipped { geometry.pad } else { 0 });
-        let sum = x.take_grad(grads)?;
+        let sum = x.take_grad();
         let accumulate = sum.is_some();
         // Where the shapes are the same the input's gradient is written over the output's, block by block.
         let (mut dx, dz) = match sum {
@@ -152,7 +152,10 @@ fn record_backward<E: Real>(
         };
         put_shares(grads, (&weight, bias.as_ref()), early, shares, order)?;
         drop(dz);
-        if x.needs_grad { grad::put(grads, &x.token, dx) } else { Ok(()) }
+        if x.needs_grad {
+            x.grad.put(dx);
+        }
+        Ok(())
     });
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::engine::grad;
+use crate::engine::grad::Slot;
 use crate::engine::pool::Buf;
 use crate::engine::real::Real;
 use crate::engine::simd::vectorized;
@@ -27,12 +27,11 @@ pub fn forward<E: Real>(context: &mut Context<E>, x: &Value<E>, factors: &Value<
         Per::Channel => Gate::Channel(values.clone()),
     };
     let needs_grad = x.needs_grad || factors.needs_grad;
-    let out = Value { token: grad::token(), needs_grad, gate: Some(gate), early: None, ..x.clone() };
-    let (x, factors, token, workers) =
-        (x.clone(), factors.clone(), out.token.clone(), context.workers.clone());
+    let out = Value { grad: Slot::new(), needs_grad, gate: Some(gate), early: None, ..x.clone() };
+    let (x, factors, slot, workers) = (x.clone(), factors.clone(), out.grad.clone(), context.workers.clone());
     let (images, pixels, c) = (x.images(), x.pixels(), x.c);
-    context.record(move |grads| {
-        let Some(mut d) = grad::take(grads, &token)? else { return Ok(()) };
+    context.record(move |_| {
+        let Some(mut d) = slot.take() else { return Ok(()) };
         let mut df = Buf::zeros(values.len());
         let width = values.len() / images;
         let parts = chunks(images)
@@ -55,9 +54,12 @@ pub fn forward<E: Real>(context: &mut Context<E>, x: &Value<E>, factors: &Value<
             }
         });
         if factors.needs_grad {
-            factors.add_grad(grads, df)?;
+            factors.add_grad(df);
         }
-        if x.needs_grad { x.add_grad(grads, d) } else { Ok(()) }
+        if x.needs_grad {
+            x.add_grad(d);
+        }
+        Ok(())
     });
     out
 }

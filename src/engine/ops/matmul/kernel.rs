@@ -119,7 +119,9 @@ impl<E: Real> Product<'_, E> {
             }
         }
         // SAFETY: as above; past the last step nothing is read.
-        unsafe { products(s, &mut acc, self.depth, self.a.at(row), (panel.b, panel.b_row), &counts, PARTIAL) };
+        unsafe {
+            products(s, &mut acc, self.depth, self.a.at(row), (panel.b, panel.b_row), &counts, PARTIAL)
+        };
         if let Some(bias) = self.epilogue.bias {
             for j in 0..NV {
                 let bias = load(bias[col..].as_ptr(), j);

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use dfdx::prelude::CpuError;
 
 use crate::engine::act::Act;
-use crate::engine::grad::{self, Grads};
+use crate::engine::grad::{self, Grads, Slot};
 use crate::engine::pool::Buf;
 use crate::engine::real::{Flat, Real};
 use crate::engine::value::{Affine, Context, LazyGrad, Value};
@@ -58,11 +58,11 @@ pub fn forward<E: Real>(
     };
     let pass = Arc::new(EarlyPass::new(mean));
     let early = sole_reader.then(|| pass.clone());
-    let out = Value { token: grad::token(), needs_grad, norm: affine, act, early, ..x.clone() };
+    let out = Value { grad: Slot::new(), needs_grad, norm: affine, act, early, ..x.clone() };
     let (x, view) = (x.clone(), out.clone());
     let workers = context.workers.clone();
     context.record(move |grads| {
-        let Some(mut da) = grad::take(grads, &view.token)? else { return Ok(()) };
+        let Some(mut da) = view.grad.take() else { return Ok(()) };
         let parts = match pass.take() {
             Some(parts) => parts,
             None => {
@@ -87,7 +87,10 @@ pub fn forward<E: Real>(
         }
         match &norm {
             None if !x.needs_grad => Ok(()),
-            None => x.add_grad(grads, da),
+            None => {
+                x.add_grad(da);
+                Ok(())
+            }
             Some(norm) => put_input_grad(grads, &x, norm, &sums, da),
         }
     });
@@ -123,16 +126,17 @@ fn put_input_grad<E: Real>(
         c.push(E::of(-scale.wide() * mean_dy - slope.wide() * norm.mean[i]));
     }
     let lazy = LazyGrad { a, b, c };
-    match x.take_grad(grads)? {
+    match x.take_grad() {
         None => {
             x.stored.put_lazy(lazy);
-            grad::put(grads, &x.token, dy)
+            x.grad.put(dy);
         }
         Some(sum) => {
             let mut dz = dy;
             lazy.apply(&mut dz, &x.stored.data);
-            grad::put(grads, &x.token, sum)?;
-            x.add_grad(grads, dz)
+            x.grad.put(sum);
+            x.add_grad(dz);
         }
     }
+    Ok(())
 }

@@ -74,10 +74,10 @@ fn record_backward<E: Real>(
     let (images, pixels, cin, cout) = (x.images(), x.pixels(), x.c, out.c);
     let tile = tile_rows(cin.max(cout));
     context.record(move |grads| {
-        let Some(mut dz) = grad::take(grads, &out.token)? else { return Ok(()) };
+        let Some(mut dz) = out.grad.take() else { return Ok(()) };
         let lazy = out.stored.take_lazy();
         let weights = Packed::new(cout, cin, Mat::rows(&grad::values(&weight), cin));
-        let (mut dx, accumulate) = if x.needs_grad { x.grad_target(grads)? } else { (Buf::take(0), false) };
+        let (mut dx, accumulate) = if x.needs_grad { x.grad_target() } else { (Buf::take(0), false) };
         let dx_parts = input_grad_parts(&mut dx, x.needs_grad, images, x.per_image());
         let dz_parts = split(&mut dz, images, pixels * cout);
         let parts = chunks(images).into_iter().zip(dz_parts).zip(dx_parts).collect();
@@ -119,7 +119,10 @@ fn record_backward<E: Real>(
         });
         put_shares(grads, (&weight, bias.as_ref()), early, shares, |dw: Buf<E>| dw.into_values())?;
         drop(dz);
-        if x.needs_grad { grad::put(grads, &x.token, dx) } else { Ok(()) }
+        if x.needs_grad {
+            x.grad.put(dx);
+        }
+        Ok(())
     });
 }
 

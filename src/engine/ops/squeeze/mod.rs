@@ -39,12 +39,12 @@ pub fn forward<E: Real>(context: &mut Context<E>, x: &Value<E>, over: Over) -> V
     });
     let out = Value::plain(data, images, (1, 1, width), x.needs_grad);
     let (x, mean, workers) = (x.clone(), out.clone(), context.workers.clone());
-    context.record(move |grads| {
-        let Some(d) = mean.take_grad(grads)? else { return Ok(()) };
+    context.record(move |_| {
+        let Some(d) = mean.take_grad() else { return Ok(()) };
         if !x.needs_grad {
             return Ok(());
         }
-        let (mut dx, accumulate) = x.grad_target(grads)?;
+        let (mut dx, accumulate) = x.grad_target();
         let parts = chunks(images).into_iter().zip(split(&mut dx, images, pixels * c)).collect();
         workers.map(parts, |(range, dx)| {
             for (image, dx) in range.zip(dx.chunks_mut(pixels * c)) {
@@ -63,7 +63,8 @@ pub fn forward<E: Real>(context: &mut Context<E>, x: &Value<E>, over: Over) -> V
                 );
             }
         });
-        crate::engine::grad::put(grads, &x.token, dx)
+        x.grad.put(dx);
+        Ok(())
     });
     out
 }
