@@ -11,6 +11,8 @@ use dfdx::prelude::{CpuError, OwnedTape, Tape};
 use super::act::{Act, ActFn, with_act};
 use super::grad::{Grads, Slot};
 use super::ops::norm::EarlyPass;
+use super::ops::pointwise::Recompute;
+use super::ops::tile_rows;
 use super::pool::Buf;
 use super::real::Real;
 use super::simd::vectorized;
@@ -52,9 +54,16 @@ pub struct Value<E: Real> {
 
 /// What is in memory: `images` * h * w rows of c values.
 pub struct Stored<E: Real> {
-    pub data: Buf<E>,
+    pub data: Data<E>,
     pub images: usize,
     lazy: Mutex<Option<LazyGrad<E>>>,
+}
+
+/// The stored values.
+pub enum Data<E: Real> {
+    Kept(Buf<E>),
+    /// Cheaper computed anew than kept.
+    Recomputed(Recompute<E>),
 }
 
 /// A per-channel scale and shift.
@@ -82,7 +91,12 @@ pub struct LazyGrad<E> {
 
 impl<E: Real> Value<E> {
     /// A stored activation with nothing pending.
-    pub fn plain(data: Buf<E>, images: usize, (h, w, c): (usize, usize, usize), needs_grad: bool) -> Self {
+    pub fn plain(data: Buf<E>, images: usize, shape: (usize, usize, usize), needs_grad: bool) -> Self {
+        Self::of(Data::Kept(data), images, shape, needs_grad)
+    }
+
+    /// An activation with nothing pending.
+    pub fn of(data: Data<E>, images: usize, (h, w, c): (usize, usize, usize), needs_grad: bool) -> Self {
         let stored = Stored { data, images, lazy: Mutex::new(None) };
         Self {
             stored: Arc::new(stored),
@@ -118,12 +132,40 @@ impl<E: Real> Value<E> {
         self.norm.is_none() && self.act == Act::Identity && self.gate.is_none()
     }
 
+    /// Elements of the whole batch.
+    pub fn len(&self) -> usize {
+        self.images() * self.per_image()
+    }
+
+    /// Whether its rows can be read straight from memory.
+    pub fn is_kept(&self) -> bool {
+        self.is_plain() && matches!(self.stored.data, Data::Kept(_))
+    }
+
+    /// Rows of what is stored, nothing applied: straight from memory, or written to `scratch`.
+    pub fn raw_rows<'a>(&'a self, rows: Range<usize>, scratch: &'a mut [E]) -> &'a [E] {
+        match &self.stored.data {
+            Data::Kept(data) => &data[rows.start * self.c..rows.end * self.c],
+            Data::Recomputed(product) => {
+                let out = &mut scratch[..rows.len() * self.c];
+                product.rows(rows, out);
+                out
+            }
+        }
+    }
+
+    /// Elements of scratch that [`raw_rows`](Self::raw_rows) needs for some rows.
+    pub fn raw_scratch(&self, rows: usize) -> usize {
+        if matches!(self.stored.data, Data::Kept(_)) { 0 } else { rows * self.c }
+    }
+
     /// Rows (pixels of all images in order) as they are read: straight from memory, or written to `scratch`.
     pub fn rows<'a>(&'a self, rows: Range<usize>, scratch: &'a mut [E]) -> &'a [E] {
-        let stored = &self.stored.data[rows.start * self.c..rows.end * self.c];
         if self.is_plain() {
-            return stored;
+            return self.raw_rows(rows, scratch);
         }
+        let mut raw = Buf::take(self.raw_scratch(rows.len()));
+        let stored = self.raw_rows(rows.clone(), &mut raw);
         let out = &mut scratch[..stored.len()];
         vectorized(
             #[inline(always)]
@@ -155,13 +197,8 @@ impl<E: Real> Value<E> {
     /// All of it as it is read, in a buffer of its own.
     pub fn materialised(&self) -> Vec<E> {
         let rows = self.images() * self.pixels();
-        let mut out = vec![E::ZERO; rows * self.c];
-        if self.is_plain() {
-            out.copy_from_slice(&self.stored.data);
-        } else {
-            self.rows(0..rows, &mut out);
-        }
-        out
+        let mut scratch = Buf::take(if self.is_kept() { 0 } else { rows * self.c });
+        self.rows(0..rows, &mut scratch).to_vec()
     }
 
     /// Takes the gradient gathered for this activation, as plain numbers.
@@ -170,7 +207,7 @@ impl<E: Real> Value<E> {
         if self.is_plain()
             && let Some(lazy) = self.stored.take_lazy()
         {
-            lazy.apply(&mut gathered, &self.stored.data);
+            lazy.apply_all(&mut gathered, self);
         }
         Some(gathered)
     }
@@ -193,7 +230,7 @@ impl<E: Real> Value<E> {
     pub fn grad_target(&self) -> (Buf<E>, bool) {
         match self.take_grad() {
             Some(sum) => (sum, true),
-            None => (Buf::take(self.stored.data.len()), false),
+            None => (Buf::take(self.len()), false),
         }
     }
 }
@@ -211,20 +248,33 @@ impl<E: Real> Stored<E> {
 }
 
 impl<E: Real> LazyGrad<E> {
-    /// dy becomes dz, in place; both are whole rows.
-    pub fn apply(&self, dy: &mut [E], z: &[E]) {
+    /// dz of some rows, written to `to`.
+    pub fn read(&self, dy: &[E], z: &[E], to: &mut [E]) {
         let channels = self.a.len();
         let (a, b, c) = (&self.a[..channels], &self.b[..channels], &self.c[..channels]);
         vectorized(
             #[inline(always)]
             || {
-                for (dy, z) in dy.chunks_exact_mut(channels).zip(z.chunks_exact(channels)) {
+                let rows = dy.chunks_exact(channels).zip(z.chunks_exact(channels));
+                for (to, (dy, z)) in to.chunks_exact_mut(channels).zip(rows) {
                     for i in 0..channels {
-                        dy[i] = dy[i].fma(a[i], z[i].fma(b[i], c[i]));
+                        to[i] = dy[i].fma(a[i], z[i].fma(b[i], c[i]));
                     }
                 }
             },
         );
+    }
+
+    /// dy of the whole batch becomes dz, in place; `x` is what the norm read.
+    pub fn apply_all(&self, dy: &mut [E], x: &Value<E>) {
+        let tile = tile_rows(x.c);
+        let mut raw = Buf::take(x.raw_scratch(tile));
+        let mut copy = Buf::take(tile * x.c);
+        for (t, dy) in dy.chunks_mut(tile * x.c).enumerate() {
+            let copy = &mut copy[..dy.len()];
+            copy.copy_from_slice(dy);
+            self.read(copy, x.raw_rows(t * tile..t * tile + dy.len() / x.c, &mut raw), dy);
+        }
     }
 }
 

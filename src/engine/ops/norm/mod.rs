@@ -71,8 +71,13 @@ pub fn forward<E: Real>(
                 workers.map(parts, |(images, da)| {
                     let mut sums = Sums::new(c);
                     let tile = super::tile_rows(c);
+                    let (mut raw, mut copy) = (Buf::take(view.raw_scratch(tile)), Buf::take(tile * c));
                     for (t, da) in da.chunks_mut(tile * c).enumerate() {
-                        pass.run(&view, images.start * pixels + t * tile, da, &mut sums);
+                        let first = images.start * pixels + t * tile;
+                        let z = view.raw_rows(first..first + da.len() / c, &mut raw);
+                        let copy = &mut copy[..da.len()];
+                        copy.copy_from_slice(da);
+                        pass.run(&view, 0..c, (copy, c), (z, c), (da, c), &mut sums);
                     }
                     sums
                 })
@@ -133,7 +138,7 @@ fn put_input_grad<E: Real>(
         }
         Some(sum) => {
             let mut dz = dy;
-            lazy.apply(&mut dz, &x.stored.data);
+            lazy.apply_all(&mut dz, x);
             x.grad.put(sum);
             x.add_grad(dz);
         }
