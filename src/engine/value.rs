@@ -154,6 +154,15 @@ impl<E: Real> Value<E> {
         }
     }
 
+    /// What [`raw_rows`](Self::raw_rows) will read from memory for some rows, as far as there are such rows.
+    pub fn raw_source(&self, rows: Range<usize>) -> &[E] {
+        let rows = rows.start.min(self.images() * self.pixels())..rows.end.min(self.images() * self.pixels());
+        match &self.stored.data {
+            Data::Kept(data) => &data[rows.start * self.c..rows.end * self.c],
+            Data::Recomputed(product) => product.source(rows),
+        }
+    }
+
     /// Elements of scratch that [`raw_rows`](Self::raw_rows) needs for some rows.
     pub fn raw_scratch(&self, rows: usize) -> usize {
         if matches!(self.stored.data, Data::Kept(_)) { 0 } else { rows * self.c }
@@ -214,8 +223,13 @@ impl<E: Real> Value<E> {
 
     /// Puts a gradient for this activation, added to what others have put.
     pub fn add_grad(&self, more: Buf<E>) {
+        self.add_shared_grad(Arc::new(more));
+    }
+
+    /// Puts a gradient that others may read too, added to what others have put.
+    pub fn add_shared_grad(&self, more: Arc<Buf<E>>) {
         match self.take_grad() {
-            None => self.grad.put(more),
+            None => self.grad.put_shared(more),
             Some(mut sum) => {
                 vectorized(
                     #[inline(always)]

@@ -1,5 +1,7 @@
 //! The sum of two activations, stored.
 
+use std::sync::Arc;
+
 use crate::engine::ops::norm::moments::Moments;
 use crate::engine::ops::tile_rows;
 use crate::engine::pool::Buf;
@@ -44,14 +46,12 @@ pub fn forward<E: Real>(
     let out = Value::plain(data, images, (a.h, a.w, c), needs_grad);
     let (a, b, sum) = (a.clone(), b.cloned(), out.clone());
     context.record(move |_| {
-        let Some(d) = sum.take_grad() else { return Ok(()) };
+        let Some(d) = sum.take_grad().map(Arc::new) else { return Ok(()) };
         if let Some(b) = b.filter(|b| b.needs_grad) {
-            let mut copy = Buf::take(d.len());
-            copy.copy_from_slice(&d);
-            b.add_grad(copy);
+            b.add_shared_grad(d.clone());
         }
         if a.needs_grad {
-            a.add_grad(d);
+            a.add_shared_grad(d);
         }
         Ok(())
     });

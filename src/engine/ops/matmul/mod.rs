@@ -93,6 +93,8 @@ pub struct Epilogue<'a, E> {
     /// Added elementwise: a matrix like the output.
     pub add: Option<&'a [E]>,
     pub act: Act<E>,
+    /// What will be read after this product: brought nearer meanwhile.
+    pub next: [&'a [E]; 2],
 }
 
 /// Sums per column, and of squares, in f64. Squares of f32 are exact there, and their sums lose nothing that matters even
@@ -110,7 +112,7 @@ impl<E> Epilogue<'_, E> {
 
     /// The product, added to what the output holds where `accumulate`.
     pub fn accumulating(accumulate: bool) -> Self {
-        Self { accumulate, bias: None, tally: None, add: None, act: Act::Identity }
+        Self { accumulate, bias: None, tally: None, add: None, act: Act::Identity, next: [&[]; 2] }
     }
 }
 
@@ -140,7 +142,8 @@ pub fn matmul<E: Real>(
         assert!(tally.sum.len().min(tally.squares.len()) >= cols, "tally too short");
     }
     assert!(epilogue.add.is_none_or(|add| add.len() >= area(rows)), "added matrix too small");
-    E::run(kernel::Product { rows, cols, depth, a, b, out, epilogue });
+    let ahead = epilogue.next.into();
+    E::run(kernel::Product { rows, cols, depth, a, b, out, epilogue, ahead });
 }
 
 /// Whether every element of a matrix lies in its slice.
@@ -214,7 +217,7 @@ mod tests {
             let (mut sum, mut squares) = (vec![0.5; cols], vec![0.25; cols]);
             let tally = Some(Tally { sum: &mut sum, squares: &mut squares });
             let epilogue =
-                Epilogue { bias: Some(&bias), tally, add: Some(&add), act: Act::Relu6, accumulate: false };
+                Epilogue { bias: Some(&bias), tally, add: Some(&add), act: Act::Relu6, ..Epilogue::plain() };
             matmul((rows, cols, depth), &mut out, Mat::rows(&a, depth), right, epilogue);
             for c in 0..cols {
                 let (mut s, mut q) = (0.5, 0.25);

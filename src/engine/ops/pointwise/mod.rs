@@ -43,7 +43,8 @@ pub fn forward<E: Real>(
     let tile = tile_rows(cin.max(cout));
     let product = |rows: Range<usize>, scratch: &mut [E], out: &mut [E], gathered: &mut Moments| {
         let tally = moments.then(|| gathered.tally(rows.len()));
-        let epilogue = Epilogue { bias: biases.as_deref(), tally, ..Epilogue::plain() };
+        let next = [x.raw_source(rows.end..rows.end + tile), &[]];
+        let epilogue = Epilogue { bias: biases.as_deref(), tally, next, ..Epilogue::plain() };
         let a = Mat::rows(x.rows(rows.clone(), scratch), cin);
         matmul((rows.len(), cout, cin), out, a, Right::Packed(&weights), epilogue);
     };
@@ -104,15 +105,14 @@ fn record_backward<E: Real>(
     let (images, pixels, cin, cout) = (x.images(), x.pixels(), x.c, out.c);
     let tile = tile_rows(cin.max(cout));
     context.record(move |grads| {
-        let Some(mut dy) = out.grad.take() else { return Ok(()) };
+        let Some(dy) = out.grad.take_shared() else { return Ok(()) };
         let lazy = out.stored.take_lazy();
         let weights = Packed::new(cout, cin, Mat::rows(&grad::values(&weight), cin));
         let (mut dx, accumulate) = if x.needs_grad { x.grad_target() } else { (Buf::take(0), false) };
         let dx_parts = input_grad_parts(&mut dx, x.needs_grad, images, x.per_image());
-        let dz_parts = split(&mut dy, images, pixels * cout);
-        let parts = chunks(images).into_iter().zip(dz_parts).zip(dx_parts).collect();
+        let parts = chunks(images).into_iter().zip(dx_parts).collect();
         let early = x.early.as_deref().filter(|_| x.needs_grad && !accumulate);
-        let shares = workers.map(parts, |((range, dy), mut dx)| {
+        let shares = workers.map(parts, |(range, mut dx)| {
             let mut scratch = Buf::take(tile * cin);
             let mut raw = Buf::take(out.raw_scratch(tile));
             let mut raw_x = Buf::take(if early.is_some() { x.raw_scratch(tile) } else { 0 });
@@ -122,20 +122,24 @@ fn record_backward<E: Real>(
             let mut db = vec![0.0; cout];
             let mut sums = early.map(|_| Sums::new(cin));
             let first = range.start * pixels;
-            for (t, dy) in dy.chunks(tile * cout).enumerate() {
-                let rows = dy.len() / cout;
+            for (t, dy_tile) in dy[first * cout..range.end * pixels * cout].chunks(tile * cout).enumerate() {
+                let rows = dy_tile.len() / cout;
                 let at = first + t * tile;
+                let next = at + rows..at + rows + tile;
+                let next_dy = &dy[dy.len().min(next.start * cout)..dy.len().min(next.end * cout)];
+                let next_z = if lazy.is_some() { out.raw_source(next.clone()) } else { &[] };
                 let dz = match &lazy {
-                    None => dy,
+                    None => dy_tile,
                     Some(lazy) => {
-                        let dz = &mut dz_tile[..dy.len()];
-                        lazy.read(dy, out.raw_rows(at..at + rows, &mut raw), dz);
+                        let dz = &mut dz_tile[..dy_tile.len()];
+                        lazy.read(dy_tile, out.raw_rows(at..at + rows, &mut raw), dz);
                         dz
                     }
                 };
                 let a = x.rows(at..at + rows, &mut scratch);
                 let dz_t = Mat::transposed(dz, cout);
-                matmul((cout, cin, rows), &mut dw, dz_t, Right::Rows(a), Epilogue::accumulating(true));
+                let epilogue = Epilogue { next: [next_dy, next_z], ..Epilogue::accumulating(true) };
+                matmul((cout, cin, rows), &mut dw, dz_t, Right::Rows(a), epilogue);
                 if bias.is_some() {
                     sum_rows(dz, &mut db);
                 }
@@ -144,7 +148,8 @@ fn record_backward<E: Real>(
                 let (dz, weights) = (Mat::rows(dz, cout), Right::Packed(&weights));
                 if let (Some(early), Some(sums)) = (early, &mut sums) {
                     let da = &mut da_tile[..rows * cin];
-                    matmul((rows, cin, cout), da, dz, weights, Epilogue::plain());
+                    let epilogue = Epilogue { next: [x.raw_source(next), &[]], ..Epilogue::plain() };
+                    matmul((rows, cin, cout), da, dz, weights, epilogue);
                     let z = x.raw_rows(at..at + rows, &mut raw_x);
                     early.run(&x, 0..cin, (da, cin), (z, cin), (dx, cin), sums);
                 } else {

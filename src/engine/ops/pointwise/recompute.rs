@@ -33,6 +33,11 @@ impl<E: Real> Recompute<E> {
         Self { x, whole: pack(0..cols), blocks, bias, cols }
     }
 
+    /// What is read from memory for some rows.
+    pub fn source(&self, rows: Range<usize>) -> &[E] {
+        self.x.raw_source(rows)
+    }
+
     /// Rows of the product, all columns, into `out`.
     pub fn rows(&self, rows: Range<usize>, out: &mut [E]) {
         self.product(rows, &self.whole, 0, self.cols, out);
