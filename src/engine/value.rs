@@ -62,8 +62,10 @@ pub struct Stored<E: Real> {
 /// The stored values.
 pub enum Data<E: Real> {
     Kept(Buf<E>),
-    /// Cheaper computed anew than kept.
+    /// A product, cheaper computed anew than kept.
     Recomputed(Recompute<E>),
+    /// The sum of two activations, read together.
+    Sum(Box<[Value<E>; 2]>),
 }
 
 /// A per-channel scale and shift.
@@ -151,6 +153,12 @@ impl<E: Real> Value<E> {
                 product.rows(rows, out);
                 out
             }
+            Data::Sum(terms) => {
+                let out = &mut scratch[..rows.len() * self.c];
+                let [a, b] = &**terms;
+                sum_rows(a, b, rows, out);
+                out
+            }
         }
     }
 
@@ -160,6 +168,7 @@ impl<E: Real> Value<E> {
         match &self.stored.data {
             Data::Kept(data) => &data[rows.start * self.c..rows.end * self.c],
             Data::Recomputed(product) => product.source(rows),
+            Data::Sum(terms) => terms[0].raw_source(rows),
         }
     }
 
@@ -247,6 +256,21 @@ impl<E: Real> Value<E> {
             None => (Buf::take(self.len()), false),
         }
     }
+}
+
+/// Rows of a + b.
+pub fn sum_rows<E: Real>(a: &Value<E>, b: &Value<E>, rows: Range<usize>, out: &mut [E]) {
+    let mut scratch = Buf::take(out.len());
+    if a.is_kept() {
+        out.copy_from_slice(a.rows(rows.clone(), &mut scratch));
+    } else {
+        a.rows(rows.clone(), out);
+    }
+    let b = b.rows(rows, &mut scratch);
+    vectorized(
+        #[inline(always)]
+        || out.iter_mut().zip(b).for_each(|(o, b)| *o += *b),
+    );
 }
 
 impl<E: Real> Stored<E> {

@@ -9,7 +9,7 @@ use crate::engine::ops::norm::moments::Moments;
 use crate::engine::ops::{add, conv, depthwise, gate, norm, pointwise, squeeze, tile_rows};
 use crate::engine::pool::Buf;
 use crate::engine::real::{Flat, Real};
-use crate::engine::value::{Context, Value};
+use crate::engine::value::{Context, Data, Value};
 
 /// The most input channels from which a product is computed anew rather than kept, where that is possible: beyond it the
 /// arithmetic costs more than the memory traffic. Measured on MobileNetV2 and the Mix model.
@@ -104,7 +104,14 @@ impl<E: Real> Model<E> {
                 norm::forward(context, &x, None, act, Some(slope.clone()), sole_reader(walk, id))
             }
             (Op::Add, _) => {
-                let (value, moments) = add::forward(context, &x, input(walk, 1).as_ref(), feeds_norm);
+                let other = input(walk, 1);
+                let are_kept = other.iter().chain([&x]).all(|term| matches!(term.stored.data, Data::Kept(_)));
+                let output = if mode == Mode::Train && are_kept && self.feeds_products(walk, id) {
+                    add::Output::Recomputed
+                } else {
+                    add::Output::Kept
+                };
+                let (value, moments) = add::forward(context, &x, other.as_ref(), output, feeds_norm);
                 walk.moments[id] = Some(moments);
                 value
             }
@@ -152,6 +159,16 @@ impl<E: Real> Model<E> {
         let input = (x.h, x.w, x.c);
         let geometry = conv::Geometry { input, out, out_channels, kernel, stride, pad, groups };
         conv::forward(context, x, weight, bias, geometry, moments)
+    }
+
+    /// Whether all readers of a layer are products or sums, which read rows in order.
+    fn feeds_products(&self, walk: &Walk<E>, id: LayerId) -> bool {
+        let is_product = |&reader: &LayerId| match self.network.layers[reader].op {
+            Op::Conv { kernel, groups, .. } => kernel == 1 && groups == 1,
+            Op::Linear { .. } | Op::Add => true,
+            _ => false,
+        };
+        walk.readers[id].iter().all(is_product)
     }
 
     /// Whether a layer's output goes through a norm, and perhaps an activation, to a depthwise convolution alone.
@@ -235,7 +252,7 @@ fn sole_reader<E: Real>(walk: &Walk<E>, id: LayerId) -> bool {
 
 /// `x` itself where nothing is pending, else a copy with everything applied.
 fn plain<E: Real>(context: &mut Context<E>, x: Value<E>) -> Value<E> {
-    if x.is_plain() { x } else { add::forward(context, &x, None, false).0 }
+    if x.is_plain() { x } else { add::forward(context, &x, None, add::Output::Kept, false).0 }
 }
 
 /// Statistics of stored values that no op gathered.

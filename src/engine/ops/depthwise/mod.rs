@@ -234,7 +234,11 @@ impl<E: Real> Scratch<E> {
 
 /// Elements of scratch in which a block of one image of `x` is computed anew, where it is not kept.
 fn raw_scratch<E: Real>(x: &Value<E>, blocks: &[Block]) -> usize {
-    if matches!(x.stored.data, Data::Kept(_)) { 0 } else { x.pixels() * widest(blocks) }
+    match x.stored.data {
+        Data::Kept(_) => 0,
+        Data::Recomputed(_) => x.pixels() * widest(blocks),
+        Data::Sum(_) => x.per_image(),
+    }
 }
 
 /// Writes a block of one image, pending parts applied, into the interior of a plane. Returns what was read: the block's
@@ -254,6 +258,10 @@ fn read_block<'a, E: Real>(
             let raw = &mut raw[..x.pixels() * block.width];
             product.block(rows, block.start, block.width, raw);
             (raw, block.width)
+        }
+        Data::Sum(_) => {
+            let rows = image * x.pixels()..(image + 1) * x.pixels();
+            (&x.raw_rows(rows, raw)[block.start..], x.c)
         }
     };
     let (start, end) = (block.start, block.start + block.width);
