@@ -10,6 +10,7 @@ use std::sync::Arc;
 use dfdx::prelude::{Cpu, OwnedTape, TensorFromVec};
 
 use super::grad::Grads;
+use super::measure::Clock;
 use super::pool::Buf;
 use super::real::{Flat, Real};
 use super::value::{Context, Value};
@@ -26,6 +27,8 @@ pub struct Model<E: Real> {
     /// For each layer that is a batch norm, its running statistics.
     pub running: Vec<Option<Running<E>>>,
     workers: Arc<Workers>,
+    /// Where the time of each layer goes, if somebody wants to know.
+    pub clock: Option<Clock>,
 }
 
 /// A parameter, shaped and named as PyTorch would.
@@ -78,12 +81,12 @@ impl<E: Real> Model<E> {
             (layer.op == Op::BatchNorm).then(|| Running { mean: vec![E::ZERO; c], variance: vec![E::ONE; c] })
         });
         let running = running.collect();
-        Self { network, params, layers, running, workers }
+        Self { network, params, layers, running, workers, clock: None }
     }
 
     /// Logits `(N, classes)` in evaluation mode: batch norm uses its running statistics.
     pub fn logits(&self, images: &[E]) -> Vec<E> {
-        let mut context = Context { tape: None, workers: self.workers.clone() };
+        let mut context = self.context(None);
         let images = self.input(images);
         self.forward(&mut context, images, forward::Mode::Evaluate).0.materialised()
     }
@@ -96,8 +99,7 @@ impl<E: Real> Model<E> {
 
     /// Loss and hits in training mode (batch statistics) with all gradients; running statistics are updated.
     pub fn gradients(&mut self, batch: Batch<'_, E>, smoothing: f64) -> (Outcome, Grads<E>) {
-        let tape = Some(OwnedTape::default());
-        let mut context = Context { tape, workers: self.workers.clone() };
+        let mut context = self.context(Some(OwnedTape::default()));
         let images = self.input(batch.images);
         let (logits, statistics) = self.forward(&mut context, images, forward::Mode::Train);
         let values = logits.materialised();
@@ -108,6 +110,10 @@ impl<E: Real> Model<E> {
         }
         let (outcome, grads) = self.outcome(values, batch.labels, smoothing, Some((context, logits)));
         (outcome, grads.unwrap_or_else(Grads::leaky))
+    }
+
+    fn context(&self, tape: Option<OwnedTape<E, Cpu>>) -> Context<E> {
+        Context { tape, workers: self.workers.clone(), clock: self.clock.clone(), layer: 0 }
     }
 
     /// The images as an activation whose gradient nobody needs.

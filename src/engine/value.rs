@@ -10,6 +10,7 @@ use dfdx::prelude::{CpuError, OwnedTape, Tape};
 
 use super::act::{Act, ActFn, with_act};
 use super::grad::{Grads, Slot};
+use super::measure::{Clock, Pass};
 use super::ops::norm::EarlyPass;
 use super::ops::pointwise::Recompute;
 use super::ops::tile_rows;
@@ -17,19 +18,29 @@ use super::pool::Buf;
 use super::real::Real;
 use super::simd::vectorized;
 use super::workers::Workers;
+use crate::arch::LayerId;
 
 /// What an op needs beside its inputs.
 pub struct Context<E: Real> {
     /// Present in training: ops record their backward pass on it.
     pub tape: Option<OwnedTape<E, dfdx::prelude::Cpu>>,
     pub workers: Arc<Workers>,
+    /// Where the time of each layer goes, if somebody wants to know.
+    pub clock: Option<Clock>,
+    /// The layer at work.
+    pub layer: LayerId,
 }
 
 impl<E: Real> Context<E> {
     /// Records a backward op; without a tape does nothing.
     pub fn record(&mut self, backward: impl FnOnce(&mut Grads<E>) -> Result<(), CpuError> + 'static) {
-        if let Some(tape) = &mut self.tape {
-            tape.add_backward_op(backward);
+        let Some(tape) = &mut self.tape else { return };
+        match self.clock.clone() {
+            None => tape.add_backward_op(backward),
+            Some(clock) => {
+                let layer = self.layer;
+                tape.add_backward_op(move |grads| clock.time(layer, Pass::Backward, || backward(grads)));
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ use super::Model;
 use crate::arch::{Elementwise, LayerId, Op};
 use crate::engine::act::Act;
 use crate::engine::grad;
+use crate::engine::measure::Pass;
 use crate::engine::ops::norm::BatchNorm;
 use crate::engine::ops::norm::moments::Moments;
 use crate::engine::ops::{add, conv, depthwise, gate, norm, pointwise, squeeze, tile_rows};
@@ -58,7 +59,11 @@ impl<E: Real> Model<E> {
         walk.values[0] = Some(images);
         for (id, layer) in layers.iter().enumerate() {
             if walk.values[id].is_none() {
-                let value = self.layer(context, &mut walk, id, mode);
+                context.layer = id;
+                let value = match context.clock.clone() {
+                    None => self.layer(context, &mut walk, id, mode),
+                    Some(clock) => clock.time(id, Pass::Forward, || self.layer(context, &mut walk, id, mode)),
+                };
                 walk.values[id] = Some(value);
             }
             // What nobody reads any more is dropped; in training the tape keeps what backward needs.
