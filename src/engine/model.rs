@@ -10,6 +10,7 @@ use std::sync::Arc;
 use dfdx::prelude::{Cpu, OwnedTape, TensorFromVec};
 
 use super::grad::Grads;
+use super::keep::{self, Keep};
 use super::measure::Clock;
 use super::pool::Buf;
 use super::real::{Flat, Real};
@@ -27,6 +28,8 @@ pub struct Model<E: Real> {
     /// For each layer that is a batch norm, its running statistics.
     pub running: Vec<Option<Running<E>>>,
     workers: Arc<Workers>,
+    /// What a training step does with every layer's output.
+    keep: Vec<Keep>,
     /// Where the time of each layer goes, if somebody wants to know.
     pub clock: Option<Clock>,
 }
@@ -81,7 +84,8 @@ impl<E: Real> Model<E> {
             (layer.op == Op::BatchNorm).then(|| Running { mean: vec![E::ZERO; c], variance: vec![E::ONE; c] })
         });
         let running = running.collect();
-        Self { network, params, layers, running, workers, clock: None }
+        let keep = keep::plan(&network);
+        Self { network, params, layers, running, workers, keep, clock: None }
     }
 
     /// Logits `(N, classes)` in evaluation mode: batch norm uses its running statistics.
