@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use blocksmith::arch::{Shape, zoo};
+use blocksmith::engine::simd::Isa;
 use blocksmith::engine::{Batch, Model, Sgd, SgdSettings, Workers, grad};
 
 /// A network with squeeze-and-excitation, h-swish, 5x5 and 7x7 kernels, a projected shortcut and a CSE block.
@@ -66,6 +67,26 @@ fn mix_does_not_depend_on_threads() {
 #[test]
 fn squeeze_and_excitation_does_not_depend_on_threads() {
     check(SE, &[2, 5, 8, 13]);
+}
+
+/// Every instruction set gives the same numbers, so that a study can go on on another machine, and what is proved of one
+/// set's gradients holds for all.
+#[test]
+fn nothing_depends_on_the_instruction_set() {
+    for network in ["mix", SE] {
+        let mut first: Option<Vec<u32>> = None;
+        for isa in Isa::available() {
+            isa.select();
+            let bits = bits(network, 3, 1);
+            let first = first.get_or_insert_with(|| bits.clone());
+            let differing = first.iter().zip(&bits).filter(|(a, b)| a != b).count();
+            assert!(
+                differing == 0,
+                "{network}: {differing} of {} numbers are others with {isa:?}",
+                bits.len()
+            );
+        }
+    }
 }
 
 /// One image at a time gives what it gives in a batch, and evaluation leaves no trace.
