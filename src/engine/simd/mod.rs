@@ -121,6 +121,12 @@ pub trait Simd<E>: Copy {
     /// # Safety
     /// `to` must be valid for writes of a vector.
     unsafe fn store(self, to: *mut E, value: Self::V);
+    /// Stores past the caches; [`fence`](Self::fence) must follow before anyone reads.
+    /// # Safety
+    /// `to` must be valid for writes of a vector, and a multiple of 64 bytes.
+    unsafe fn stream(self, to: *mut E, value: Self::V);
+    /// Makes what was [streamed](Self::stream) visible.
+    fn fence(self);
     /// The first `count` values, zeros after them.
     /// # Safety
     /// `from` must be valid for reads of `count` values, at most a vector.

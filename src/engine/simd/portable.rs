@@ -79,6 +79,13 @@ impl<E: Real> Simd<E> for Portable {
         unsafe { to.cast::<[E; 8]>().write_unaligned(value) }
     }
     #[inline(always)]
+    unsafe fn stream(self, to: *mut E, value: [E; 8]) {
+        // SAFETY: the caller's promise.
+        unsafe { self.store(to, value) }
+    }
+    #[inline(always)]
+    fn fence(self) {}
+    #[inline(always)]
     unsafe fn load_first(self, from: *const E, count: usize) -> [E; 8] {
         // SAFETY: only the first `count` values are read.
         each(|i| if i < count { unsafe { *from.add(i) } } else { E::ZERO })

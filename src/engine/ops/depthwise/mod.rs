@@ -15,11 +15,13 @@ use crate::engine::ops::pointwise::{Recompute, add_bias};
 use crate::engine::ops::{Share, put_shares, tile_rows};
 use crate::engine::pool::Buf;
 use crate::engine::real::{Flat, Real};
-use crate::engine::simd::vectorized;
 use crate::engine::value::{Context, Data, Gate, LazyGrad, Value};
 use crate::engine::workers::{chunks, split};
 pub use kernel::has_kernel;
-use kernel::{Block, Plane};
+use kernel::{Block, Input, Output, Plane};
+
+/// Outputs larger than this, in bytes, do not stay in a cache until they are read.
+const STREAMED_FROM: usize = 16 << 20;
 
 /// Geometry of a depthwise convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +53,9 @@ pub fn forward<E: Real>(
     let weights = block_weights(&taps, c, &blocks, geometry.kernel, false);
     let plane = Plane::padded(x.h, x.w, geometry.pad);
     let parts = chunks(images).into_iter().zip(split(&mut data, images, per_image)).collect();
+    // A bias comes after the kernel, and so must the statistics then.
+    let on_the_way = moments && biases.is_none();
+    let stream = biases.is_none() && images * per_image * size_of::<E>() > STREAMED_FROM;
     let statistics = context.workers.map(parts, |(range, out)| {
         let mut scratch = Scratch::new(plane, &blocks);
         let mut raw = Raw::new(x, &blocks);
@@ -60,15 +65,17 @@ pub fn forward<E: Real>(
             for (block, weights) in blocks.iter().zip(&weights) {
                 let input = scratch.prepare(*block);
                 read_block(x, image, *block, plane, &mut source, input);
-                vectorized(
-                    #[inline(always)]
-                    || kernel::correlate(geometry, plane, *block, input, weights, c, out, false),
-                );
+                let values = &*input;
+                let input = Input { geometry, block: *block, plane, values, weights };
+                let to = Output { data: &mut *out, row: c, start: block.start, accumulate: false, stream };
+                kernel::correlate(input, to, on_the_way.then(|| gathered.tally(0)));
             }
             if let Some(biases) = &biases {
                 add_bias(out, biases);
             }
-            if moments {
+            if on_the_way {
+                gathered.count(oh * ow);
+            } else if moments {
                 out.chunks(tile_rows(c) * c).for_each(|tile| gathered.add(tile));
             }
         }
@@ -112,7 +119,6 @@ fn record_backward<E: Real>(
         let shares = workers.map(parts, |(range, dx)| {
             let mut inputs = Scratch::new(plane, &blocks);
             let mut outputs = Scratch::new(dz_plane, &blocks);
-            let mut scattered = Buf::take(if flipped { 0 } else { plane.len() * widest(&blocks) });
             let mut raw = Raw::new(&x, &blocks);
             let mut da = Buf::take(if early.is_some() { x.pixels() * widest(&blocks) } else { 0 });
             let mut dw = vec![0.0; k * k * c];
@@ -127,28 +133,27 @@ fn record_backward<E: Real>(
                     let d = outputs.prepare(*block);
                     let gradient = gradient.unwrap_or(dx);
                     read_gradient(&out, image, gradient, lazy.as_ref(), *block, dz_plane, d);
-                    vectorized(
-                        #[inline(always)]
-                        || kernel::weight_grad(geometry, plane, a, dz_plane, d, *block, c, &mut dw, &mut db),
-                    );
+                    let input = Input { geometry, block: *block, plane, values: a, weights };
+                    kernel::weight_grad(input, dz_plane, d, c, &mut dw, &mut db);
                     // Where the norm's pass follows, the gradient goes to it by way of a buffer in cache.
-                    let (to, to_row, to_start, add) = match early {
-                        Some(_) => (&mut da[..x.pixels() * block.width], block.width, 0, false),
-                        None => (&mut *dx, c, block.start, accumulate),
+                    let to = match early {
+                        Some(_) => Output {
+                            data: &mut da[..x.pixels() * block.width],
+                            row: block.width,
+                            start: 0,
+                            accumulate: false,
+                            stream: false,
+                        },
+                        None => {
+                            Output { data: &mut *dx, row: c, start: block.start, accumulate, stream: false }
+                        }
                     };
-                    let narrow = Block { start: to_start, ..*block };
                     if flipped {
                         let same = Geometry { out: (x.h, x.w), ..geometry };
-                        vectorized(
-                            #[inline(always)]
-                            || kernel::correlate(same, dz_plane, narrow, d, weights, to_row, to, add),
-                        );
+                        let input = Input { geometry: same, plane: dz_plane, values: d, ..input };
+                        kernel::correlate(input, to, None);
                     } else {
-                        let spread = &mut scattered[..plane.len() * block.padded];
-                        vectorized(
-                            #[inline(always)]
-                            || kernel::scatter(geometry, plane, spread, d, narrow, weights, to_row, to, add),
-                        );
+                        kernel::gather(input, d, to);
                     }
                     if let (Some(early), Some(sums)) = (early, &mut sums) {
                         let channels = block.start..block.start + block.width;

@@ -23,6 +23,11 @@ impl Moments {
         Tally { sum: &mut self.sum, squares: &mut self.squares }
     }
 
+    /// Counts rows whose sums were added through a [`tally`](Self::tally) of none.
+    pub fn count(&mut self, rows: usize) {
+        self.rows += rows;
+    }
+
     /// Adds rows to the sums.
     pub fn add<E: Real>(&mut self, tile: &[E]) {
         let channels = self.sum.len();
