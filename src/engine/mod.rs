@@ -6,6 +6,7 @@
 pub mod act;
 pub mod foretell;
 pub mod grad;
+pub mod infer;
 pub mod keep;
 pub mod measure;
 pub mod model;
@@ -18,6 +19,7 @@ pub mod value;
 pub mod weights;
 pub mod workers;
 
+pub use infer::Inference;
 pub use model::{Batch, Model, Outcome};
 pub use optimizer::{Sgd, SgdSettings};
 pub use real::Real;

@@ -10,13 +10,14 @@ use std::sync::Arc;
 use dfdx::prelude::{Cpu, OwnedTape, TensorFromVec};
 
 use super::grad::Grads;
+use super::infer::Inference;
 use super::keep::{self, Keep};
 use super::measure::Clock;
 use super::pool::Buf;
 use super::real::{Flat, Real};
 use super::value::{Context, Value};
 use super::workers::Workers;
-use crate::arch::{Network, Op};
+use crate::arch::{LayerId, Network, Op};
 use crate::error::{Error, Result};
 
 /// A network with its parameters and running statistics.
@@ -88,17 +89,32 @@ impl<E: Real> Model<E> {
         Self { network, params, layers, running, workers, keep, clock: None }
     }
 
-    /// Logits `(N, classes)` in evaluation mode: batch norm uses its running statistics.
-    pub fn logits(&self, images: &[E]) -> Vec<E> {
-        let mut context = self.context(None);
-        let images = self.input(images);
-        self.forward(&mut context, images, forward::Mode::Evaluate).0.materialised()
+    /// The network as it is now, ready to run in evaluation mode: batch norm uses its running statistics. Made once, it
+    /// runs any number of batches.
+    pub fn inference(&self) -> Inference<E> {
+        Inference::new(self)
     }
 
-    /// Loss and hits in evaluation mode.
+    /// Logits `(N, classes)` in evaluation mode, of one batch.
+    pub fn logits(&self, images: &[E]) -> Vec<E> {
+        self.inference().logits(images)
+    }
+
+    /// Loss and hits in evaluation mode, of one batch.
     pub fn evaluate(&self, batch: Batch<'_, E>) -> Outcome {
-        let logits = self.logits(batch.images);
-        self.outcome(logits, batch.labels, 0.0, None).0
+        self.inference().evaluate(batch)
+    }
+
+    /// The threads it runs on.
+    pub(super) fn workers(&self) -> &Arc<Workers> {
+        &self.workers
+    }
+
+    /// A layer's parameters: weight (gamma, slope) and bias (beta).
+    pub(super) fn weight_and_bias(&self, layer: LayerId) -> (Option<&Flat<E>>, Option<&Flat<E>>) {
+        let LayerParams { weight, bias } = self.layers[layer];
+        let tensor = |at: usize| &self.params[at].tensor;
+        (weight.map(tensor), bias.map(tensor))
     }
 
     /// Loss and hits in training mode (batch statistics) with all gradients; running statistics are updated.
@@ -112,7 +128,8 @@ impl<E: Real> Model<E> {
                 running.update(&mean, &variance);
             }
         }
-        let (outcome, grads) = self.outcome(values, batch.labels, smoothing, Some((context, logits)));
+        let (outcome, grads) =
+            outcome(values, batch.labels, self.network.classes, smoothing, Some((context, logits)));
         (outcome, grads.unwrap_or_else(Grads::leaky))
     }
 
@@ -124,33 +141,6 @@ impl<E: Real> Model<E> {
     fn input(&self, images: &[E]) -> Value<E> {
         let shape = self.network.input();
         Value::plain(Buf::copy_of(images), images.len() / shape.len(), (shape.h, shape.w, shape.c), false)
-    }
-
-    /// Loss of logits through dfdx; with a tape, also all gradients.
-    fn outcome(
-        &self,
-        logits: Vec<E>,
-        labels: &[u32],
-        smoothing: f64,
-        recorded: Option<(Context<E>, Value<E>)>,
-    ) -> (Outcome, Option<Grads<E>>) {
-        let classes = self.network.classes;
-        let correct = hits(&logits, labels, classes);
-        let device = Cpu::default();
-        let shape = (labels.len(), classes);
-        let targets = device.tensor_from_vec(targets(labels, classes, smoothing), shape);
-        let logits = device.tensor_from_vec(logits, shape);
-        let tape = recorded.and_then(|(mut context, value)| {
-            let tensor = logits.clone();
-            context.record(move |grads| {
-                let gradient = std::mem::take(&mut **grads.get_or_alloc_mut(&tensor)?);
-                value.grad.put(Buf::copy_of(&gradient));
-                Ok(())
-            });
-            context.tape
-        });
-        let (loss, grads) = E::cross_entropy(logits, targets, tape);
-        (Outcome { loss, correct }, grads)
     }
 
     /// Replaces a parameter's values.
@@ -176,6 +166,39 @@ impl<E: Real> Running<E> {
         let mix = |old: &mut E, new: f64| *old = E::of(0.9 * old.wide() + 0.1 * new);
         self.mean.iter_mut().zip(mean).for_each(|(old, new)| mix(old, *new));
         self.variance.iter_mut().zip(variance).for_each(|(old, new)| mix(old, *new));
+    }
+}
+
+/// Loss of logits through dfdx; with a tape, also all gradients.
+fn outcome<E: Real>(
+    logits: Vec<E>,
+    labels: &[u32],
+    classes: usize,
+    smoothing: f64,
+    recorded: Option<(Context<E>, Value<E>)>,
+) -> (Outcome, Option<Grads<E>>) {
+    let correct = hits(&logits, labels, classes);
+    let device = Cpu::default();
+    let shape = (labels.len(), classes);
+    let targets = device.tensor_from_vec(targets(labels, classes, smoothing), shape);
+    let logits = device.tensor_from_vec(logits, shape);
+    let tape = recorded.and_then(|(mut context, value)| {
+        let tensor = logits.clone();
+        context.record(move |grads| {
+            let gradient = std::mem::take(&mut **grads.get_or_alloc_mut(&tensor)?);
+            value.grad.put(Buf::copy_of(&gradient));
+            Ok(())
+        });
+        context.tape
+    });
+    let (loss, grads) = E::cross_entropy(logits, targets, tape);
+    (Outcome { loss, correct }, grads)
+}
+
+impl Outcome {
+    /// Of logits `(N, classes)`.
+    pub(super) fn of<E: Real>(logits: Vec<E>, labels: &[u32], classes: usize) -> Self {
+        outcome(logits, labels, classes, 0.0, None).0
     }
 }
 

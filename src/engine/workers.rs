@@ -28,6 +28,11 @@ impl Workers {
         Ok(Self { pool: Some(pool) })
     }
 
+    /// How many there are.
+    pub fn threads(&self) -> usize {
+        self.pool.as_ref().map_or(1, rayon::ThreadPool::current_num_threads)
+    }
+
     /// `work` on every chunk; results in order.
     pub fn map<T: Send, R: Send>(&self, chunks: Vec<T>, work: impl Fn(T) -> R + Sync + Send) -> Vec<R> {
         match &self.pool {

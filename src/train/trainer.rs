@@ -124,6 +124,7 @@ fn reason(what: &str) -> String {
 
 /// Loss and accuracy on a split in evaluation mode; `None` when asked to stop.
 fn evaluate(model: &Model<f32>, split: &Split, observer: &mut dyn TrialObserver) -> Option<Metrics> {
+    let inference = model.inference();
     let mut batches = Batcher::eval(split, EVALUATION_BATCH);
     let (mut images, mut labels) = (Vec::new(), Vec::new());
     let mut sum = Sum::default();
@@ -131,7 +132,7 @@ fn evaluate(model: &Model<f32>, split: &Split, observer: &mut dyn TrialObserver)
         if observer.should_stop() {
             return None;
         }
-        let outcome = model.evaluate(Batch { images: &images, labels: &labels });
+        let outcome = inference.evaluate(Batch { images: &images, labels: &labels });
         sum.add(outcome.loss, outcome.correct, labels.len());
     }
     Some(sum.metrics())

@@ -18,7 +18,9 @@ use crate::engine::value::{Context, Value};
 pub(super) enum Mode {
     /// The batch's; gradients are wanted.
     Train,
-    /// The running ones.
+    /// The running ones: the tests of batch norm's backward pass with given statistics need it. What evaluates without
+    /// gradients is `engine::infer`.
+    #[cfg_attr(not(test), expect(dead_code, reason = "only tests want gradients in evaluation mode"))]
     Evaluate,
 }
 

@@ -78,6 +78,7 @@ fn run<E: Real>(fixture: &Fixture, case: &Json, tolerance: f64) -> Vec<String> {
     let nchw = |values: &[E], shape: Shape| transposed(&wide(values), shape.h * shape.w, shape.c);
     let mode = if is_training { Mode::Train } else { Mode::Evaluate };
     let (given, upstream) = (narrow(&nhwc(&given, from)), narrow(&nhwc(&upstream, to)));
+    let folded = (!is_training).then(|| model.logits(&given));
     let pass = pass(&mut model, mode, &given, &upstream);
 
     let mut wrong = Vec::new();
@@ -88,6 +89,9 @@ fn run<E: Real>(fixture: &Fixture, case: &Json, tolerance: f64) -> Vec<String> {
         }
     };
     check("output", &nchw(&pass.output, to));
+    if let Some(folded) = folded {
+        check("output", &nchw(&folded, to));
+    }
     check("grad/input", &nchw(&pass.input_grad, from));
     for (param, gradient) in model.params.iter().zip(&pass.param_grads) {
         check(&format!("grad/{}", param.name), &wide(gradient));

@@ -22,19 +22,13 @@ pub fn forward<E: Real>(context: &mut Context<E>, x: &Value<E>, over: Over) -> V
         Over::Channels => pixels,
         Over::Map => c,
     };
-    let mut data = Buf::zeros(images * width);
+    let mut data = Buf::take(images * width);
     let parts = chunks(images).into_iter().zip(split(&mut data, images, width)).collect();
     context.workers.map(parts, |(range, out)| {
         let mut scratch = Buf::take(pixels * c);
         for (image, out) in range.zip(out.chunks_mut(width)) {
             let rows = x.rows(image * pixels..(image + 1) * pixels, &mut scratch);
-            vectorized(
-                #[inline(always)]
-                || match over {
-                    Over::Channels => mean_over_channels(rows, c, out),
-                    Over::Map => mean_over_map(rows, c, out),
-                },
-            );
+            mean(rows, c, over, out);
         }
     });
     let out = Value::plain(data, images, (1, 1, width), x.needs_grad);
@@ -67,6 +61,17 @@ pub fn forward<E: Real>(context: &mut Context<E>, x: &Value<E>, over: Over) -> V
         Ok(())
     });
     out
+}
+
+/// The mean of one image's rows of `c` channels.
+pub fn mean<E: Real>(rows: &[E], c: usize, over: Over, out: &mut [E]) {
+    vectorized(
+        #[inline(always)]
+        || match over {
+            Over::Channels => mean_over_channels(rows, c, out),
+            Over::Map => mean_over_map(rows, c, out),
+        },
+    );
 }
 
 /// The gradient that one row receives.
@@ -108,6 +113,7 @@ fn mean_over_channels<E: Real>(rows: &[E], c: usize, out: &mut [E]) {
 #[inline(always)]
 fn mean_over_map<E: Real>(rows: &[E], c: usize, out: &mut [E]) {
     let share = E::of(c as f64 / rows.len() as f64);
+    out.fill(E::ZERO);
     for row in rows.chunks_exact(c) {
         out.iter_mut().zip(row).for_each(|(o, v)| *o += *v);
     }
