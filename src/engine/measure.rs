@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{Batch, Model, Sgd, SgdSettings, Workers};
 use crate::arch::{LayerId, Network, Op};
+use crate::config::Precision;
 use crate::cost;
 use crate::error::{Error, Result};
 
@@ -23,6 +24,8 @@ pub struct Settings {
     pub work: Work,
     pub batch: usize,
     pub threads: usize,
+    /// Of training; inference is f32.
+    pub precision: Precision,
     /// Steps before the counted ones.
     pub warmup: usize,
     /// Counted steps, at least.
@@ -62,11 +65,12 @@ impl Measurement {
 /// # Errors
 /// An empty batch, or a system that gives no threads.
 pub fn measure(network: &Network, settings: &Settings) -> Result<Measurement> {
-    let Settings { work, batch, threads, warmup, repeats, at_least } = *settings;
+    let Settings { work, batch, threads, precision, warmup, repeats, at_least } = *settings;
     if batch == 0 || (work == Work::Train && batch < 2) {
         return Err(Error::request("--batch: training needs at least 2 images for batch norm, inference 1"));
     }
     let mut model = Model::<f32>::new(network.clone(), [1; 32], Arc::new(Workers::new(threads)?));
+    model.set_precision(precision)?;
     let momentum =
         SgdSettings { momentum: 0.9, nesterov: false, weight_decay: 4e-5, decay_norm_and_bias: true };
     let mut sgd = Sgd::new(momentum);
@@ -136,8 +140,15 @@ mod tests {
     fn steps_are_counted_after_the_warm_up() {
         let network = zoo::network("stem_c8_s2 ir_e2_c8", &zoo::Options::default()).unwrap();
         for work in [Work::Train, Work::Infer] {
-            let settings =
-                Settings { work, batch: 2, threads: 1, warmup: 1, repeats: 3, at_least: Duration::ZERO };
+            let settings = Settings {
+                work,
+                batch: 2,
+                threads: 1,
+                precision: Precision::F32,
+                warmup: 1,
+                repeats: 3,
+                at_least: Duration::ZERO,
+            };
             let measured = measure(&network, &settings).unwrap();
             assert_eq!(measured.steps.len(), 3);
             assert!(measured.steps.is_sorted() && measured.median() > 0.0);

@@ -17,7 +17,7 @@ pub mod value;
 pub mod weights;
 pub mod workers;
 
-pub use model::{Batch, Model, Outcome};
+pub use model::{Batch, Model, Outcome, units};
 pub use optimizer::{Sgd, SgdSettings};
 pub use real::Real;
 pub use workers::Workers;

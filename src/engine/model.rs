@@ -10,11 +10,13 @@ use std::sync::Arc;
 use dfdx::prelude::{Cpu, OwnedTape, TensorFromVec};
 
 use super::grad::Grads;
+use super::ops::matmul::bf16::Units;
 use super::pool::Buf;
 use super::real::{Flat, Real};
 use super::value::{Context, Value};
 use super::workers::Workers;
 use crate::arch::{Network, Op};
+use crate::config::Precision;
 use crate::error::{Error, Result};
 
 /// A network with its parameters and running statistics.
@@ -26,6 +28,8 @@ pub struct Model<E: Real> {
     /// For each layer that is a batch norm, its running statistics.
     pub running: Vec<Option<Running<E>>>,
     workers: Arc<Workers>,
+    /// Set where gradients are computed with products in bf16.
+    bf16: Option<Units>,
 }
 
 /// A parameter, shaped and named as PyTorch would.
@@ -78,12 +82,21 @@ impl<E: Real> Model<E> {
             (layer.op == Op::BatchNorm).then(|| Running { mean: vec![E::ZERO; c], variance: vec![E::ONE; c] })
         });
         let running = running.collect();
-        Self { network, params, layers, running, workers }
+        Self { network, params, layers, running, workers, bf16: None }
+    }
+
+    /// Computes gradients in this precision from now on; evaluation stays in f32.
+    ///
+    /// # Errors
+    /// A sentence where the machine has no bf16 units.
+    pub fn set_precision(&mut self, precision: Precision) -> Result<()> {
+        self.bf16 = units(precision)?;
+        Ok(())
     }
 
     /// Logits `(N, classes)` in evaluation mode: batch norm uses its running statistics.
     pub fn logits(&self, images: &[E]) -> Vec<E> {
-        let mut context = Context { tape: None, workers: self.workers.clone() };
+        let mut context = Context { tape: None, workers: self.workers.clone(), bf16: None };
         let images = self.input(images);
         self.forward(&mut context, images, forward::Mode::Evaluate).0.materialised()
     }
@@ -97,7 +110,7 @@ impl<E: Real> Model<E> {
     /// Loss and hits in training mode (batch statistics) with all gradients; running statistics are updated.
     pub fn gradients(&mut self, batch: Batch<'_, E>, smoothing: f64) -> (Outcome, Grads<E>) {
         let tape = Some(OwnedTape::default());
-        let mut context = Context { tape, workers: self.workers.clone() };
+        let mut context = Context { tape, workers: self.workers.clone(), bf16: self.bf16 };
         let images = self.input(batch.images);
         let (logits, statistics) = self.forward(&mut context, images, forward::Mode::Train);
         let values = logits.materialised();
@@ -158,6 +171,20 @@ impl<E: Real> Model<E> {
         }
         param.tensor.copy_from(values);
         Ok(())
+    }
+}
+
+/// The units that a precision needs: none for f32.
+///
+/// # Errors
+/// A sentence where the machine has none.
+pub fn units(precision: Precision) -> Result<Option<Units>> {
+    match (precision, Units::of_this_machine()) {
+        (Precision::F32, _) => Ok(None),
+        (Precision::Bf16, Some(units)) => Ok(Some(units)),
+        (Precision::Bf16, None) => Err(Error::request(
+            "bf16 needs a processor with AVX512-BF16, and this machine has none: set the precision to f32",
+        )),
     }
 }
 

@@ -10,6 +10,7 @@ use dfdx::prelude::{CpuError, OwnedTape, Tape};
 
 use super::act::{Act, ActFn, with_act};
 use super::grad::{Grads, Slot};
+use super::ops::matmul::bf16::Units;
 use super::ops::norm::EarlyPass;
 use super::pool::Buf;
 use super::real::Real;
@@ -21,6 +22,8 @@ pub struct Context<E: Real> {
     /// Present in training: ops record their backward pass on it.
     pub tape: Option<OwnedTape<E, dfdx::prelude::Cpu>>,
     pub workers: Arc<Workers>,
+    /// Products of 1x1 convolutions are taken in bf16 with these.
+    pub bf16: Option<Units>,
 }
 
 impl<E: Real> Context<E> {

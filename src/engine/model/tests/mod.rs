@@ -34,7 +34,7 @@ fn model<E: Real>(network: Network) -> Model<E> {
 
 /// Output of the last layer.
 fn output<E: Real>(model: &Model<E>, mode: Mode, images: &[E]) -> Vec<E> {
-    let mut context = Context { tape: None, workers: model.workers.clone() };
+    let mut context = Context { tape: None, workers: model.workers.clone(), bf16: model.bf16 };
     model.forward(&mut context, model.input(images), mode).0.materialised()
 }
 
@@ -46,7 +46,8 @@ fn pass<E: Real>(model: &mut Model<E>, mode: Mode, images: &[E], upstream: &[E])
 
 /// As [`pass`], from an input that need not want a gradient.
 fn pass_from<E: Real>(model: &mut Model<E>, mode: Mode, images: Value<E>, upstream: &[E]) -> Pass<E> {
-    let mut context = Context { tape: Some(Default::default()), workers: model.workers.clone() };
+    let mut context =
+        Context { tape: Some(Default::default()), workers: model.workers.clone(), bf16: model.bf16 };
     let (out, statistics) = model.forward(&mut context, images.clone(), mode);
     let output = out.materialised();
     assert_eq!(output.len(), upstream.len(), "the gradient does not fit the output");

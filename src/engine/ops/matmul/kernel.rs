@@ -4,7 +4,7 @@
 //! instruction set.
 #![allow(unsafe_code)]
 
-use super::{Epilogue, Mat, Right, UNIT, panel_units};
+use super::{Epilogue, Mat, UNIT, panel_units};
 use crate::engine::act::{ActFn, with_act};
 use crate::engine::real::Real;
 use crate::engine::simd::{Kernel, Simd};
@@ -15,9 +15,16 @@ pub(super) struct Product<'a, E: Real> {
     pub cols: usize,
     pub depth: usize,
     pub a: Mat<'a, E>,
-    pub b: Right<'a, E>,
+    pub b: Side<'a, E>,
     pub out: &'a mut [E],
     pub epilogue: Epilogue<'a, E>,
+}
+
+/// The right side: in panels, or row by row.
+pub(super) enum Side<'a, E> {
+    Panels(&'a [E]),
+    /// Rows of at least the product's columns, this far apart.
+    Rows(&'a [E], usize),
 }
 
 /// Where one panel of the right side and of the output lies.
@@ -40,8 +47,8 @@ impl<E: Real> Kernel<E> for Product<'_, E> {
             let units = panel_units(self.cols - col);
             let width = (units * UNIT).min(self.cols - col);
             let (b, b_row) = match self.b {
-                Right::Packed(b) => (b.data[packed..].as_ptr(), units * UNIT),
-                Right::Rows(b) => (b[col.min(b.len())..].as_ptr(), self.cols),
+                Side::Panels(b) => (b[packed..].as_ptr(), units * UNIT),
+                Side::Rows(b, row) => (b[col.min(b.len())..].as_ptr(), row),
             };
             let panel = Panel { b, b_row, col, width };
             if S::REGISTERS == 32 {
@@ -192,7 +199,7 @@ unsafe fn products<E: Real, S: Simd<E>, const MR: usize, const NV: usize>(
             for i in 0..MR {
                 let factor = s.splat(*a.add(i * a_row));
                 for j in 0..NV {
-                    sums[i][j] = s.fma(factor, values[j], sums[i][j]);
+                    sums[i][j] = s.multiply_add(factor, values[j], sums[i][j]);
                 }
             }
             a = a.add(a_col);

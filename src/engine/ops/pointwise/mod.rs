@@ -4,6 +4,7 @@
 //! a tile in cache, and the output's statistics are gathered while the tile is there.
 
 use crate::engine::grad;
+use crate::engine::ops::matmul::bf16::Units;
 use crate::engine::ops::matmul::{Epilogue, Mat, Packed, Right, matmul};
 use crate::engine::ops::norm::Sums;
 use crate::engine::ops::norm::moments::Moments;
@@ -24,7 +25,8 @@ pub fn forward<E: Real>(
     moments: bool,
 ) -> (Value<E>, Vec<Moments>) {
     let (images, pixels, cin, cout) = (x.images(), x.pixels(), x.c, out_channels);
-    let weights = Packed::new(cin, cout, Mat::transposed(&grad::values(weight), cin));
+    let units = units(context, x);
+    let weights = Packed::with(units, cin, cout, Mat::transposed(&grad::values(weight), cin));
     let biases = bias.map(grad::values);
     let with_bias = || Epilogue { bias: biases.as_deref(), ..Epilogue::plain() };
     let tile = tile_rows(cin.max(cout));
@@ -51,6 +53,11 @@ pub fn forward<E: Real>(
     (out, statistics)
 }
 
+/// The units for products in bf16, where these are wanted: layers on a map of one pixel have little to gain and stay in f32.
+fn units<E: Real>(context: &Context<E>, x: &Value<E>) -> Option<Units> {
+    context.bf16.filter(|_| x.pixels() > 1)
+}
+
 /// Adds a bias to every row.
 pub(crate) fn add_bias<E: Real>(out: &mut [E], biases: &[E]) {
     vectorized(
@@ -71,12 +78,13 @@ fn record_backward<E: Real>(
     bias: Option<Flat<E>>,
 ) {
     let workers = context.workers.clone();
+    let units = units(context, &x);
     let (images, pixels, cin, cout) = (x.images(), x.pixels(), x.c, out.c);
     let tile = tile_rows(cin.max(cout));
     context.record(move |grads| {
         let Some(mut dz) = out.grad.take() else { return Ok(()) };
         let lazy = out.stored.take_lazy();
-        let weights = Packed::new(cout, cin, Mat::rows(&grad::values(&weight), cin));
+        let weights = Packed::with(units, cout, cin, Mat::rows(&grad::values(&weight), cin));
         let (mut dx, accumulate) = if x.needs_grad { x.grad_target() } else { (Buf::take(0), false) };
         let dx_parts = input_grad_parts(&mut dx, x.needs_grad, images, x.per_image());
         let dz_parts = split(&mut dz, images, pixels * cout);
@@ -96,7 +104,8 @@ fn record_backward<E: Real>(
                 }
                 let a = x.rows(at..at + rows, &mut scratch);
                 let dz_t = Mat::transposed(dz, cout);
-                matmul((cout, cin, rows), &mut dw, dz_t, Right::Rows(a), Epilogue::accumulating(true));
+                let a = Right::rows(units, a);
+                matmul((cout, cin, rows), &mut dw, dz_t, a, Epilogue::accumulating(true));
                 if bias.is_some() {
                     sum_rows(dz, &mut db);
                 }
