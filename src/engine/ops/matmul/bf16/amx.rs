@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::arch::asm;
+use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
 
 use super::{Pairs, TILE};
 
@@ -68,6 +69,7 @@ pub(super) fn product(
         for col in (0..cols).step_by(TILE) {
             let own = [0.0; TILE * TILE];
             let mut results = Results { out, shape: (rows, cols), at: (first * TILE, col), own };
+            results.expect_next(count);
             // SAFETY: both sides hold whole tiles, zeros after their ends.
             unsafe {
                 for tile in 0..count {
@@ -121,6 +123,15 @@ impl Results<'_> {
             }
         }
         (self.own.as_mut_ptr(), TILE)
+    }
+
+    /// Asks for the memory of the tiles right of these: it is far away, and the products are done before it is there.
+    fn expect_next(&self, count: usize) {
+        for row in self.at.0..(self.at.0 + count * TILE).min(self.shape.0) {
+            let next = self.out.as_ptr().wrapping_add(row * self.shape.1 + self.at.1 + TILE);
+            // SAFETY: a hint; any address may be given.
+            unsafe { _mm_prefetch::<_MM_HINT_ET0>(next.cast()) };
+        }
     }
 
     /// What lies in the tile of our own to the output.
