@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::breakdown::Breakdown;
 use super::memory::{self, Budget};
 use super::profiled::{self, Target};
 use super::{numbers, output};
@@ -25,7 +26,9 @@ use crate::space::notation;
     blocksmith bench --network mix --batch 64\n  \
     blocksmith bench --network mobilenet_v2 --set stem=cifar --input 3x32x32 --classes 10 --mode infer --batch 128\n\n\
     --json prints `images_per_s`, `median_ms`, `fastest_ms`, `slowest_ms`, `steps`, `gflops`, `peak_bytes`,\n  \
-    and `data_ms` (making a batch from image bytes; null where images have other than 3 channels).")]
+    `data_ms` (making a batch from image bytes; null where images have other than 3 channels),\n  \
+    and with --layers `layers`. A layer's `roofline` is the time that the machine's peaks (measured first) allow at best,\n  \
+    of the time it took; norms and activations are part of the layers that read them, but for their backward sums.")]
 pub struct Args {
     /// A named network or a candidate in block notation
     #[arg(long, value_name = "NETWORK", default_value = "mix")]
@@ -48,6 +51,9 @@ pub struct Args {
     /// Memory that the step may take, such as 8GiB: a network that needs more is refused [default: 90 % of what is available]
     #[arg(long, value_name = "SIZE", value_parser = memory::size)]
     memory: Option<u64>,
+    /// Show where the time goes, layer by layer
+    #[arg(long)]
+    layers: bool,
     #[command(flatten)]
     options: profiled::Options,
     /// Print JSON
@@ -100,6 +106,7 @@ pub fn execute(args: &Args) -> Result<()> {
         warmup: 2,
         repeats: 5,
         at_least: Duration::from_secs(u64::from(args.seconds)),
+        layers: args.layers,
     };
     let candidate = notation::parse(&found.text).map_err(Error::Request)?;
     let network = build::network(&candidate, found.input, found.classes).map_err(Error::Request)?;
@@ -110,6 +117,7 @@ pub fn execute(args: &Args) -> Result<()> {
     let (median, fastest, slowest) = (measured.median(), measured.quantile(0.0), measured.quantile(1.0));
     let images_per_s = measured.batch as f64 / median;
     let gflops = measured.operations / median / 1e9;
+    let breakdown = args.layers.then(|| Breakdown::new(&network, &measured));
     if args.json {
         return output::print_json(&json!({
             "network": args.network, "mode": format!("{:?}", args.mode).to_lowercase(),
@@ -119,12 +127,16 @@ pub fn execute(args: &Args) -> Result<()> {
             "slowest_ms": slowest * 1e3, "steps": measured.steps.len(), "gflops": gflops,
             "peak_bytes": measured.peak_bytes,
             "data_ms": data_seconds.map(|seconds| seconds * 1e3),
+            "layers": breakdown.map(|breakdown| breakdown.json()),
         }));
     }
     let peak = measured.peak_bytes.map_or_else(|| "unknown".into(), numbers::bytes);
     let data = data_seconds.map_or_else(String::new, |seconds| {
         format!(", data {:.2} ms a batch ({:.2} % of a step)", seconds * 1e3, 100.0 * seconds / median)
     });
+    if let Some(breakdown) = breakdown {
+        output::print(&breakdown.text())?;
+    }
     output::print(&format!(
         "{images_per_s:.1} images/s: median step {:.1} ms ({:.1} to {:.1} ms over {} steps), {gflops:.1} GFLOP/s, peak memory {peak}{data}",
         median * 1e3,

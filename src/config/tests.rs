@@ -136,6 +136,10 @@ fn mistakes_in_the_file_have_their_place() {
             with("{epochs: 3, nesterov: true, momentum: 0}"),
             "e.yaml:3:30: train.nesterov: Nesterov's step needs a momentum above 0; set `momentum: 0.9`, say",
         ),
+        (
+            with("{epochs: 3, precision: bf61}"),
+            "e.yaml:3:31: train.precision: `bf61` is not a precision (f32, bf16); did you mean `bf16`?",
+        ),
         (with("{epochs: 3, nesterov: yes}"), "e.yaml:3:30: train.nesterov: `yes` is not true or false"),
         (
             with("{epochs: 3, schedule: cosin}"),

@@ -11,7 +11,7 @@ mod profile;
 pub use feasible::{Feasible, Rejection};
 pub use layer::{madds, params};
 pub use memory::activation_memory;
-pub use profile::{LayerCost, Profile};
+pub use profile::{LayerCost, Profile, op_text};
 
 use crate::arch::Network;
 

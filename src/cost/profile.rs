@@ -97,21 +97,21 @@ fn block_of(name: &str) -> &str {
 
 fn layer_cost(network: &Network, id: LayerId) -> LayerCost {
     let layer = &network.layers[id];
-    let inputs = layer.inputs.iter().map(|&from| &network.layers[from]);
-    let channels = inputs.clone().next().map_or(0, |from| from.output.c);
     LayerCost {
         name: layer.name.clone(),
-        op: op_text(&layer.op, channels),
-        inputs: inputs.map(|from| from.name.clone()).collect(),
+        op: op_text(network, id),
+        inputs: layer.inputs.iter().map(|&from| network.layers[from].name.clone()).collect(),
         output: layer.output,
         params: layer::params(network, id),
         madds: layer::madds(network, id),
     }
 }
 
-/// An op in words; `channels` are those of its first input.
-fn op_text(op: &Op, channels: usize) -> String {
-    match *op {
+/// What a layer computes, as people write it: `conv 3x3 s2`, `depthwise 5x5`.
+pub fn op_text(network: &Network, id: LayerId) -> String {
+    let layer = &network.layers[id];
+    let channels = layer.inputs.first().map_or(0, |&from| network.layers[from].output.c);
+    match layer.op {
         Op::Conv { out_channels, kernel, stride, groups, bias, .. } => {
             let depthwise = groups > 1 && groups == channels && out_channels == channels;
             let kind = if depthwise { "depthwise" } else { "conv" };

@@ -11,8 +11,9 @@ use super::real::Flat;
 /// dfdx's gradients on the CPU.
 pub type Grads<E> = Gradients<E, Cpu>;
 
-/// Where the gradient of one activation is gathered while the tape runs backward.
-pub struct Slot<E: Real>(Arc<Mutex<Option<Buf<E>>>>);
+/// Where the gradient of one activation is gathered while the tape runs backward. Two activations may share one buffer,
+/// as the operands of a sum do.
+pub struct Slot<E: Real>(Arc<Mutex<Option<Arc<Buf<E>>>>>);
 
 impl<E: Real> Slot<E> {
     /// An empty one.
@@ -20,15 +21,30 @@ impl<E: Real> Slot<E> {
         Self(Arc::default())
     }
 
-    /// Takes the gradient gathered so far, if any.
+    /// Takes the gradient gathered so far, if any, to be written to.
     pub fn take(&self) -> Option<Buf<E>> {
+        self.take_shared().map(owned)
+    }
+
+    /// Takes the gradient gathered so far, if any, to be read.
+    pub fn take_shared(&self) -> Option<Arc<Buf<E>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Puts a gradient.
     pub fn put(&self, gradient: Buf<E>) {
+        self.put_shared(Arc::new(gradient));
+    }
+
+    /// Puts a gradient that others may read too.
+    pub fn put_shared(&self, gradient: Arc<Buf<E>>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(gradient);
     }
+}
+
+/// A gradient to be written to: itself, or a copy where others still read it.
+pub fn owned<E: Real>(gradient: Arc<Buf<E>>) -> Buf<E> {
+    Arc::try_unwrap(gradient).unwrap_or_else(|shared| Buf::copy_of(&shared))
 }
 
 impl<E: Real> Clone for Slot<E> {

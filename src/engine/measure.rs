@@ -1,7 +1,13 @@
 //! How long a step takes on this machine.
 
+mod layers;
+pub mod machine;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use layers::layer_times;
+pub use layers::{Clock, LayerTime, Pass};
 
 use super::{Batch, Model, Sgd, SgdSettings, Workers};
 use crate::arch::{LayerId, Network, Op};
@@ -32,6 +38,8 @@ pub struct Settings {
     pub repeats: usize,
     /// Time of the counted steps together, at least.
     pub at_least: Duration,
+    /// Whether the time of every layer is measured too; costs a little.
+    pub layers: bool,
 }
 
 /// What was measured.
@@ -45,6 +53,8 @@ pub struct Measurement {
     pub operations: f64,
     /// Most memory that the process held, bytes, where the system tells.
     pub peak_bytes: Option<u64>,
+    /// Every layer's share, where asked for.
+    pub layers: Vec<LayerTime>,
 }
 
 impl Measurement {
@@ -65,12 +75,14 @@ impl Measurement {
 /// # Errors
 /// An empty batch, or a system that gives no threads.
 pub fn measure(network: &Network, settings: &Settings) -> Result<Measurement> {
-    let Settings { work, batch, threads, precision, warmup, repeats, at_least } = *settings;
+    let Settings { work, batch, threads, precision, warmup, repeats, at_least, layers } = *settings;
     if batch == 0 || (work == Work::Train && batch < 2) {
         return Err(Error::request("--batch: training needs at least 2 images for batch norm, inference 1"));
     }
     let mut model = Model::<f32>::new(network.clone(), [1; 32], Arc::new(Workers::new(threads)?));
     model.set_precision(precision)?;
+    let clock = Clock::default();
+    model.clock = layers.then(|| clock.clone());
     let momentum =
         SgdSettings { momentum: 0.9, nesterov: false, weight_decay: 4e-5, decay_norm_and_bias: true };
     let mut sgd = Sgd::new(momentum);
@@ -89,6 +101,7 @@ pub fn measure(network: &Network, settings: &Settings) -> Result<Measurement> {
             Work::Infer => drop(model.logits(&images)),
         }
         if step < warmup {
+            clock.reset();
             continue;
         }
         let seconds = start.elapsed().as_secs_f64();
@@ -100,7 +113,12 @@ pub fn measure(network: &Network, settings: &Settings) -> Result<Measurement> {
     }
     steps.sort_by(f64::total_cmp);
     let operations = operations(network, work) * batch as f64;
-    Ok(Measurement { steps, batch, operations, peak_bytes: peak_bytes() })
+    let layers = if layers {
+        layer_times(network, batch, work == Work::Train, &clock, steps.len())
+    } else {
+        Vec::new()
+    };
+    Ok(Measurement { steps, batch, operations, peak_bytes: peak_bytes(), layers })
 }
 
 /// Floating-point operations for one image.
@@ -148,10 +166,18 @@ mod tests {
                 warmup: 1,
                 repeats: 3,
                 at_least: Duration::ZERO,
+                layers: true,
             };
             let measured = measure(&network, &settings).unwrap();
             assert_eq!(measured.steps.len(), 3);
             assert!(measured.steps.is_sorted() && measured.median() > 0.0);
+            let (of_layers, of_steps) = (
+                measured.layers.iter().map(LayerTime::seconds).sum::<f64>(),
+                measured.steps.iter().sum::<f64>() / 3.0,
+            );
+            assert!(of_layers > 0.0 && of_layers <= of_steps, "{of_layers} of {of_steps}");
+            let of_layers: f64 = measured.layers.iter().map(|layer| layer.operations).sum();
+            assert_eq!(of_layers, measured.operations);
         }
     }
 

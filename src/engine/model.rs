@@ -10,6 +10,7 @@ use std::sync::Arc;
 use dfdx::prelude::{Cpu, OwnedTape, TensorFromVec};
 
 use super::grad::Grads;
+use super::measure::Clock;
 use super::ops::matmul::bf16::Units;
 use super::pool::Buf;
 use super::real::{Flat, Real};
@@ -30,6 +31,8 @@ pub struct Model<E: Real> {
     workers: Arc<Workers>,
     /// Set where gradients are computed with products in bf16.
     bf16: Option<Units>,
+    /// Where the time of each layer goes, if somebody wants to know.
+    pub clock: Option<Clock>,
 }
 
 /// A parameter, shaped and named as PyTorch would.
@@ -82,7 +85,7 @@ impl<E: Real> Model<E> {
             (layer.op == Op::BatchNorm).then(|| Running { mean: vec![E::ZERO; c], variance: vec![E::ONE; c] })
         });
         let running = running.collect();
-        Self { network, params, layers, running, workers, bf16: None }
+        Self { network, params, layers, running, workers, bf16: None, clock: None }
     }
 
     /// Computes gradients in this precision from now on; evaluation stays in f32.
@@ -96,7 +99,7 @@ impl<E: Real> Model<E> {
 
     /// Logits `(N, classes)` in evaluation mode: batch norm uses its running statistics.
     pub fn logits(&self, images: &[E]) -> Vec<E> {
-        let mut context = Context { tape: None, workers: self.workers.clone(), bf16: None };
+        let mut context = self.context(None);
         let images = self.input(images);
         self.forward(&mut context, images, forward::Mode::Evaluate).0.materialised()
     }
@@ -109,8 +112,7 @@ impl<E: Real> Model<E> {
 
     /// Loss and hits in training mode (batch statistics) with all gradients; running statistics are updated.
     pub fn gradients(&mut self, batch: Batch<'_, E>, smoothing: f64) -> (Outcome, Grads<E>) {
-        let tape = Some(OwnedTape::default());
-        let mut context = Context { tape, workers: self.workers.clone(), bf16: self.bf16 };
+        let mut context = self.context(Some(OwnedTape::default()));
         let images = self.input(batch.images);
         let (logits, statistics) = self.forward(&mut context, images, forward::Mode::Train);
         let values = logits.materialised();
@@ -121,6 +123,11 @@ impl<E: Real> Model<E> {
         }
         let (outcome, grads) = self.outcome(values, batch.labels, smoothing, Some((context, logits)));
         (outcome, grads.unwrap_or_else(Grads::leaky))
+    }
+
+    fn context(&self, tape: Option<OwnedTape<E, Cpu>>) -> Context<E> {
+        let bf16 = self.bf16.filter(|_| tape.is_some());
+        Context { tape, workers: self.workers.clone(), bf16, clock: self.clock.clone(), layer: 0 }
     }
 
     /// The images as an activation whose gradient nobody needs.

@@ -10,12 +10,16 @@ use dfdx::prelude::{CpuError, OwnedTape, Tape};
 
 use super::act::{Act, ActFn, with_act};
 use super::grad::{Grads, Slot};
+use super::measure::{Clock, Pass};
 use super::ops::matmul::bf16::Units;
 use super::ops::norm::EarlyPass;
+use super::ops::pointwise::Recompute;
+use super::ops::tile_rows;
 use super::pool::Buf;
 use super::real::Real;
 use super::simd::vectorized;
 use super::workers::Workers;
+use crate::arch::LayerId;
 
 /// What an op needs beside its inputs.
 pub struct Context<E: Real> {
@@ -24,13 +28,22 @@ pub struct Context<E: Real> {
     pub workers: Arc<Workers>,
     /// Products of 1x1 convolutions are taken in bf16 with these.
     pub bf16: Option<Units>,
+    /// Where the time of each layer goes, if somebody wants to know.
+    pub clock: Option<Clock>,
+    /// The layer at work.
+    pub layer: LayerId,
 }
 
 impl<E: Real> Context<E> {
     /// Records a backward op; without a tape does nothing.
     pub fn record(&mut self, backward: impl FnOnce(&mut Grads<E>) -> Result<(), CpuError> + 'static) {
-        if let Some(tape) = &mut self.tape {
-            tape.add_backward_op(backward);
+        let Some(tape) = &mut self.tape else { return };
+        match self.clock.clone() {
+            None => tape.add_backward_op(backward),
+            Some(clock) => {
+                let layer = self.layer;
+                tape.add_backward_op(move |grads| clock.time(layer, Pass::Backward, || backward(grads)));
+            }
         }
     }
 }
@@ -55,9 +68,18 @@ pub struct Value<E: Real> {
 
 /// What is in memory: `images` * h * w rows of c values.
 pub struct Stored<E: Real> {
-    pub data: Buf<E>,
+    pub data: Data<E>,
     pub images: usize,
     lazy: Mutex<Option<LazyGrad<E>>>,
+}
+
+/// The stored values.
+pub enum Data<E: Real> {
+    Kept(Buf<E>),
+    /// A product, cheaper computed anew than kept.
+    Recomputed(Recompute<E>),
+    /// The sum of two activations, read together.
+    Sum(Box<[Value<E>; 2]>),
 }
 
 /// A per-channel scale and shift.
@@ -85,7 +107,12 @@ pub struct LazyGrad<E> {
 
 impl<E: Real> Value<E> {
     /// A stored activation with nothing pending.
-    pub fn plain(data: Buf<E>, images: usize, (h, w, c): (usize, usize, usize), needs_grad: bool) -> Self {
+    pub fn plain(data: Buf<E>, images: usize, shape: (usize, usize, usize), needs_grad: bool) -> Self {
+        Self::of(Data::Kept(data), images, shape, needs_grad)
+    }
+
+    /// An activation with nothing pending.
+    pub fn of(data: Data<E>, images: usize, (h, w, c): (usize, usize, usize), needs_grad: bool) -> Self {
         let stored = Stored { data, images, lazy: Mutex::new(None) };
         Self {
             stored: Arc::new(stored),
@@ -121,12 +148,56 @@ impl<E: Real> Value<E> {
         self.norm.is_none() && self.act == Act::Identity && self.gate.is_none()
     }
 
+    /// Elements of the whole batch.
+    pub fn len(&self) -> usize {
+        self.images() * self.per_image()
+    }
+
+    /// Whether its rows can be read straight from memory.
+    pub fn is_kept(&self) -> bool {
+        self.is_plain() && matches!(self.stored.data, Data::Kept(_))
+    }
+
+    /// Rows of what is stored, nothing applied: straight from memory, or written to `scratch`.
+    pub fn raw_rows<'a>(&'a self, rows: Range<usize>, scratch: &'a mut [E]) -> &'a [E] {
+        match &self.stored.data {
+            Data::Kept(data) => &data[rows.start * self.c..rows.end * self.c],
+            Data::Recomputed(product) => {
+                let out = &mut scratch[..rows.len() * self.c];
+                product.rows(rows, out);
+                out
+            }
+            Data::Sum(terms) => {
+                let out = &mut scratch[..rows.len() * self.c];
+                let [a, b] = &**terms;
+                sum_rows(a, b, rows, out);
+                out
+            }
+        }
+    }
+
+    /// What [`raw_rows`](Self::raw_rows) will read from memory for some rows, as far as there are such rows.
+    pub fn raw_source(&self, rows: Range<usize>) -> &[E] {
+        let rows = rows.start.min(self.images() * self.pixels())..rows.end.min(self.images() * self.pixels());
+        match &self.stored.data {
+            Data::Kept(data) => &data[rows.start * self.c..rows.end * self.c],
+            Data::Recomputed(product) => product.source(rows),
+            Data::Sum(terms) => terms[0].raw_source(rows),
+        }
+    }
+
+    /// Elements of scratch that [`raw_rows`](Self::raw_rows) needs for some rows.
+    pub fn raw_scratch(&self, rows: usize) -> usize {
+        if matches!(self.stored.data, Data::Kept(_)) { 0 } else { rows * self.c }
+    }
+
     /// Rows (pixels of all images in order) as they are read: straight from memory, or written to `scratch`.
     pub fn rows<'a>(&'a self, rows: Range<usize>, scratch: &'a mut [E]) -> &'a [E] {
-        let stored = &self.stored.data[rows.start * self.c..rows.end * self.c];
         if self.is_plain() {
-            return stored;
+            return self.raw_rows(rows, scratch);
         }
+        let mut raw = Buf::take(self.raw_scratch(rows.len()));
+        let stored = self.raw_rows(rows.clone(), &mut raw);
         let out = &mut scratch[..stored.len()];
         vectorized(
             #[inline(always)]
@@ -158,13 +229,8 @@ impl<E: Real> Value<E> {
     /// All of it as it is read, in a buffer of its own.
     pub fn materialised(&self) -> Vec<E> {
         let rows = self.images() * self.pixels();
-        let mut out = vec![E::ZERO; rows * self.c];
-        if self.is_plain() {
-            out.copy_from_slice(&self.stored.data);
-        } else {
-            self.rows(0..rows, &mut out);
-        }
-        out
+        let mut scratch = Buf::take(if self.is_kept() { 0 } else { rows * self.c });
+        self.rows(0..rows, &mut scratch).to_vec()
     }
 
     /// Takes the gradient gathered for this activation, as plain numbers.
@@ -173,15 +239,20 @@ impl<E: Real> Value<E> {
         if self.is_plain()
             && let Some(lazy) = self.stored.take_lazy()
         {
-            lazy.apply(&mut gathered, &self.stored.data);
+            lazy.apply_all(&mut gathered, self);
         }
         Some(gathered)
     }
 
     /// Puts a gradient for this activation, added to what others have put.
     pub fn add_grad(&self, more: Buf<E>) {
+        self.add_shared_grad(Arc::new(more));
+    }
+
+    /// Puts a gradient that others may read too, added to what others have put.
+    pub fn add_shared_grad(&self, more: Arc<Buf<E>>) {
         match self.take_grad() {
-            None => self.grad.put(more),
+            None => self.grad.put_shared(more),
             Some(mut sum) => {
                 vectorized(
                     #[inline(always)]
@@ -196,9 +267,24 @@ impl<E: Real> Value<E> {
     pub fn grad_target(&self) -> (Buf<E>, bool) {
         match self.take_grad() {
             Some(sum) => (sum, true),
-            None => (Buf::take(self.stored.data.len()), false),
+            None => (Buf::take(self.len()), false),
         }
     }
+}
+
+/// Rows of a + b.
+pub fn sum_rows<E: Real>(a: &Value<E>, b: &Value<E>, rows: Range<usize>, out: &mut [E]) {
+    let mut scratch = Buf::take(out.len());
+    if a.is_kept() {
+        out.copy_from_slice(a.rows(rows.clone(), &mut scratch));
+    } else {
+        a.rows(rows.clone(), out);
+    }
+    let b = b.rows(rows, &mut scratch);
+    vectorized(
+        #[inline(always)]
+        || out.iter_mut().zip(b).for_each(|(o, b)| *o += *b),
+    );
 }
 
 impl<E: Real> Stored<E> {
@@ -214,20 +300,33 @@ impl<E: Real> Stored<E> {
 }
 
 impl<E: Real> LazyGrad<E> {
-    /// dy becomes dz, in place; both are whole rows.
-    pub fn apply(&self, dy: &mut [E], z: &[E]) {
+    /// dz of some rows, written to `to`.
+    pub fn read(&self, dy: &[E], z: &[E], to: &mut [E]) {
         let channels = self.a.len();
         let (a, b, c) = (&self.a[..channels], &self.b[..channels], &self.c[..channels]);
         vectorized(
             #[inline(always)]
             || {
-                for (dy, z) in dy.chunks_exact_mut(channels).zip(z.chunks_exact(channels)) {
+                let rows = dy.chunks_exact(channels).zip(z.chunks_exact(channels));
+                for (to, (dy, z)) in to.chunks_exact_mut(channels).zip(rows) {
                     for i in 0..channels {
-                        dy[i] = dy[i].fma(a[i], z[i].fma(b[i], c[i]));
+                        to[i] = dy[i].fma(a[i], z[i].fma(b[i], c[i]));
                     }
                 }
             },
         );
+    }
+
+    /// dy of the whole batch becomes dz, in place; `x` is what the norm read.
+    pub fn apply_all(&self, dy: &mut [E], x: &Value<E>) {
+        let tile = tile_rows(x.c);
+        let mut raw = Buf::take(x.raw_scratch(tile));
+        let mut copy = Buf::take(tile * x.c);
+        for (t, dy) in dy.chunks_mut(tile * x.c).enumerate() {
+            let copy = &mut copy[..dy.len()];
+            copy.copy_from_slice(dy);
+            self.read(copy, x.raw_rows(t * tile..t * tile + dy.len() / x.c, &mut raw), dy);
+        }
     }
 }
 

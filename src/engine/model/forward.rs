@@ -4,12 +4,17 @@ use super::Model;
 use crate::arch::{Elementwise, LayerId, Op};
 use crate::engine::act::Act;
 use crate::engine::grad;
+use crate::engine::measure::Pass;
 use crate::engine::ops::norm::BatchNorm;
 use crate::engine::ops::norm::moments::Moments;
 use crate::engine::ops::{add, conv, depthwise, gate, norm, pointwise, squeeze, tile_rows};
 use crate::engine::pool::Buf;
 use crate::engine::real::{Flat, Real};
-use crate::engine::value::{Context, Value};
+use crate::engine::value::{Context, Data, Value};
+
+/// The most input channels from which a product is computed anew rather than kept, where that is possible: beyond it the
+/// arithmetic costs more than the memory traffic. Measured on MobileNetV2 and the Mix model.
+const RECOMPUTED_FROM: usize = 64;
 
 /// Whose statistics batch norm uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +59,11 @@ impl<E: Real> Model<E> {
         walk.values[0] = Some(images);
         for (id, layer) in layers.iter().enumerate() {
             if walk.values[id].is_none() {
-                let value = self.layer(context, &mut walk, id, mode);
+                context.layer = id;
+                let value = match context.clock.clone() {
+                    None => self.layer(context, &mut walk, id, mode),
+                    Some(clock) => clock.time(id, Pass::Forward, || self.layer(context, &mut walk, id, mode)),
+                };
                 walk.values[id] = Some(value);
             }
             // What nobody reads any more is dropped; in training the tape keeps what backward needs.
@@ -79,12 +88,13 @@ impl<E: Real> Model<E> {
         let bias = self.layers[id].bias.map(|at| &self.params[at].tensor);
         match (&layer.op, weight) {
             (Op::Conv { .. }, Some(weight)) => {
-                let (value, moments) = self.convolution(context, &x, id, weight, bias, feeds_norm);
+                let (value, moments) = self.convolution(context, walk, &x, id, weight, bias, feeds_norm);
                 walk.moments[id] = Some(moments);
                 value
             }
-            (Op::Linear { out, .. }, Some(weight)) => {
-                let (value, moments) = pointwise::forward(context, &x, weight, bias, *out, feeds_norm);
+            (Op::Linear { .. }, Some(weight)) => {
+                let kept = pointwise::Output::Kept;
+                let (value, moments) = pointwise::forward(context, &x, weight, bias, kept, feeds_norm);
                 walk.moments[id] = Some(moments);
                 value
             }
@@ -99,7 +109,14 @@ impl<E: Real> Model<E> {
                 norm::forward(context, &x, None, act, Some(slope.clone()), sole_reader(walk, id))
             }
             (Op::Add, _) => {
-                let (value, moments) = add::forward(context, &x, input(walk, 1).as_ref(), feeds_norm);
+                let other = input(walk, 1);
+                let are_kept = other.iter().chain([&x]).all(|term| matches!(term.stored.data, Data::Kept(_)));
+                let output = if mode == Mode::Train && are_kept && self.feeds_products(walk, id) {
+                    add::Output::Recomputed
+                } else {
+                    add::Output::Kept
+                };
+                let (value, moments) = add::forward(context, &x, other.as_ref(), output, feeds_norm);
                 walk.moments[id] = Some(moments);
                 value
             }
@@ -120,6 +137,7 @@ impl<E: Real> Model<E> {
     fn convolution(
         &self,
         context: &mut Context<E>,
+        walk: &Walk<E>,
         x: &Value<E>,
         id: LayerId,
         weight: &Flat<E>,
@@ -132,7 +150,12 @@ impl<E: Real> Model<E> {
         };
         let out = (layer.output.h, layer.output.w);
         if kernel == 1 && stride == 1 && groups == 1 && pad == 0 {
-            return pointwise::forward(context, x, weight, bias, out_channels, moments);
+            let output = if moments && x.c <= RECOMPUTED_FROM && self.feeds_depthwise(walk, id) {
+                pointwise::Output::Recomputed(depthwise::channel_blocks(out_channels))
+            } else {
+                pointwise::Output::Kept
+            };
+            return pointwise::forward(context, x, weight, bias, output, moments);
         }
         if groups == x.c && out_channels == x.c && depthwise::has_kernel(kernel) {
             let geometry = depthwise::Geometry { kernel, stride, pad, out };
@@ -141,6 +164,33 @@ impl<E: Real> Model<E> {
         let input = (x.h, x.w, x.c);
         let geometry = conv::Geometry { input, out, out_channels, kernel, stride, pad, groups };
         conv::forward(context, x, weight, bias, geometry, moments)
+    }
+
+    /// Whether all readers of a layer are products or sums, which read rows in order.
+    fn feeds_products(&self, walk: &Walk<E>, id: LayerId) -> bool {
+        let is_product = |&reader: &LayerId| match self.network.layers[reader].op {
+            Op::Conv { kernel, groups, .. } => kernel == 1 && groups == 1,
+            Op::Linear { .. } | Op::Add => true,
+            _ => false,
+        };
+        walk.readers[id].iter().all(is_product)
+    }
+
+    /// Whether a layer's output goes through a norm, and perhaps an activation, to a depthwise convolution alone.
+    fn feeds_depthwise(&self, walk: &Walk<E>, id: LayerId) -> bool {
+        let layers = &self.network.layers;
+        let mut at = id;
+        while let [next] = walk.readers[at][..] {
+            match layers[next].op {
+                Op::BatchNorm | Op::Elementwise(_) | Op::Prelu => at = next,
+                Op::Conv { groups, kernel, out_channels, .. } => {
+                    let channels = layers[at].output.c;
+                    return groups == channels && out_channels == channels && depthwise::has_kernel(kernel);
+                }
+                _ => return false,
+            }
+        }
+        false
     }
 
     /// Batch norm, with the activation that follows it where nothing else reads it.
@@ -207,13 +257,17 @@ fn sole_reader<E: Real>(walk: &Walk<E>, id: LayerId) -> bool {
 
 /// `x` itself where nothing is pending, else a copy with everything applied.
 fn plain<E: Real>(context: &mut Context<E>, x: Value<E>) -> Value<E> {
-    if x.is_plain() { x } else { add::forward(context, &x, None, false).0 }
+    if x.is_plain() { x } else { add::forward(context, &x, None, add::Output::Kept, false).0 }
 }
 
 /// Statistics of stored values that no op gathered.
 fn gather<E: Real>(x: &Value<E>) -> Vec<Moments> {
     let mut moments = Moments::new(x.c);
-    x.stored.data.chunks(tile_rows(x.c) * x.c).for_each(|tile| moments.add(tile));
+    let (tile, rows) = (tile_rows(x.c), x.images() * x.pixels());
+    let mut raw = Buf::take(x.raw_scratch(tile));
+    for at in (0..rows).step_by(tile) {
+        moments.add(x.raw_rows(at..rows.min(at + tile), &mut raw));
+    }
     vec![moments]
 }
 

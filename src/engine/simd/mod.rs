@@ -185,6 +185,18 @@ pub fn vectorized<R>(kernel: impl FnOnce() -> R) -> R {
     kernel()
 }
 
+/// Asks for the cache line at `at`, which will be read soon. Any address is allowed.
+#[inline(always)]
+pub fn prefetch<T>(at: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a hint, which reads nothing; every x86-64 has it.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T1 }>(at.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
+}
+
 /// Calls `$kernel::<_, .., L>(c0, args..)` for channel blocks of L = 16, then 8, then 1, until `$channels` are done.
 macro_rules! for_lanes {
     ($channels:expr, $c0:ident, $lanes:ident => $body:expr) => {{

@@ -15,7 +15,7 @@ use crate::arch::Network;
 use crate::engine::grad;
 use crate::engine::pool::Buf;
 use crate::engine::real::Real;
-use crate::engine::value::{Context, Value};
+use crate::engine::value::Value;
 use crate::engine::workers::Workers;
 
 /// What one pass forward and backward gave; activations are `(N, H, W, C)`.
@@ -34,7 +34,7 @@ fn model<E: Real>(network: Network) -> Model<E> {
 
 /// Output of the last layer.
 fn output<E: Real>(model: &Model<E>, mode: Mode, images: &[E]) -> Vec<E> {
-    let mut context = Context { tape: None, workers: model.workers.clone(), bf16: model.bf16 };
+    let mut context = model.context(None);
     model.forward(&mut context, model.input(images), mode).0.materialised()
 }
 
@@ -46,8 +46,7 @@ fn pass<E: Real>(model: &mut Model<E>, mode: Mode, images: &[E], upstream: &[E])
 
 /// As [`pass`], from an input that need not want a gradient.
 fn pass_from<E: Real>(model: &mut Model<E>, mode: Mode, images: Value<E>, upstream: &[E]) -> Pass<E> {
-    let mut context =
-        Context { tape: Some(Default::default()), workers: model.workers.clone(), bf16: model.bf16 };
+    let mut context = model.context(Some(Default::default()));
     let (out, statistics) = model.forward(&mut context, images.clone(), mode);
     let output = out.materialised();
     assert_eq!(output.len(), upstream.len(), "the gradient does not fit the output");

@@ -1,21 +1,63 @@
-//! The sum of two activations, stored.
+//! The sum of two activations.
+
+use std::sync::Arc;
 
 use crate::engine::ops::norm::moments::Moments;
 use crate::engine::ops::tile_rows;
 use crate::engine::pool::Buf;
 use crate::engine::real::Real;
-use crate::engine::simd::vectorized;
-use crate::engine::value::{Context, Value};
+use crate::engine::value::{Context, Data, Value, sum_rows};
 use crate::engine::workers::{chunks, split};
 
+/// What becomes of the sum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    Kept,
+    /// Readers add the two operands anew.
+    Recomputed,
+}
+
 /// a + b, both `(N, H, W, C)`; without `b`, a copy of `a` with nothing pending.
-/// With `moments`, also each chunk's statistics.
+/// With `moments`, also each chunk's statistics; the sum is kept then.
 pub fn forward<E: Real>(
     context: &mut Context<E>,
     a: &Value<E>,
     b: Option<&Value<E>>,
+    output: Output,
     moments: bool,
 ) -> (Value<E>, Vec<Moments>) {
+    let (data, statistics) = match (b, output) {
+        (Some(b), Output::Recomputed) if !moments => {
+            (Data::Sum(Box::new([a.clone(), b.clone()])), Vec::new())
+        }
+        _ => {
+            let (data, statistics) = kept(context, a, b, moments);
+            (Data::Kept(data), statistics)
+        }
+    };
+    let needs_grad = a.needs_grad || b.is_some_and(|b| b.needs_grad);
+    let out = Value::of(data, a.images(), (a.h, a.w, a.c), needs_grad);
+    let (a, b, sum) = (a.clone(), b.cloned(), out.clone());
+    context.record(move |_| {
+        let Some(d) = sum.take_grad().map(Arc::new) else { return Ok(()) };
+        if let Some(b) = b.filter(|b| b.needs_grad) {
+            b.add_shared_grad(d.clone());
+        }
+        if a.needs_grad {
+            a.add_shared_grad(d);
+        }
+        Ok(())
+    });
+    (out, statistics)
+}
+
+/// The sum in memory.
+fn kept<E: Real>(
+    context: &Context<E>,
+    a: &Value<E>,
+    b: Option<&Value<E>>,
+    moments: bool,
+) -> (Buf<E>, Vec<Moments>) {
     let (images, pixels, c) = (a.images(), a.pixels(), a.c);
     let tile = tile_rows(c);
     let mut data = Buf::take(images * pixels * c);
@@ -26,13 +68,9 @@ pub fn forward<E: Real>(
         for (t, out) in out.chunks_mut(tile * c).enumerate() {
             let start = range.start * pixels + t * tile;
             let rows = start..start + out.len() / c;
-            out.copy_from_slice(a.rows(rows.clone(), &mut scratch));
-            if let Some(b) = b {
-                let b = b.rows(rows, &mut scratch);
-                vectorized(
-                    #[inline(always)]
-                    || out.iter_mut().zip(b).for_each(|(o, b)| *o += *b),
-                );
+            match b {
+                Some(b) => sum_rows(a, b, rows, out),
+                None => out.copy_from_slice(a.rows(rows, &mut scratch)),
             }
             if moments {
                 gathered.add(out);
@@ -40,20 +78,5 @@ pub fn forward<E: Real>(
         }
         gathered
     });
-    let needs_grad = a.needs_grad || b.is_some_and(|b| b.needs_grad);
-    let out = Value::plain(data, images, (a.h, a.w, c), needs_grad);
-    let (a, b, sum) = (a.clone(), b.cloned(), out.clone());
-    context.record(move |_| {
-        let Some(d) = sum.take_grad() else { return Ok(()) };
-        if let Some(b) = b.filter(|b| b.needs_grad) {
-            let mut copy = Buf::take(d.len());
-            copy.copy_from_slice(&d);
-            b.add_grad(copy);
-        }
-        if a.needs_grad {
-            a.add_grad(d);
-        }
-        Ok(())
-    });
-    (out, statistics)
+    (data, statistics)
 }

@@ -44,14 +44,13 @@ impl Plane {
         ((y + self.pad) * self.columns() + x + self.pad) * padded
     }
 
-    /// Calls `write(place, to)` for every inner pixel: `place` is where the block's channels of that pixel start in an
-    /// image of `c` channels, `to` where they go.
+    /// Calls `write(pixel, to)` for every inner pixel: `to` is where its `width` channels go.
     #[inline(always)]
-    pub fn fill<E>(&self, block: Block, c: usize, to: &mut [E], mut write: impl FnMut(usize, &mut [E])) {
+    pub fn fill<E>(&self, width: usize, to: &mut [E], mut write: impl FnMut(usize, &mut [E])) {
+        let padded = width.next_multiple_of(16);
         for y in 0..self.h {
             for x in 0..self.w {
-                let place = (y * self.w + x) * c + block.start;
-                write(place, &mut to[self.at(y, x, block.padded)..][..block.width]);
+                write(y * self.w + x, &mut to[self.at(y, x, padded)..][..width]);
             }
         }
     }

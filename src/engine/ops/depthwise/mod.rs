@@ -5,6 +5,8 @@
 
 mod kernel;
 
+use std::ops::Range;
+
 use crate::engine::act::{ActFn, with_act};
 use crate::engine::grad;
 use crate::engine::ops::norm::Sums;
@@ -14,7 +16,7 @@ use crate::engine::ops::{Share, put_shares, tile_rows};
 use crate::engine::pool::Buf;
 use crate::engine::real::{Flat, Real};
 use crate::engine::simd::vectorized;
-use crate::engine::value::{Affine, Context, Gate, LazyGrad, Value};
+use crate::engine::value::{Affine, Context, Data, Gate, LazyGrad, Value};
 use crate::engine::workers::{chunks, split};
 pub use kernel::has_kernel;
 use kernel::{Block, Plane};
@@ -51,11 +53,12 @@ pub fn forward<E: Real>(
     let parts = chunks(images).into_iter().zip(split(&mut data, images, per_image)).collect();
     let statistics = context.workers.map(parts, |(range, out)| {
         let mut scratch = Scratch::new(plane, &blocks);
+        let mut raw = Buf::take(raw_scratch(x, &blocks));
         let mut gathered = Moments::new(c);
         for (image, out) in range.zip(out.chunks_mut(per_image)) {
             for (block, weights) in blocks.iter().zip(&weights) {
                 let input = scratch.prepare(*block);
-                read_block(x, image, *block, plane, input);
+                read_block(x, image, *block, plane, &mut raw, input);
                 vectorized(
                     #[inline(always)]
                     || kernel::correlate(geometry, plane, *block, input, weights, c, out, false),
@@ -100,7 +103,7 @@ fn record_backward<E: Real>(
         // Where the shapes are the same the input's gradient is written over the output's, block by block.
         let (mut dx, dz) = match sum {
             None if flipped => (dz, None),
-            None => (Buf::take(x.stored.data.len()), Some(dz)),
+            None => (Buf::take(x.len()), Some(dz)),
             Some(sum) => (sum, Some(dz)),
         };
         let parts = chunks(images).into_iter().zip(split(&mut dx, images, x.per_image())).collect();
@@ -109,6 +112,8 @@ fn record_backward<E: Real>(
             let mut inputs = Scratch::new(plane, &blocks);
             let mut outputs = Scratch::new(dz_plane, &blocks);
             let mut scattered = Buf::take(if flipped { 0 } else { plane.len() * widest(&blocks) });
+            let mut raw = Buf::take(raw_scratch(&x, &blocks));
+            let mut da = Buf::take(if early.is_some() { x.pixels() * widest(&blocks) } else { 0 });
             let mut dw = vec![0.0; k * k * c];
             let mut db = vec![0.0; c];
             let mut sums = early.map(|_| Sums::new(c));
@@ -116,7 +121,7 @@ fn record_backward<E: Real>(
                 let gradient = dz.as_ref().map(|dz| &dz[image * out.per_image()..][..out.per_image()]);
                 for (block, weights) in blocks.iter().zip(&weights) {
                     let a = inputs.prepare(*block);
-                    read_block(&x, image, *block, plane, a);
+                    let z = read_block(&x, image, *block, plane, &mut raw, a);
                     let d = outputs.prepare(*block);
                     let gradient = gradient.unwrap_or(dx);
                     read_gradient(&out, image, gradient, lazy.as_ref(), *block, dz_plane, d);
@@ -124,23 +129,29 @@ fn record_backward<E: Real>(
                         #[inline(always)]
                         || kernel::weight_grad(geometry, plane, a, dz_plane, d, *block, c, &mut dw, &mut db),
                     );
+                    // Where the norm's pass follows, the gradient goes to it by way of a buffer in cache.
+                    let (to, to_row, to_start, add) = match early {
+                        Some(_) => (&mut da[..x.pixels() * block.width], block.width, 0, false),
+                        None => (&mut *dx, c, block.start, accumulate),
+                    };
+                    let narrow = Block { start: to_start, ..*block };
                     if flipped {
                         let same = Geometry { out: (x.h, x.w), ..geometry };
                         vectorized(
                             #[inline(always)]
-                            || kernel::correlate(same, dz_plane, *block, d, weights, c, dx, accumulate),
+                            || kernel::correlate(same, dz_plane, narrow, d, weights, to_row, to, add),
                         );
                     } else {
-                        let da = &mut scattered[..plane.len() * block.padded];
+                        let spread = &mut scattered[..plane.len() * block.padded];
                         vectorized(
                             #[inline(always)]
-                            || kernel::scatter(geometry, plane, da, d, *block, weights, c, dx, accumulate),
+                            || kernel::scatter(geometry, plane, spread, d, narrow, weights, to_row, to, add),
                         );
                     }
-                }
-                if let (Some(early), Some(sums)) = (early, &mut sums) {
-                    for (t, dx) in dx.chunks_mut(tile_rows(c) * c).enumerate() {
-                        early.run(&x, image * x.pixels() + t * tile_rows(c), dx, sums);
+                    if let (Some(early), Some(sums)) = (early, &mut sums) {
+                        let channels = block.start..block.start + block.width;
+                        let da = (&da[..x.pixels() * block.width], block.width);
+                        early.run(&x, channels, da, z, (&mut dx[block.start..], c), sums);
                     }
                 }
             }
@@ -163,6 +174,11 @@ fn record_backward<E: Real>(
 fn taps_first<E: Real>(weights: &[E], c: usize) -> Vec<E> {
     let taps = weights.len() / c;
     (0..taps).flat_map(|t| (0..c).map(move |i| weights[i * taps + t])).collect()
+}
+
+/// The channels of each block that a reader of `c` channels works on.
+pub fn channel_blocks(c: usize) -> Vec<Range<usize>> {
+    blocks(c).iter().map(|block| block.start..block.start + block.width).collect()
 }
 
 /// Blocks of nearly equal width, multiples of 16 channels and at most 64, but for the last.
@@ -216,9 +232,38 @@ impl<E: Real> Scratch<E> {
     }
 }
 
-/// Writes a block of one image, pending parts applied, into the interior of a plane.
-fn read_block<E: Real>(x: &Value<E>, image: usize, block: Block, plane: Plane, out: &mut [E]) {
-    let z = &x.stored.data[image * x.per_image()..][..x.per_image()];
+/// Elements of scratch in which a block of one image of `x` is computed anew, where it is not kept.
+fn raw_scratch<E: Real>(x: &Value<E>, blocks: &[Block]) -> usize {
+    match x.stored.data {
+        Data::Kept(_) => 0,
+        Data::Recomputed(_) => x.pixels() * widest(blocks),
+        Data::Sum(_) => x.per_image(),
+    }
+}
+
+/// Writes a block of one image, pending parts applied, into the interior of a plane. Returns what was read: the block's
+/// channels of every pixel, and how far pixels are apart.
+fn read_block<'a, E: Real>(
+    x: &'a Value<E>,
+    image: usize,
+    block: Block,
+    plane: Plane,
+    raw: &'a mut [E],
+    out: &mut [E],
+) -> (&'a [E], usize) {
+    let (z, row): (&[E], usize) = match &x.stored.data {
+        Data::Kept(data) => (&data[image * x.per_image()..][block.start..x.per_image()], x.c),
+        Data::Recomputed(product) => {
+            let rows = image * x.pixels()..(image + 1) * x.pixels();
+            let raw = &mut raw[..x.pixels() * block.width];
+            product.block(rows, block.start, block.width, raw);
+            (raw, block.width)
+        }
+        Data::Sum(_) => {
+            let rows = image * x.pixels()..(image + 1) * x.pixels();
+            (&x.raw_rows(rows, raw)[block.start..], x.c)
+        }
+    };
     let (start, end) = (block.start, block.start + block.width);
     let none;
     let norm = match x.norm.as_deref() {
@@ -232,9 +277,9 @@ fn read_block<E: Real>(x: &Value<E>, image: usize, block: Block, plane: Plane, o
     vectorized(
         #[inline(always)]
         || {
-            with_act!(x.act, f => plane.fill(block, x.c, out, #[inline(always)] |place, out| {
+            with_act!(x.act, f => plane.fill(block.width, out, #[inline(always)] |pixel, out| {
                 let n = out.len();
-                let (z, scale, shift) = (&z[place..][..n], &scale[..n], &shift[..n]);
+                let (z, scale, shift) = (&z[pixel * row..][..n], &scale[..n], &shift[..n]);
                 for i in 0..n {
                     out[i] = f.value(z[i].fma(scale[i], shift[i]));
                 }
@@ -245,17 +290,18 @@ fn read_block<E: Real>(x: &Value<E>, image: usize, block: Block, plane: Plane, o
         None => {}
         Some(Gate::Map(map)) => {
             let map = &map[image * x.pixels()..][..x.pixels()];
-            plane.fill(block, x.c, out, |place, values| {
-                values.iter_mut().for_each(|v| *v *= map[place / x.c]);
+            plane.fill(block.width, out, |pixel, values| {
+                values.iter_mut().for_each(|v| *v *= map[pixel]);
             });
         }
         Some(Gate::Channel(factors)) => {
             let factors = &factors[image * x.c..][start..end];
-            plane.fill(block, x.c, out, |_, values| {
+            plane.fill(block.width, out, |_, values| {
                 values.iter_mut().zip(factors).for_each(|(v, f)| *v *= *f);
             });
         }
     }
+    (z, row)
 }
 
 /// Writes a block of one image's output gradient, batch norm's backward applied, into the interior of a plane.
@@ -268,17 +314,19 @@ fn read_gradient<E: Real>(
     plane: Plane,
     to: &mut [E],
 ) {
-    let z = &out.stored.data[image * out.per_image()..][..out.per_image()];
+    // A depthwise convolution's own output is always kept.
+    let Data::Kept(data) = &out.stored.data else { return };
+    let z = &data[image * out.per_image()..][..out.per_image()];
     let range = block.start..block.start + block.width;
     vectorized(
         #[inline(always)]
         || match lazy {
             None => plane.fill(
-                block,
-                out.c,
+                block.width,
                 to,
                 #[inline(always)]
-                |place, to| {
+                |pixel, to| {
+                    let place = pixel * out.c + block.start;
                     let dy = &gradient[place..][..to.len()];
                     to.iter_mut().zip(dy).for_each(|(t, d)| *t = *d);
                 },
@@ -286,11 +334,11 @@ fn read_gradient<E: Real>(
             Some(lazy) => {
                 let (a, b, c) = (&lazy.a[range.clone()], &lazy.b[range.clone()], &lazy.c[range]);
                 plane.fill(
-                    block,
-                    out.c,
+                    block.width,
                     to,
                     #[inline(always)]
-                    |place, to| {
+                    |pixel, to| {
+                        let place = pixel * out.c + block.start;
                         let n = to.len();
                         let (dy, z) = (&gradient[place..][..n], &z[place..][..n]);
                         let (a, b, c) = (&a[..n], &b[..n], &c[..n]);

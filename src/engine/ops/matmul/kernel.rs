@@ -7,7 +7,7 @@
 use super::{Epilogue, Mat, UNIT, panel_units};
 use crate::engine::act::{ActFn, with_act};
 use crate::engine::real::Real;
-use crate::engine::simd::{Kernel, Simd};
+use crate::engine::simd::{Kernel, Simd, prefetch};
 
 /// A product whose sizes have been checked: `rows` x `depth` times `depth` x `cols`.
 pub(super) struct Product<'a, E: Real> {
@@ -18,6 +18,7 @@ pub(super) struct Product<'a, E: Real> {
     pub b: Side<'a, E>,
     pub out: &'a mut [E],
     pub epilogue: Epilogue<'a, E>,
+    pub ahead: Ahead<E>,
 }
 
 /// The right side: in panels, or row by row.
@@ -26,6 +27,23 @@ pub(super) enum Side<'a, E> {
     /// Rows of at least the product's columns, this far apart.
     Rows(&'a [E], usize),
 }
+
+/// Memory to be brought nearer, a cache line at a time.
+pub(super) struct Ahead<E> {
+    at: *const E,
+    lines: usize,
+    then: (*const E, usize),
+}
+
+impl<E> From<[&[E]; 2]> for Ahead<E> {
+    fn from([first, second]: [&[E]; 2]) -> Self {
+        let lines = |slice: &[E]| size_of_val(slice).div_ceil(LINE);
+        Self { at: first.as_ptr(), lines: lines(first), then: (second.as_ptr(), lines(second)) }
+    }
+}
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
 
 /// Where one panel of the right side and of the output lies.
 struct Panel<E> {
@@ -127,8 +145,9 @@ impl<E: Real> Product<'_, E> {
         }
         // SAFETY: as above; past the last step nothing is read.
         unsafe {
-            products(s, &mut acc, self.depth, self.a.at(row), (panel.b, panel.b_row), &counts, PARTIAL)
-        };
+            let b = (panel.b, panel.b_row);
+            products(s, &mut acc, self.depth, self.a.at(row), b, &counts, PARTIAL, &mut self.ahead);
+        }
         if let Some(bias) = self.epilogue.bias {
             for j in 0..NV {
                 let bias = load(bias[col..].as_ptr(), j);
@@ -178,6 +197,7 @@ impl<E: Real> Product<'_, E> {
 /// # Safety
 /// All of these must be readable: `MR` rows of the left side, and of the right side `counts` values in each vector.
 #[inline(always)]
+#[allow(clippy::too_many_arguments)] // The innermost loop's whole contract.
 unsafe fn products<E: Real, S: Simd<E>, const MR: usize, const NV: usize>(
     s: S,
     acc: &mut [[S::V; NV]; MR],
@@ -186,7 +206,12 @@ unsafe fn products<E: Real, S: Simd<E>, const MR: usize, const NV: usize>(
     (mut b, b_row): (*const E, usize),
     counts: &[usize; NV],
     partial: bool,
+    ahead: &mut Ahead<E>,
 ) {
+    if ahead.lines == 0 {
+        (ahead.at, ahead.lines) = std::mem::replace(&mut ahead.then, (std::ptr::null(), 0));
+    }
+    let (mut at, mut lines) = (ahead.at, ahead.lines);
     let mut sums = *acc;
     for _ in 0..depth {
         // SAFETY: the caller's promise.
@@ -202,9 +227,15 @@ unsafe fn products<E: Real, S: Simd<E>, const MR: usize, const NV: usize>(
                     sums[i][j] = s.multiply_add(factor, values[j], sums[i][j]);
                 }
             }
+            if lines > 0 {
+                prefetch(at);
+                at = at.wrapping_byte_add(LINE);
+                lines -= 1;
+            }
             a = a.add(a_col);
             b = b.add(b_row);
         }
     }
     *acc = sums;
+    (ahead.at, ahead.lines) = (at, lines);
 }

@@ -126,6 +126,8 @@ pub struct Epilogue<'a, E> {
     /// Added elementwise: a matrix like the output.
     pub add: Option<&'a [E]>,
     pub act: Act<E>,
+    /// What will be read after this product: brought nearer meanwhile.
+    pub next: [&'a [E]; 2],
 }
 
 /// Sums per column, and of squares, in f64. Squares of f32 are exact there, and their sums lose nothing that matters even
@@ -143,7 +145,7 @@ impl<E> Epilogue<'_, E> {
 
     /// The product, added to what the output holds where `accumulate`.
     pub fn accumulating(accumulate: bool) -> Self {
-        Self { accumulate, bias: None, tally: None, add: None, act: Act::Identity }
+        Self { accumulate, bias: None, tally: None, add: None, act: Act::Identity, next: [&[]; 2] }
     }
 }
 
@@ -190,7 +192,8 @@ pub fn matmul<E: Real>(
         },
         Right::Rows(b) => Side::Rows(b, cols),
     };
-    E::run(Product { rows, cols, depth, a, b, out, epilogue });
+    let ahead = epilogue.next.into();
+    E::run(Product { rows, cols, depth, a, b, out, epilogue, ahead });
 }
 
 /// The product on bf16 units, then the epilogue in a pass of its own, while the output is still in cache.
@@ -204,19 +207,14 @@ fn in_bf16<E: Real>(
 ) {
     let (Some(sums), Some(data)) = (E::f32s_mut(out), E::f32s(a.data)) else { return };
     let left = Pairs::left(units, (rows, depth), Mat { data, row: a.row, col: a.col });
-    bf16::product(units, (rows, cols, depth), sums, epilogue.accumulate, &left, b);
+    let next = epilogue.next.map(|next| E::f32s(next).unwrap_or_default());
+    bf16::product(units, (rows, cols, depth), sums, epilogue.accumulate, (&left, b), next);
     let Epilogue { bias, tally, add, act, .. } = &epilogue;
     if bias.is_some() || tally.is_some() || add.is_some() || *act != Act::Identity {
         let (a, b) = (Mat { row: 0, ..a }, Side::Rows(&[], 0));
-        E::run(Product {
-            rows,
-            cols,
-            depth: 0,
-            a,
-            b,
-            out,
-            epilogue: Epilogue { accumulate: true, ..epilogue },
-        });
+        let epilogue = Epilogue { accumulate: true, ..epilogue };
+        let ahead = [&[][..]; 2].into();
+        E::run(Product { rows, cols, depth: 0, a, b, out, epilogue, ahead });
     }
 }
 
@@ -291,7 +289,7 @@ mod tests {
             let (mut sum, mut squares) = (vec![0.5; cols], vec![0.25; cols]);
             let tally = Some(Tally { sum: &mut sum, squares: &mut squares });
             let epilogue =
-                Epilogue { bias: Some(&bias), tally, add: Some(&add), act: Act::Relu6, accumulate: false };
+                Epilogue { bias: Some(&bias), tally, add: Some(&add), act: Act::Relu6, ..Epilogue::plain() };
             matmul((rows, cols, depth), &mut out, Mat::rows(&a, depth), right, epilogue);
             for c in 0..cols {
                 let (mut s, mut q) = (0.5, 0.25);

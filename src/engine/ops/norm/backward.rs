@@ -2,6 +2,7 @@
 //!
 //! Whoever computes da may do it tile by tile, while the tile is in cache; else the norm's own backward does it.
 
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use crate::engine::act::{ActFn, with_act};
@@ -21,12 +22,20 @@ impl<E: Real> EarlyPass<E> {
         Self { mean, done: Mutex::new(None) }
     }
 
-    /// Turns da of the rows from `first` on into dy, and adds to the sums.
-    pub fn run(&self, view: &Value<E>, first: usize, da: &mut [E], sums: &mut Sums) {
-        let z = &view.stored.data[first * view.c..][..da.len()];
+    /// Turns da of some rows into dy and adds to the sums, for the channels given. `da`, `z` (what the norm reads) and `dy`
+    /// begin with the first of these channels in the first of these rows, and say how far apart rows are.
+    pub fn run(
+        &self,
+        view: &Value<E>,
+        channels: Range<usize>,
+        da: (&[E], usize),
+        z: (&[E], usize),
+        dy: (&mut [E], usize),
+        sums: &mut Sums,
+    ) {
         vectorized(
             #[inline(always)]
-            || with_act!(view.act, f => sums.pass(da, z, view.norm.as_deref(), &self.mean, f)),
+            || with_act!(view.act, f => sums.pass(channels, da, z, dy, view.norm.as_deref(), &self.mean, f)),
         );
     }
 
@@ -56,39 +65,46 @@ impl Sums {
         Self { dy: vec![0.0; channels], centred: vec![0.0; channels], slope: 0.0 }
     }
 
-    /// Turns a tile of da into dy and adds to the sums.
+    /// See [`EarlyPass::run`].
     #[inline(always)]
+    #[allow(clippy::too_many_arguments)] // The pass's whole contract: three matrices, and what is applied.
     fn pass<E: Real>(
         &mut self,
-        da: &mut [E],
-        z: &[E],
+        channels: Range<usize>,
+        da: (&[E], usize),
+        z: (&[E], usize),
+        (dy, dy_row): (&mut [E], usize),
         norm: Option<&Affine<E>>,
         mean: &[E],
         f: impl ActFn<E>,
     ) {
-        let channels = self.dy.len();
-        for_lanes!(channels, c0, L => self.lanes::<E, L>(da, z, norm, mean, f, c0));
+        for_lanes!(channels.len(), at, L => {
+            self.lanes::<E, L>(channels.start + at, at, da, z, (dy, dy_row), norm, mean, f);
+        });
     }
 
     #[inline(always)]
+    #[allow(clippy::too_many_arguments)] // As `pass`.
     fn lanes<E: Real, const L: usize>(
         &mut self,
-        da: &mut [E],
-        z: &[E],
+        channel: usize,
+        at: usize,
+        (da, da_row): (&[E], usize),
+        (z, z_row): (&[E], usize),
+        (dy, dy_row): (&mut [E], usize),
         norm: Option<&Affine<E>>,
         mean: &[E],
         f: impl ActFn<E>,
-        c0: usize,
     ) {
-        let channels = self.dy.len();
         let (scale, shift): ([E; L], [E; L]) = match norm {
             None => ([E::ONE; L], [E::ZERO; L]),
-            Some(norm) => (load(&norm.scale, c0), load(&norm.shift, c0)),
+            Some(norm) => (load(&norm.scale, channel), load(&norm.shift, channel)),
         };
-        let mean: [E; L] = load(mean, c0);
+        let mean: [E; L] = load(mean, channel);
         let (mut sum, mut centred, mut slope) = ([0.0f64; L], [0.0f64; L], [E::ZERO; L]);
-        for (da, z) in da.chunks_exact_mut(channels).zip(z.chunks_exact(channels)) {
-            let (z, g): ([E; L], [E; L]) = (load(z, c0), load(da, c0));
+        let rows = da[at..].chunks(da_row).zip(z[at..].chunks(z_row));
+        for (to, (da, z)) in dy[at..].chunks_mut(dy_row).zip(rows) {
+            let (z, g): ([E; L], [E; L]) = (load(z, 0), load(da, 0));
             let mut dy = [E::ZERO; L];
             for i in 0..L {
                 let y = z[i].fma(scale[i], shift[i]);
@@ -98,11 +114,11 @@ impl Sums {
                 let below = if y < E::ZERO { y } else { E::ZERO };
                 slope[i] = g[i].fma(below, slope[i]);
             }
-            da[c0..c0 + L].copy_from_slice(&dy);
+            to[..L].copy_from_slice(&dy);
         }
         for i in 0..L {
-            self.dy[c0 + i] += sum[i];
-            self.centred[c0 + i] += centred[i];
+            self.dy[channel + i] += sum[i];
+            self.centred[channel + i] += centred[i];
             self.slope += slope[i].wide();
         }
     }

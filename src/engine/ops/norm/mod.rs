@@ -11,11 +11,11 @@ use std::sync::Arc;
 use dfdx::prelude::CpuError;
 
 use crate::engine::act::Act;
-use crate::engine::grad::{self, Grads, Slot};
+use crate::engine::grad::{self, Grads, Slot, owned};
 use crate::engine::pool::Buf;
 use crate::engine::real::{Flat, Real};
 use crate::engine::value::{Affine, Context, LazyGrad, Value};
-use crate::engine::workers::{chunks, split};
+use crate::engine::workers::{Workers, chunks, split};
 pub use backward::{EarlyPass, Sums};
 
 /// Added to the variance, as PyTorch's default.
@@ -62,21 +62,10 @@ pub fn forward<E: Real>(
     let (x, view) = (x.clone(), out.clone());
     let workers = context.workers.clone();
     context.record(move |grads| {
-        let Some(mut da) = view.grad.take() else { return Ok(()) };
-        let parts = match pass.take() {
-            Some(parts) => parts,
-            None => {
-                let (images, pixels, c) = (view.images(), view.pixels(), view.c);
-                let parts = chunks(images).into_iter().zip(split(&mut da, images, pixels * c)).collect();
-                workers.map(parts, |(images, da)| {
-                    let mut sums = Sums::new(c);
-                    let tile = super::tile_rows(c);
-                    for (t, da) in da.chunks_mut(tile * c).enumerate() {
-                        pass.run(&view, images.start * pixels + t * tile, da, &mut sums);
-                    }
-                    sums
-                })
-            }
+        let Some(da) = view.grad.take_shared() else { return Ok(()) };
+        let (da, parts) = match pass.take() {
+            Some(parts) => (da, parts),
+            None => late(&pass, &view, &workers, da),
         };
         let mut sums = Sums::merge(view.c, parts);
         if let Some(norm) = &norm {
@@ -88,7 +77,7 @@ pub fn forward<E: Real>(
         match &norm {
             None if !x.needs_grad => Ok(()),
             None => {
-                x.add_grad(da);
+                x.add_shared_grad(da);
                 Ok(())
             }
             Some(norm) => put_input_grad(grads, &x, norm, &sums, da),
@@ -97,13 +86,47 @@ pub fn forward<E: Real>(
     out
 }
 
+/// The first pass over the whole of da, which nobody did on the way: dy and the sums of all chunks.
+fn late<E: Real>(
+    pass: &EarlyPass<E>,
+    view: &Value<E>,
+    workers: &Workers,
+    da: Arc<Buf<E>>,
+) -> (Arc<Buf<E>>, Vec<Sums>) {
+    let (images, pixels, c) = (view.images(), view.pixels(), view.c);
+    let tile = super::tile_rows(c);
+    // Without an activation dy is da, which others may still read.
+    let mut dy = (view.act != Act::Identity).then(|| Buf::take(da.len()));
+    let dy_parts: Vec<_> = match &mut dy {
+        Some(dy) => split(dy, images, pixels * c).into_iter().map(Some).collect(),
+        None => chunks(images).iter().map(|_| None).collect(),
+    };
+    let parts = workers.map(chunks(images).into_iter().zip(dy_parts).collect(), |(images, mut dy)| {
+        let mut sums = Sums::new(c);
+        let mut raw = Buf::take(view.raw_scratch(tile));
+        let mut unread = Buf::take(if dy.is_some() { 0 } else { tile * c });
+        let rows = images.start * pixels..images.end * pixels;
+        for first in rows.clone().step_by(tile) {
+            let tile = first..rows.end.min(first + tile);
+            let da = &da[tile.start * c..tile.end * c];
+            let dy = match &mut dy {
+                Some(dy) => &mut dy[(first - rows.start) * c..][..da.len()],
+                None => &mut unread[..da.len()],
+            };
+            pass.run(view, 0..c, (da, c), (view.raw_rows(tile, &mut raw), c), (dy, c), &mut sums);
+        }
+        sums
+    });
+    (dy.map_or(da, Arc::new), parts)
+}
+
 /// Parameter gradients of a batch norm, and its input's gradient as dy with A, B and C.
 fn put_input_grad<E: Real>(
     grads: &mut Grads<E>,
     x: &Value<E>,
     norm: &BatchNorm<E>,
     sums: &Sums,
-    dy: Buf<E>,
+    dy: Arc<Buf<E>>,
 ) -> Result<(), CpuError> {
     let rows = (x.images() * x.pixels()) as f64;
     let gamma = grad::values(&norm.gamma);
@@ -129,11 +152,11 @@ fn put_input_grad<E: Real>(
     match x.take_grad() {
         None => {
             x.stored.put_lazy(lazy);
-            x.grad.put(dy);
+            x.grad.put_shared(dy);
         }
         Some(sum) => {
-            let mut dz = dy;
-            lazy.apply(&mut dz, &x.stored.data);
+            let mut dz = owned(dy);
+            lazy.apply_all(&mut dz, x);
             x.grad.put(sum);
             x.add_grad(dz);
         }

@@ -5,6 +5,7 @@ use std::arch::asm;
 use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
 
 use super::{Pairs, TILE};
+use crate::engine::simd::prefetch;
 
 /// Bytes of a row of a tile: 16 results, or 16 pairs.
 const ROW: usize = 64;
@@ -55,13 +56,16 @@ pub(super) fn product(
     (rows, cols): (usize, usize),
     out: &mut [f32],
     accumulate: bool,
-    left: &Pairs,
-    right: &Pairs,
+    (left, right): (&Pairs, &Pairs),
+    next: [&[f32]; 2],
 ) {
     let tiles = rows.div_ceil(TILE);
     let steps = left.stride / TILE;
     assert!(out.len() >= rows * cols && left.data.len() >= tiles * TILE * left.stride);
     assert!(right.stride >= cols && right.data.len() >= steps * TILE * right.stride);
+    let mut ahead = next.into_iter().flat_map(|next| next.chunks(ROW / 4));
+    let lines = next.iter().map(|next| next.len().div_ceil(ROW / 4)).sum::<usize>();
+    let lines = lines.div_ceil(tiles.div_ceil(BLOCK) * cols.div_ceil(TILE));
     // SAFETY: `Units` of this kind exist only where AMX is allowed.
     unsafe { asm!("ldtilecfg [{}]", in(reg) &SHAPES, options(nostack, readonly)) };
     for first in (0..tiles).step_by(BLOCK) {
@@ -70,6 +74,7 @@ pub(super) fn product(
             let own = [0.0; TILE * TILE];
             let mut results = Results { out, shape: (rows, cols), at: (first * TILE, col), own };
             results.expect_next(count);
+            ahead.by_ref().take(lines).for_each(|line| prefetch(line.as_ptr()));
             // SAFETY: both sides hold whole tiles, zeros after their ends.
             unsafe {
                 for tile in 0..count {

@@ -92,7 +92,7 @@ impl Pairs {
     }
 }
 
-/// out (rows x cols, row by row) = left * right, added to what it holds where `accumulate`.
+/// out (rows x cols, row by row) = left * right, added to what it holds where `accumulate`; `next` is brought nearer meanwhile.
 ///
 /// # Panics
 /// When sizes do not fit.
@@ -101,18 +101,18 @@ pub(super) fn product(
     (rows, cols, depth): (usize, usize, usize),
     out: &mut [f32],
     accumulate: bool,
-    left: &Pairs,
-    right: &Pairs,
+    (left, right): (&Pairs, &Pairs),
+    next: [&[f32]; 2],
 ) {
     assert!(left.shape == (rows, depth) && right.shape == (depth, cols), "sides of other shapes");
     assert!(out.len() >= rows * cols, "output too small");
     #[cfg(target_arch = "x86_64")]
     match units.0 {
-        Kind::Amx => amx::product((rows, cols), out, accumulate, left, right),
-        Kind::Avx512 => in_vectors((rows, cols, depth), out, accumulate, left, right),
+        Kind::Amx => amx::product((rows, cols), out, accumulate, (left, right), next),
+        Kind::Avx512 => in_vectors((rows, cols, depth), out, accumulate, (left, right), next),
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = (units, accumulate);
+    let _ = (units, accumulate, next);
 }
 
 /// The f32 kernel with its multiply-add for pairs.
@@ -122,14 +122,15 @@ fn in_vectors(
     (rows, cols, depth): (usize, usize, usize),
     out: &mut [f32],
     accumulate: bool,
-    left: &Pairs,
-    right: &Pairs,
+    (left, right): (&Pairs, &Pairs),
+    next: [&[f32]; 2],
 ) {
     use super::kernel::{Product, Side};
     let a = Mat { data: &left.data, row: left.stride, col: 1 };
     let b = Side::Rows(&right.data, right.stride);
     let epilogue = super::Epilogue::accumulating(accumulate);
-    let product = Product { rows, cols, depth: depth.div_ceil(2), a, b, out, epilogue };
+    let (depth, ahead) = (depth.div_ceil(2), next.into());
+    let product = Product { rows, cols, depth, a, b, out, epilogue, ahead };
     // SAFETY: there are no `Units` on a machine without AVX512-BF16, and without them no `Pairs`.
     unsafe { crate::engine::simd::run_pairs(product) }
 }
