@@ -190,7 +190,7 @@ pub fn units(precision: Precision) -> Result<Option<Units>> {
         (Precision::F32, _) => Ok(None),
         (Precision::Bf16, Some(units)) => Ok(Some(units)),
         (Precision::Bf16, None) => Err(Error::request(
-            "bf16 needs a processor with AVX512-BF16, and this machine has none: set the precision to f32",
+            "bf16 needs a processor with AVX512-BF16, which this machine does not have: set the precision to f32",
         )),
     }
 }

@@ -29,7 +29,7 @@ pub(super) fn allowed() -> bool {
         }
         // SAFETY: asks for a permission; a system that does not know the question says no.
         let refused = unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) };
-        return refused == 0;
+        refused == 0
     }
     #[cfg(not(target_os = "linux"))]
     false
