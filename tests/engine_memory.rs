@@ -1,11 +1,11 @@
-//! Activations are freed as the backward pass goes.
+//! Activations are freed as the backward pass goes, and a step's memory is foretold.
 //!
 //! One test alone in its process, for the pool of buffers is the whole process's.
 
 use std::sync::Arc;
 
-use blocksmith::arch::{Network, Op, Shape, zoo};
-use blocksmith::engine::{Batch, Model, Workers, pool};
+use blocksmith::arch::{Network, Shape, zoo};
+use blocksmith::engine::{Batch, Model, Workers, foretell, keep, pool};
 
 const IMAGES: usize = 16;
 
@@ -17,16 +17,48 @@ fn network() -> Network {
     zoo::network(text, &options).unwrap()
 }
 
-/// Bytes that a batch's stored activations have: batch norm and activation functions are never stored.
+/// Bytes of the activations that a training step keeps.
 fn stored(network: &Network) -> usize {
-    let is_stored = |op: &Op| {
-        !matches!(op, Op::BatchNorm | Op::Elementwise(_) | Op::Prelu | Op::ScaleMap | Op::ScaleChannels)
-    };
-    let layers = network.layers.iter().filter(|layer| is_stored(&layer.op));
-    4 * IMAGES * layers.map(|layer| layer.output.len()).sum::<usize>()
+    let kept =
+        keep::plan(network).into_iter().zip(&network.layers).filter(|(keep, _)| *keep == keep::Keep::Kept);
+    4 * IMAGES * kept.map(|(_, layer)| layer.output.len()).sum::<usize>()
 }
 
 #[test]
+fn memory() {
+    backward_frees_activations_as_it_goes();
+    steps_need_what_is_foretold();
+}
+
+/// The buffers of one step at most, against the walk that foretells them; tiles and planes come on top of it.
+fn steps_need_what_is_foretold() {
+    let stem = ("stem".to_owned(), "cifar".to_owned());
+    let mixed = "stem_k3_s1_c12_nhs ir_r2_k5_s1_e3_c20_se0.25_nhs_project ir_r1_k7_s2_h30_c24_se0.5 cse_r2_k3_s2_c36_cap4_rr4 \
+                 ir_r2_k3_s1_e2_c72 head_c72_g4";
+    for (name, set) in
+        [("mix", None), ("mobilenet_v2", Some(stem)), ("cse_only", None), ("optimized", None), (mixed, None)]
+    {
+        let options = zoo::Options {
+            classes: Some(10),
+            input: Some(Shape::new(3, 32, 32)),
+            set: set.into_iter().collect(),
+        };
+        let network = zoo::network(name, &options).unwrap();
+        let foretold = 4 * foretell::training_values(&network, IMAGES) as usize;
+        let mut model = Model::<f32>::new(network, [9; 32], Arc::new(Workers::new(1).unwrap()));
+        let pixels = vec![0.5; IMAGES * 3 * 32 * 32];
+        pool::forget_most_live();
+        drop(model.gradients(Batch { images: &pixels, labels: &[3; IMAGES] }, 0.0));
+        let most = pool::most_live();
+        println!("{name}: foretold {foretold} bytes, {most} at most");
+        assert!(most as f64 >= 0.97 * foretold as f64, "{name}: foretold {foretold} bytes, {most} at most");
+        assert!(
+            most <= foretold + foretold / 20 + (3 << 20),
+            "{name}: foretold {foretold} bytes, {most} at most"
+        );
+    }
+}
+
 fn backward_frees_activations_as_it_goes() {
     let network = network();
     let stored = stored(&network);

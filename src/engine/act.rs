@@ -19,11 +19,15 @@ pub enum Act<E> {
 
 /// One activation function, for loops that are compiled for it.
 pub trait ActFn<E>: Copy + Send + Sync {
+    /// Whether it has a parameter that is learned.
+    const LEARNS: bool = false;
     fn value(self, y: E) -> E;
     /// Derivative at `y`.
     fn slope(self, y: E) -> E;
     /// [`value`](Self::value) of a whole vector, the same to the bit.
     fn vector<S: Simd<E>>(self, s: S, y: S::V) -> S::V;
+    /// [`slope`](Self::slope) of a whole vector, the same to the bit.
+    fn slope_vector<S: Simd<E>>(self, s: S, y: S::V) -> S::V;
 }
 
 #[derive(Clone, Copy)]
@@ -55,6 +59,11 @@ impl<E: Real> ActFn<E> for Identity {
     fn vector<S: Simd<E>>(self, _: S, y: S::V) -> S::V {
         y
     }
+    #[inline(always)]
+    fn slope_vector<S: Simd<E>>(self, s: S, y: S::V) -> S::V {
+        let _ = y;
+        s.splat(E::ONE)
+    }
 }
 
 impl<E: Real> ActFn<E> for Relu {
@@ -69,6 +78,10 @@ impl<E: Real> ActFn<E> for Relu {
     #[inline(always)]
     fn vector<S: Simd<E>>(self, s: S, y: S::V) -> S::V {
         s.at_least(s.splat(E::ZERO), y)
+    }
+    #[inline(always)]
+    fn slope_vector<S: Simd<E>>(self, s: S, y: S::V) -> S::V {
+        s.where_positive(y, s.splat(E::ONE), s.splat(E::ZERO))
     }
 }
 
@@ -87,6 +100,11 @@ impl<E: Real> ActFn<E> for Relu6 {
     fn vector<S: Simd<E>>(self, s: S, y: S::V) -> S::V {
         s.at_most(s.splat(E::of(6.0)), s.at_least(s.splat(E::ZERO), y))
     }
+    #[inline(always)]
+    fn slope_vector<S: Simd<E>>(self, s: S, y: S::V) -> S::V {
+        let low = s.where_positive(y, s.splat(E::ONE), s.splat(E::ZERO));
+        s.where_positive(s.sub(s.splat(E::of(6.0)), y), low, s.splat(E::ZERO))
+    }
 }
 
 impl<E: Real> ActFn<E> for Hsigmoid {
@@ -101,6 +119,10 @@ impl<E: Real> ActFn<E> for Hsigmoid {
     #[inline(always)]
     fn vector<S: Simd<E>>(self, s: S, y: S::V) -> S::V {
         s.mul(Relu6.vector(s, s.add(y, s.splat(E::of(3.0)))), s.splat(E::of(1.0 / 6.0)))
+    }
+    #[inline(always)]
+    fn slope_vector<S: Simd<E>>(self, s: S, y: S::V) -> S::V {
+        s.mul(Relu6.slope_vector(s, s.add(y, s.splat(E::of(3.0)))), s.splat(E::of(1.0 / 6.0)))
     }
 }
 
@@ -117,6 +139,10 @@ impl<E: Real> ActFn<E> for Hswish {
     fn vector<S: Simd<E>>(self, s: S, y: S::V) -> S::V {
         s.mul(y, Hsigmoid.vector(s, y))
     }
+    #[inline(always)]
+    fn slope_vector<S: Simd<E>>(self, s: S, y: S::V) -> S::V {
+        s.fma(y, Hsigmoid.slope_vector(s, y), Hsigmoid.vector(s, y))
+    }
 }
 
 impl<E: Real> ActFn<E> for Sigmoid {
@@ -131,16 +157,27 @@ impl<E: Real> ActFn<E> for Sigmoid {
     }
     #[inline(always)]
     fn vector<S: Simd<E>>(self, s: S, y: S::V) -> S::V {
-        let mut values = [E::ZERO; 16];
-        // SAFETY: no vector is longer than sixteen.
-        unsafe { s.store(values.as_mut_ptr(), y) };
-        values.iter_mut().for_each(|y| *y = self.value(*y));
-        // SAFETY: as above.
-        unsafe { s.load(values.as_ptr()) }
+        each(
+            s,
+            y,
+            #[inline(always)]
+            |y| self.value(y),
+        )
+    }
+    #[inline(always)]
+    fn slope_vector<S: Simd<E>>(self, s: S, y: S::V) -> S::V {
+        each(
+            s,
+            y,
+            #[inline(always)]
+            |y| self.slope(y),
+        )
     }
 }
 
 impl<E: Real> ActFn<E> for Prelu<E> {
+    const LEARNS: bool = true;
+
     #[inline(always)]
     fn value(self, y: E) -> E {
         if y > E::ZERO { y } else { y * self.0 }
@@ -153,6 +190,21 @@ impl<E: Real> ActFn<E> for Prelu<E> {
     fn vector<S: Simd<E>>(self, s: S, y: S::V) -> S::V {
         s.where_positive(y, y, s.mul(y, s.splat(self.0)))
     }
+    #[inline(always)]
+    fn slope_vector<S: Simd<E>>(self, s: S, y: S::V) -> S::V {
+        s.where_positive(y, s.splat(E::ONE), s.splat(self.0))
+    }
+}
+
+/// A function of each value of a vector.
+#[inline(always)]
+fn each<E: Real, S: Simd<E>>(s: S, y: S::V, f: impl Fn(E) -> E) -> S::V {
+    let mut values = [E::ZERO; 16];
+    // SAFETY: no vector is longer than sixteen.
+    unsafe { s.store(values.as_mut_ptr(), y) };
+    values.iter_mut().for_each(|y| *y = f(*y));
+    // SAFETY: as above.
+    unsafe { s.load(values.as_ptr()) }
 }
 
 /// Compiles `$body` for each activation, `$f` standing for it.

@@ -1,30 +1,156 @@
 //! The memory that training or running a network will need, before anything of it is allocated.
 
-use crate::arch::{Network, Op};
+use std::rc::Rc;
+
+use super::keep::{self, Keep};
+use super::workers::chunks;
+use crate::arch::{LayerId, Network, Op};
 use crate::cost;
 
 /// Bytes of a value.
 const VALUE: u64 = size_of::<f32>() as u64;
 /// The process before its first buffer: code, tables, stacks, allocator.
 const BASE: u64 = 24 << 20;
+/// Tiles and planes of a training step.
+const SCRATCH: u64 = 4 << 20;
 
-/// Bytes that a training step of `network` at batch size `batch` needs in this process, at its peak: the images, the
-/// activations kept for the backward pass, the two widest gradients that are alive together, and weight, gradient and
-/// velocity of every param. At most `u64::MAX`.
+/// Bytes that a training step of `network` at batch size `batch` needs in this process, at its peak: the images twice, the
+/// activations kept for the backward pass, the gradients alive with them, and weight, gradient and velocity of every
+/// param. At most `u64::MAX`.
 pub fn training_bytes(network: &Network, batch: usize) -> u64 {
-    // Batch norm, activation functions and scalings are applied as their reader reads: they store nothing.
-    let kept = |op: &Op| {
-        !matches!(op, Op::BatchNorm | Op::Elementwise(_) | Op::Prelu | Op::ScaleMap | Op::ScaleChannels)
+    let images = (network.input().len() as u64).saturating_mul(batch as u64);
+    let values = training_values(network, batch).saturating_add(images);
+    bytes(values, 3, network).saturating_add(SCRATCH)
+}
+
+/// The most values that buffers hold at once in a training step: a walk forward and back over the layers, with what each
+/// op takes and gives back.
+pub fn training_values(network: &Network, batch: usize) -> u64 {
+    let plan = keep::plan(network);
+    let readers = keep::readers(network);
+    let layers = &network.layers;
+    let mut walk = Backward { gradients: vec![None; layers.len()], live: 0, peak: 0 };
+    let size = |id: LayerId| (layers[id].output.len() as u64).saturating_mul(batch as u64);
+    let stored = |id: LayerId| match plan[id] {
+        Keep::Kept | Keep::Written => size(id),
+        Keep::Recomputed | Keep::Sum | Keep::Pending => 0,
     };
-    let stored = network.layers.iter().filter(|layer| kept(&layer.op)).map(|layer| layer.output.len() as u64);
-    let values = stored.fold(2 * widest(network), u64::saturating_add);
-    bytes(values, batch, 3, network)
+    (0..layers.len()).for_each(|id| walk.take(stored(id)));
+    if let Some(last) = layers.len().checked_sub(1) {
+        let gradient = walk.fresh(size(last));
+        walk.put(last, gradient);
+    }
+    for id in (0..layers.len()).rev() {
+        let layer = &layers[id];
+        let Some(gradient) = walk.gradients[id].take() else {
+            walk.give(stored(id));
+            continue;
+        };
+        let from = layer.inputs.first().copied().unwrap_or(0);
+        match layer.op {
+            Op::Input => {}
+            // The images' gradient is nobody's.
+            Op::Conv { .. } | Op::Linear { .. } if from == 0 => {}
+            Op::Conv { stride: 1, kernel, pad, .. }
+                if keep::is_depthwise(&layer.op, layers[from].output.c)
+                    && 2 * pad + 1 == kernel
+                    && walk.gradients[from].is_none() =>
+            {
+                let own = walk.own(gradient.clone());
+                walk.put(from, own);
+            }
+            Op::Add => layer.inputs.iter().for_each(|&input| walk.add(input, gradient.clone())),
+            Op::BatchNorm | Op::Elementwise(_) | Op::Prelu => {
+                // The reader has done the pass on the way where it is one product or depthwise convolution.
+                let done = matches!(readers[id][..], [reader] if keep::is_product(&layers[reader].op)
+                    || keep::is_depthwise(&layers[reader].op, layer.output.c));
+                let acts = layer.op != Op::BatchNorm;
+                let moved = if done || !acts { gradient.clone() } else { walk.fresh(size(id)) };
+                walk.add(from, moved);
+            }
+            Op::ScaleMap | Op::ScaleChannels => {
+                let own = walk.own(gradient.clone());
+                walk.add(from, own);
+                if let Some(&factors) = layer.inputs.get(1) {
+                    let own = walk.fresh(size(factors));
+                    walk.add(factors, own);
+                }
+            }
+            Op::Conv { .. } | Op::Linear { .. } | Op::ChannelMean | Op::GlobalAvgPool => {
+                if walk.gradients[from].is_none() {
+                    let fresh = walk.fresh(size(from));
+                    walk.put(from, fresh);
+                }
+                // Weights laid out for the product, and a gradient of them for each chunk of images.
+                let copies = if keep::is_product(&layer.op) { 1 + chunks(batch).len() as u64 } else { 0 };
+                let weights = cost::params(network, id).saturating_mul(copies);
+                walk.take(weights);
+                walk.give(weights);
+            }
+        }
+        walk.drop(gradient);
+        walk.give(stored(id));
+    }
+    walk.peak
+}
+
+/// The buffers of a backward pass: a gradient is its number of values, shared by those who read it.
+struct Backward {
+    gradients: Vec<Option<Rc<u64>>>,
+    live: u64,
+    peak: u64,
+}
+
+impl Backward {
+    fn take(&mut self, values: u64) {
+        self.live = self.live.saturating_add(values);
+        self.peak = self.peak.max(self.live);
+    }
+
+    fn give(&mut self, values: u64) {
+        self.live = self.live.saturating_sub(values);
+    }
+
+    /// A new buffer.
+    fn fresh(&mut self, values: u64) -> Rc<u64> {
+        self.take(values);
+        Rc::new(values)
+    }
+
+    fn put(&mut self, id: LayerId, gradient: Rc<u64>) {
+        self.gradients[id] = Some(gradient);
+    }
+
+    /// A gradient to write to: a copy where others read it too. Its holder counts as one of two.
+    fn own(&mut self, gradient: Rc<u64>) -> Rc<u64> {
+        if Rc::strong_count(&gradient) > 2 { self.fresh(*gradient) } else { gradient }
+    }
+
+    /// Adds to a layer's gradient, or is it.
+    fn add(&mut self, id: LayerId, more: Rc<u64>) {
+        match self.gradients[id].take() {
+            None => self.put(id, more),
+            Some(sum) => {
+                let sum = if Rc::strong_count(&sum) > 1 { self.fresh(*sum) } else { sum };
+                self.put(id, sum);
+                if Rc::strong_count(&more) == 1 {
+                    self.drop(more);
+                }
+            }
+        }
+    }
+
+    fn drop(&mut self, gradient: Rc<u64>) {
+        if let Ok(values) = Rc::try_unwrap(gradient) {
+            self.give(values);
+        }
+    }
 }
 
 /// Bytes that inference needs at batch size `batch`: twice the widest activation, what is read and what is written, and
 /// the params. At most `u64::MAX`.
 pub fn inference_bytes(network: &Network, batch: usize) -> u64 {
-    bytes(2 * widest(network), batch, 1, network)
+    bytes((2 * widest(network)).saturating_mul(batch as u64), 1, network)
 }
 
 /// Values of the largest activation of one image.
@@ -32,10 +158,9 @@ fn widest(network: &Network) -> u64 {
     network.layers.iter().map(|layer| layer.output.len() as u64).max().unwrap_or(0)
 }
 
-fn bytes(values: u64, batch: usize, copies_of_params: u64, network: &Network) -> u64 {
-    let activations = values.saturating_mul(batch as u64);
+fn bytes(values: u64, copies_of_params: u64, network: &Network) -> u64 {
     let params = cost::of(network).params.saturating_mul(copies_of_params);
-    activations.saturating_add(params).saturating_mul(VALUE).saturating_add(BASE)
+    values.saturating_add(params).saturating_mul(VALUE).saturating_add(BASE)
 }
 
 #[cfg(test)]
@@ -45,15 +170,23 @@ mod tests {
     use crate::space::notation;
 
     /// By hand: 3x8x8 images, a stem of 4 channels, one inverted residual that widens to 8, the pooled 4, 10 logits. Kept are
-    /// images, stem, expansion, depthwise, projection, sum, pooled and logits; the widest is the expansion.
+    /// images, stem, depthwise, projection, sum, pooled and logits, not the expansion, whose 8 channels are computed anew
+    /// from 4. The most is needed when the depthwise convolution's gradient comes beside all of these but sum, pooled and
+    /// logits; the sum's gradient is still there for the shortcut.
     #[test]
     fn a_small_network_by_hand() {
         let options =
             zoo::Options { classes: Some(10), input: Some(Shape::new(3, 8, 8)), ..Default::default() };
         let network = zoo::network("stem_c4 ir_e2_c4", &options).unwrap();
         let params = cost::of(&network).params;
-        let values = (3 + 4 + 8 + 8 + 4 + 4 + 2 * 8) * 64 + 4 + 10;
-        assert_eq!(training_bytes(&network, 5), (5 * values + 3 * params) * 4 + BASE);
+        let values = (3 + 4 + 8 + 4) * 64 + (4 + 8) * 64;
+        let weights_and_parts = (1 + 5) * 8 * 4;
+        assert_eq!(training_values(&network, 5), 5 * values + weights_and_parts);
+        let images = 5 * 3 * 64;
+        assert_eq!(
+            training_bytes(&network, 5),
+            (5 * values + weights_and_parts + images + 3 * params) * 4 + BASE + SCRATCH
+        );
         assert_eq!(inference_bytes(&network, 5), (5 * 2 * 8 * 64 + params) * 4 + BASE);
     }
 

@@ -6,6 +6,7 @@
 pub mod act;
 pub mod foretell;
 pub mod grad;
+pub mod keep;
 pub mod measure;
 pub mod model;
 pub mod ops;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use dfdx::prelude::{Cpu, OwnedTape, TensorFromVec};
 
 use super::grad::Grads;
+use super::keep::{self, Keep};
 use super::measure::Clock;
 use super::ops::matmul::bf16::Units;
 use super::pool::Buf;
@@ -31,6 +32,8 @@ pub struct Model<E: Real> {
     workers: Arc<Workers>,
     /// Set where gradients are computed with products in bf16.
     bf16: Option<Units>,
+    /// What a training step does with every layer's output.
+    keep: Vec<Keep>,
     /// Where the time of each layer goes, if somebody wants to know.
     pub clock: Option<Clock>,
 }
@@ -85,7 +88,8 @@ impl<E: Real> Model<E> {
             (layer.op == Op::BatchNorm).then(|| Running { mean: vec![E::ZERO; c], variance: vec![E::ONE; c] })
         });
         let running = running.collect();
-        Self { network, params, layers, running, workers, bf16: None, clock: None }
+        let keep = keep::plan(&network);
+        Self { network, params, layers, running, workers, bf16: None, keep, clock: None }
     }
 
     /// Computes gradients in this precision from now on; evaluation stays in f32.

@@ -8,11 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use dfdx::prelude::{CpuError, OwnedTape, Tape};
 
-use super::act::{Act, ActFn, with_act};
+use super::act::Act;
 use super::grad::{Grads, Slot};
 use super::measure::{Clock, Pass};
 use super::ops::matmul::bf16::Units;
 use super::ops::norm::EarlyPass;
+use super::ops::passes::{self, Rows, RowsMut};
 use super::ops::pointwise::Recompute;
 use super::ops::tile_rows;
 use super::pool::Buf;
@@ -199,12 +200,21 @@ impl<E: Real> Value<E> {
         let mut raw = Buf::take(self.raw_scratch(rows.len()));
         let stored = self.raw_rows(rows.clone(), &mut raw);
         let out = &mut scratch[..stored.len()];
-        vectorized(
-            #[inline(always)]
-            || with_act!(self.act, f => activate(stored, self.norm.as_deref(), f, self.c, out)),
-        );
+        let to = RowsMut { data: &mut *out, row: self.c };
+        let extent = (rows.len(), self.c);
+        self.with_factors(0..self.c, |factors| {
+            passes::apply(self.act, factors, extent, Rows { data: stored, row: self.c }, to)
+        });
         self.apply_gate(rows, out);
         out
+    }
+
+    /// Calls `work` with the norm's scale and shift of some channels, ones and zeros without a norm.
+    pub fn with_factors<R>(&self, channels: Range<usize>, work: impl FnOnce((&[E], &[E])) -> R) -> R {
+        match self.norm.as_deref() {
+            Some(norm) => work((&norm.scale[channels.clone()], &norm.shift[channels])),
+            None => work((&vec![E::ONE; channels.len()], &vec![E::ZERO; channels.len()])),
+        }
     }
 
     fn apply_gate(&self, rows: Range<usize>, out: &mut [E]) {
@@ -302,18 +312,14 @@ impl<E: Real> Stored<E> {
 impl<E: Real> LazyGrad<E> {
     /// dz of some rows, written to `to`.
     pub fn read(&self, dy: &[E], z: &[E], to: &mut [E]) {
-        let channels = self.a.len();
-        let (a, b, c) = (&self.a[..channels], &self.b[..channels], &self.c[..channels]);
-        vectorized(
-            #[inline(always)]
-            || {
-                let rows = dy.chunks_exact(channels).zip(z.chunks_exact(channels));
-                for (to, (dy, z)) in to.chunks_exact_mut(channels).zip(rows) {
-                    for i in 0..channels {
-                        to[i] = dy[i].fma(a[i], z[i].fma(b[i], c[i]));
-                    }
-                }
-            },
+        let c = self.a.len();
+        let rows = |data| Rows { data, row: c };
+        passes::finish(
+            [&self.a, &self.b, &self.c],
+            (dy.len() / c, c),
+            rows(dy),
+            rows(z),
+            RowsMut { data: to, row: c },
         );
     }
 
@@ -326,21 +332,6 @@ impl<E: Real> LazyGrad<E> {
             let copy = &mut copy[..dy.len()];
             copy.copy_from_slice(dy);
             self.read(copy, x.raw_rows(t * tile..t * tile + dy.len() / x.c, &mut raw), dy);
-        }
-    }
-}
-
-#[inline(always)]
-fn activate<E: Real>(z: &[E], norm: Option<&Affine<E>>, f: impl ActFn<E>, channels: usize, out: &mut [E]) {
-    match norm {
-        None => z.iter().zip(out).for_each(|(z, o)| *o = f.value(*z)),
-        Some(Affine { scale, shift }) => {
-            let (scale, shift) = (&scale[..channels], &shift[..channels]);
-            for (z, out) in z.chunks_exact(channels).zip(out.chunks_exact_mut(channels)) {
-                for i in 0..channels {
-                    out[i] = f.value(z[i].fma(scale[i], shift[i]));
-                }
-            }
         }
     }
 }

@@ -4,17 +4,14 @@ use super::Model;
 use crate::arch::{Elementwise, LayerId, Op};
 use crate::engine::act::Act;
 use crate::engine::grad;
+use crate::engine::keep::{self, Keep};
 use crate::engine::measure::Pass;
 use crate::engine::ops::norm::BatchNorm;
 use crate::engine::ops::norm::moments::Moments;
 use crate::engine::ops::{add, conv, depthwise, gate, norm, pointwise, squeeze, tile_rows};
 use crate::engine::pool::Buf;
 use crate::engine::real::{Flat, Real};
-use crate::engine::value::{Context, Data, Value};
-
-/// The most input channels from which a product is computed anew rather than kept, where that is possible: beyond it the
-/// arithmetic costs more than the memory traffic. Measured on MobileNetV2 and the Mix model.
-const RECOMPUTED_FROM: usize = 64;
+use crate::engine::value::{Context, Value};
 
 /// Whose statistics batch norm uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,10 +43,7 @@ impl<E: Real> Model<E> {
         mode: Mode,
     ) -> (Value<E>, Statistics) {
         let layers = &self.network.layers;
-        let mut readers = vec![Vec::new(); layers.len()];
-        for (id, layer) in layers.iter().enumerate() {
-            layer.inputs.iter().for_each(|&from| readers[from].push(id));
-        }
+        let readers = keep::readers(&self.network);
         let mut walk = Walk {
             values: vec![None; layers.len()],
             moments: layers.iter().map(|_| None).collect(),
@@ -88,7 +82,7 @@ impl<E: Real> Model<E> {
         let bias = self.layers[id].bias.map(|at| &self.params[at].tensor);
         match (&layer.op, weight) {
             (Op::Conv { .. }, Some(weight)) => {
-                let (value, moments) = self.convolution(context, walk, &x, id, weight, bias, feeds_norm);
+                let (value, moments) = self.convolution(context, &x, id, weight, bias, feeds_norm);
                 walk.moments[id] = Some(moments);
                 value
             }
@@ -110,11 +104,9 @@ impl<E: Real> Model<E> {
             }
             (Op::Add, _) => {
                 let other = input(walk, 1);
-                let are_kept = other.iter().chain([&x]).all(|term| matches!(term.stored.data, Data::Kept(_)));
-                let output = if mode == Mode::Train && are_kept && self.feeds_products(walk, id) {
-                    add::Output::Recomputed
-                } else {
-                    add::Output::Kept
+                let output = match self.keep[id] {
+                    Keep::Sum if mode == Mode::Train => add::Output::Recomputed,
+                    _ => add::Output::Kept,
                 };
                 let (value, moments) = add::forward(context, &x, other.as_ref(), output, feeds_norm);
                 walk.moments[id] = Some(moments);
@@ -137,7 +129,6 @@ impl<E: Real> Model<E> {
     fn convolution(
         &self,
         context: &mut Context<E>,
-        walk: &Walk<E>,
         x: &Value<E>,
         id: LayerId,
         weight: &Flat<E>,
@@ -149,48 +140,21 @@ impl<E: Real> Model<E> {
             return (x.clone(), Vec::new());
         };
         let out = (layer.output.h, layer.output.w);
-        if kernel == 1 && stride == 1 && groups == 1 && pad == 0 {
-            let output = if moments && x.c <= RECOMPUTED_FROM && self.feeds_depthwise(walk, id) {
+        if keep::is_product(&layer.op) {
+            let output = if moments && self.keep[id] == Keep::Recomputed {
                 pointwise::Output::Recomputed(depthwise::channel_blocks(out_channels))
             } else {
                 pointwise::Output::Kept
             };
             return pointwise::forward(context, x, weight, bias, output, moments);
         }
-        if groups == x.c && out_channels == x.c && depthwise::has_kernel(kernel) {
+        if keep::is_depthwise(&layer.op, x.c) {
             let geometry = depthwise::Geometry { kernel, stride, pad, out };
             return depthwise::forward(context, x, weight, bias, geometry, moments);
         }
         let input = (x.h, x.w, x.c);
         let geometry = conv::Geometry { input, out, out_channels, kernel, stride, pad, groups };
         conv::forward(context, x, weight, bias, geometry, moments)
-    }
-
-    /// Whether all readers of a layer are products or sums, which read rows in order.
-    fn feeds_products(&self, walk: &Walk<E>, id: LayerId) -> bool {
-        let is_product = |&reader: &LayerId| match self.network.layers[reader].op {
-            Op::Conv { kernel, groups, .. } => kernel == 1 && groups == 1,
-            Op::Linear { .. } | Op::Add => true,
-            _ => false,
-        };
-        walk.readers[id].iter().all(is_product)
-    }
-
-    /// Whether a layer's output goes through a norm, and perhaps an activation, to a depthwise convolution alone.
-    fn feeds_depthwise(&self, walk: &Walk<E>, id: LayerId) -> bool {
-        let layers = &self.network.layers;
-        let mut at = id;
-        while let [next] = walk.readers[at][..] {
-            match layers[next].op {
-                Op::BatchNorm | Op::Elementwise(_) | Op::Prelu => at = next,
-                Op::Conv { groups, kernel, out_channels, .. } => {
-                    let channels = layers[at].output.c;
-                    return groups == channels && out_channels == channels && depthwise::has_kernel(kernel);
-                }
-                _ => return false,
-            }
-        }
-        false
     }
 
     /// Batch norm, with the activation that follows it where nothing else reads it.

@@ -16,6 +16,7 @@ pub mod depthwise;
 pub mod gate;
 pub mod matmul;
 pub mod norm;
+pub mod passes;
 pub mod pointwise;
 pub mod squeeze;
 

@@ -35,9 +35,15 @@ pub fn live() -> usize {
     POOL.lock().unwrap_or_else(PoisonError::into_inner).live
 }
 
-/// The most bytes of large buffers that were in use at once since the process started.
+/// The most bytes of large buffers that were in use at once since the process started or [`forget_most_live`].
 pub fn most_live() -> usize {
     POOL.lock().unwrap_or_else(PoisonError::into_inner).most_live
+}
+
+/// Counts [`most_live`] from what is in use now.
+pub fn forget_most_live() {
+    let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+    pool.most_live = pool.live;
 }
 
 impl State {

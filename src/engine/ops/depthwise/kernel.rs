@@ -44,6 +44,12 @@ impl Plane {
         ((y + self.pad) * self.columns() + x + self.pad) * padded
     }
 
+    /// The inner pixels of line `y`, from the first on.
+    pub fn line<'a, E>(&self, y: usize, padded: usize, of: &'a mut [E]) -> &'a mut [E] {
+        let start = self.at(y, 0, padded);
+        &mut of[start..start + self.w * padded]
+    }
+
     /// Calls `write(pixel, to)` for every inner pixel: `to` is where its `width` channels go.
     #[inline(always)]
     pub fn fill<E>(&self, width: usize, to: &mut [E], mut write: impl FnMut(usize, &mut [E])) {

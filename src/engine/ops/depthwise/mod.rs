@@ -7,16 +7,16 @@ mod kernel;
 
 use std::ops::Range;
 
-use crate::engine::act::{ActFn, with_act};
 use crate::engine::grad;
 use crate::engine::ops::norm::Sums;
 use crate::engine::ops::norm::moments::Moments;
-use crate::engine::ops::pointwise::add_bias;
+use crate::engine::ops::passes::{self, Rows, RowsMut};
+use crate::engine::ops::pointwise::{Recompute, add_bias};
 use crate::engine::ops::{Share, put_shares, tile_rows};
 use crate::engine::pool::Buf;
 use crate::engine::real::{Flat, Real};
 use crate::engine::simd::vectorized;
-use crate::engine::value::{Affine, Context, Data, Gate, LazyGrad, Value};
+use crate::engine::value::{Context, Data, Gate, LazyGrad, Value};
 use crate::engine::workers::{chunks, split};
 pub use kernel::has_kernel;
 use kernel::{Block, Plane};
@@ -53,12 +53,13 @@ pub fn forward<E: Real>(
     let parts = chunks(images).into_iter().zip(split(&mut data, images, per_image)).collect();
     let statistics = context.workers.map(parts, |(range, out)| {
         let mut scratch = Scratch::new(plane, &blocks);
-        let mut raw = Buf::take(raw_scratch(x, &blocks));
+        let mut raw = Raw::new(x, &blocks);
         let mut gathered = Moments::new(c);
         for (image, out) in range.zip(out.chunks_mut(per_image)) {
+            let mut source = raw.image(x, image);
             for (block, weights) in blocks.iter().zip(&weights) {
                 let input = scratch.prepare(*block);
-                read_block(x, image, *block, plane, &mut raw, input);
+                read_block(x, image, *block, plane, &mut source, input);
                 vectorized(
                     #[inline(always)]
                     || kernel::correlate(geometry, plane, *block, input, weights, c, out, false),
@@ -112,16 +113,17 @@ fn record_backward<E: Real>(
             let mut inputs = Scratch::new(plane, &blocks);
             let mut outputs = Scratch::new(dz_plane, &blocks);
             let mut scattered = Buf::take(if flipped { 0 } else { plane.len() * widest(&blocks) });
-            let mut raw = Buf::take(raw_scratch(&x, &blocks));
+            let mut raw = Raw::new(&x, &blocks);
             let mut da = Buf::take(if early.is_some() { x.pixels() * widest(&blocks) } else { 0 });
             let mut dw = vec![0.0; k * k * c];
             let mut db = vec![0.0; c];
             let mut sums = early.map(|_| Sums::new(c));
             for (image, dx) in range.zip(dx.chunks_mut(x.per_image())) {
                 let gradient = dz.as_ref().map(|dz| &dz[image * out.per_image()..][..out.per_image()]);
+                let mut source = raw.image(&x, image);
                 for (block, weights) in blocks.iter().zip(&weights) {
                     let a = inputs.prepare(*block);
-                    let z = read_block(&x, image, *block, plane, &mut raw, a);
+                    let z = read_block(&x, image, *block, plane, &mut source, a);
                     let d = outputs.prepare(*block);
                     let gradient = gradient.unwrap_or(dx);
                     read_gradient(&out, image, gradient, lazy.as_ref(), *block, dz_plane, d);
@@ -232,60 +234,69 @@ impl<E: Real> Scratch<E> {
     }
 }
 
-/// Elements of scratch in which a block of one image of `x` is computed anew, where it is not kept.
-fn raw_scratch<E: Real>(x: &Value<E>, blocks: &[Block]) -> usize {
-    match x.stored.data {
-        Data::Kept(_) => 0,
-        Data::Recomputed(_) => x.pixels() * widest(blocks),
-        Data::Sum(_) => x.per_image(),
+/// Scratch for what is not kept in memory.
+struct Raw<E: Real> {
+    /// One image of what a product reads, or of a sum.
+    image: Buf<E>,
+    /// One block of a product.
+    block: Buf<E>,
+}
+
+/// Where the blocks of one image come from.
+enum Source<'a, E: Real> {
+    /// All channels of every pixel are there.
+    Image(&'a [E]),
+    /// Each block is a product of these inputs.
+    Product(&'a Recompute<E>, &'a [E], &'a mut [E]),
+}
+
+impl<E: Real> Raw<E> {
+    fn new(x: &Value<E>, blocks: &[Block]) -> Self {
+        let (image, block) = match &x.stored.data {
+            Data::Kept(_) => (0, 0),
+            Data::Recomputed(product) => (product.inputs_scratch(x.pixels()), x.pixels() * widest(blocks)),
+            Data::Sum(_) => (x.per_image(), 0),
+        };
+        Self { image: Buf::take(image), block: Buf::take(block) }
+    }
+
+    fn image<'a>(&'a mut self, x: &'a Value<E>, image: usize) -> Source<'a, E> {
+        let rows = image * x.pixels()..(image + 1) * x.pixels();
+        match &x.stored.data {
+            Data::Recomputed(product) => {
+                Source::Product(product, product.inputs(rows, &mut self.image), &mut self.block)
+            }
+            Data::Kept(_) | Data::Sum(_) => Source::Image(x.raw_rows(rows, &mut self.image)),
+        }
     }
 }
 
 /// Writes a block of one image, pending parts applied, into the interior of a plane. Returns what was read: the block's
 /// channels of every pixel, and how far pixels are apart.
-fn read_block<'a, E: Real>(
-    x: &'a Value<E>,
+fn read_block<'s, E: Real>(
+    x: &Value<E>,
     image: usize,
     block: Block,
     plane: Plane,
-    raw: &'a mut [E],
+    source: &'s mut Source<'_, E>,
     out: &mut [E],
-) -> (&'a [E], usize) {
-    let (z, row): (&[E], usize) = match &x.stored.data {
-        Data::Kept(data) => (&data[image * x.per_image()..][block.start..x.per_image()], x.c),
-        Data::Recomputed(product) => {
-            let rows = image * x.pixels()..(image + 1) * x.pixels();
+) -> (&'s [E], usize) {
+    let (z, row): (&[E], usize) = match source {
+        Source::Image(image) => (&image[block.start..], x.c),
+        Source::Product(product, inputs, raw) => {
             let raw = &mut raw[..x.pixels() * block.width];
-            product.block(rows, block.start, block.width, raw);
+            product.block(inputs, block.start, block.width, raw);
             (raw, block.width)
-        }
-        Data::Sum(_) => {
-            let rows = image * x.pixels()..(image + 1) * x.pixels();
-            (&x.raw_rows(rows, raw)[block.start..], x.c)
         }
     };
     let (start, end) = (block.start, block.start + block.width);
-    let none;
-    let norm = match x.norm.as_deref() {
-        Some(norm) => norm,
-        None => {
-            none = Affine { scale: vec![E::ONE; x.c], shift: vec![E::ZERO; x.c] };
-            &none
+    x.with_factors(start..end, |factors| {
+        for y in 0..x.h {
+            let to = RowsMut { data: plane.line(y, block.padded, out), row: block.padded };
+            let z = Rows { data: &z[y * x.w * row..], row };
+            passes::apply(x.act, factors, (x.w, block.width), z, to);
         }
-    };
-    let (scale, shift) = (&norm.scale[start..end], &norm.shift[start..end]);
-    vectorized(
-        #[inline(always)]
-        || {
-            with_act!(x.act, f => plane.fill(block.width, out, #[inline(always)] |pixel, out| {
-                let n = out.len();
-                let (z, scale, shift) = (&z[pixel * row..][..n], &scale[..n], &shift[..n]);
-                for i in 0..n {
-                    out[i] = f.value(z[i].fma(scale[i], shift[i]));
-                }
-            }))
-        },
-    );
+    });
     match &x.gate {
         None => {}
         Some(Gate::Map(map)) => {
@@ -318,36 +329,17 @@ fn read_gradient<E: Real>(
     let Data::Kept(data) = &out.stored.data else { return };
     let z = &data[image * out.per_image()..][..out.per_image()];
     let range = block.start..block.start + block.width;
-    vectorized(
-        #[inline(always)]
-        || match lazy {
-            None => plane.fill(
-                block.width,
-                to,
-                #[inline(always)]
-                |pixel, to| {
-                    let place = pixel * out.c + block.start;
-                    let dy = &gradient[place..][..to.len()];
-                    to.iter_mut().zip(dy).for_each(|(t, d)| *t = *d);
-                },
-            ),
-            Some(lazy) => {
-                let (a, b, c) = (&lazy.a[range.clone()], &lazy.b[range.clone()], &lazy.c[range]);
-                plane.fill(
-                    block.width,
-                    to,
-                    #[inline(always)]
-                    |pixel, to| {
-                        let place = pixel * out.c + block.start;
-                        let n = to.len();
-                        let (dy, z) = (&gradient[place..][..n], &z[place..][..n]);
-                        let (a, b, c) = (&a[..n], &b[..n], &c[..n]);
-                        for i in 0..n {
-                            to[i] = dy[i].fma(a[i], z[i].fma(b[i], c[i]));
-                        }
-                    },
-                );
+    for y in 0..out.h {
+        let to = RowsMut { data: plane.line(y, block.padded, to), row: block.padded };
+        let at = y * out.w * out.c + block.start;
+        let (dy, z) = (Rows { data: &gradient[at..], row: out.c }, Rows { data: &z[at..], row: out.c });
+        let extent = (out.w, block.width);
+        match lazy {
+            None => passes::copy(extent, dy, to),
+            Some(LazyGrad { a, b, c }) => {
+                let factors = [&a[range.clone()], &b[range.clone()], &c[range.clone()]];
+                passes::finish(factors, extent, dy, z, to);
             }
-        },
-    );
+        }
+    }
 }

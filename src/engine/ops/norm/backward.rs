@@ -5,10 +5,9 @@
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use crate::engine::act::{ActFn, with_act};
+use crate::engine::ops::passes::{self, Normed, Rows, RowsMut, SumsMut};
 use crate::engine::real::Real;
-use crate::engine::simd::{for_lanes, load, vectorized};
-use crate::engine::value::{Affine, Value};
+use crate::engine::value::Value;
 
 /// The pass over one activation, and what it left when it was done early.
 pub struct EarlyPass<E> {
@@ -33,10 +32,14 @@ impl<E: Real> EarlyPass<E> {
         dy: (&mut [E], usize),
         sums: &mut Sums,
     ) {
-        vectorized(
-            #[inline(always)]
-            || with_act!(view.act, f => sums.pass(channels, da, z, dy, view.norm.as_deref(), &self.mean, f)),
-        );
+        let extent = (da.0.len().div_ceil(da.1), channels.len());
+        let rows = |(data, row)| Rows { data, row };
+        let Sums { dy: sum, centred, slope } = sums;
+        let sums = SumsMut { dy: &mut sum[channels.clone()], centred: &mut centred[channels.clone()], slope };
+        view.with_factors(channels.clone(), |(scale, shift)| {
+            let normed = Normed { act: view.act, scale, shift, mean: &self.mean[channels] };
+            passes::begin(normed, extent, rows(da), rows(z), RowsMut { data: dy.0, row: dy.1 }, sums);
+        });
     }
 
     /// Leaves the sums of all chunks, in order: the gradient that was put is dy.
@@ -63,64 +66,6 @@ impl Sums {
     /// Over no rows.
     pub fn new(channels: usize) -> Self {
         Self { dy: vec![0.0; channels], centred: vec![0.0; channels], slope: 0.0 }
-    }
-
-    /// See [`EarlyPass::run`].
-    #[inline(always)]
-    #[allow(clippy::too_many_arguments)] // The pass's whole contract: three matrices, and what is applied.
-    fn pass<E: Real>(
-        &mut self,
-        channels: Range<usize>,
-        da: (&[E], usize),
-        z: (&[E], usize),
-        (dy, dy_row): (&mut [E], usize),
-        norm: Option<&Affine<E>>,
-        mean: &[E],
-        f: impl ActFn<E>,
-    ) {
-        for_lanes!(channels.len(), at, L => {
-            self.lanes::<E, L>(channels.start + at, at, da, z, (dy, dy_row), norm, mean, f);
-        });
-    }
-
-    #[inline(always)]
-    #[allow(clippy::too_many_arguments)] // As `pass`.
-    fn lanes<E: Real, const L: usize>(
-        &mut self,
-        channel: usize,
-        at: usize,
-        (da, da_row): (&[E], usize),
-        (z, z_row): (&[E], usize),
-        (dy, dy_row): (&mut [E], usize),
-        norm: Option<&Affine<E>>,
-        mean: &[E],
-        f: impl ActFn<E>,
-    ) {
-        let (scale, shift): ([E; L], [E; L]) = match norm {
-            None => ([E::ONE; L], [E::ZERO; L]),
-            Some(norm) => (load(&norm.scale, channel), load(&norm.shift, channel)),
-        };
-        let mean: [E; L] = load(mean, channel);
-        let (mut sum, mut centred, mut slope) = ([0.0f64; L], [0.0f64; L], [E::ZERO; L]);
-        let rows = da[at..].chunks(da_row).zip(z[at..].chunks(z_row));
-        for (to, (da, z)) in dy[at..].chunks_mut(dy_row).zip(rows) {
-            let (z, g): ([E; L], [E; L]) = (load(z, 0), load(da, 0));
-            let mut dy = [E::ZERO; L];
-            for i in 0..L {
-                let y = z[i].fma(scale[i], shift[i]);
-                dy[i] = g[i] * f.slope(y);
-                sum[i] += dy[i].wide();
-                centred[i] = dy[i].wide().mul_add((z[i] - mean[i]).wide(), centred[i]);
-                let below = if y < E::ZERO { y } else { E::ZERO };
-                slope[i] = g[i].fma(below, slope[i]);
-            }
-            to[..L].copy_from_slice(&dy);
-        }
-        for i in 0..L {
-            self.dy[channel + i] += sum[i];
-            self.centred[channel + i] += centred[i];
-            self.slope += slope[i].wide();
-        }
     }
 
     /// Makes up for the rounding of the mean that the products were taken with.

@@ -48,21 +48,31 @@ impl<E: Real> Recompute<E> {
 
     /// Rows of the product, all columns, into `out`.
     pub fn rows(&self, rows: Range<usize>, out: &mut [E]) {
-        self.product(rows, &self.whole, 0, self.cols, out);
+        let mut scratch = Buf::take(self.inputs_scratch(rows.len()));
+        self.product(self.inputs(rows, &mut scratch), &self.whole, 0, self.cols, out);
     }
 
-    /// Rows of the block of `width` columns that begins at `start`, into `out`.
-    pub fn block(&self, rows: Range<usize>, start: usize, width: usize, out: &mut [E]) {
+    /// Rows of the product's input, for [`block`](Self::block).
+    pub fn inputs<'a>(&'a self, rows: Range<usize>, scratch: &'a mut [E]) -> &'a [E] {
+        self.x.rows(rows, scratch)
+    }
+
+    /// Elements of scratch that [`inputs`](Self::inputs) needs for some rows.
+    pub fn inputs_scratch(&self, rows: usize) -> usize {
+        if self.x.is_kept() { 0 } else { rows * self.x.c }
+    }
+
+    /// The block of `width` columns that begins at `start`, of the rows whose inputs are given, into `out`.
+    pub fn block(&self, inputs: &[E], start: usize, width: usize, out: &mut [E]) {
         if let Some((_, packed)) = self.blocks.iter().find(|(first, _)| *first == start) {
-            self.product(rows, packed, start, width, out);
+            self.product(inputs, packed, start, width, out);
         }
     }
 
-    fn product(&self, rows: Range<usize>, weights: &Packed<E>, start: usize, width: usize, out: &mut [E]) {
-        let mut scratch = Buf::take(if self.x.is_kept() { 0 } else { rows.len() * self.x.c });
-        let a = self.x.rows(rows.clone(), &mut scratch);
+    fn product(&self, inputs: &[E], weights: &Packed<E>, start: usize, width: usize, out: &mut [E]) {
         let bias = self.bias.as_deref().map(|bias| &bias[start..start + width]);
+        let (rows, depth) = (inputs.len() / self.x.c, self.x.c);
         let epilogue = Epilogue { bias, ..Epilogue::plain() };
-        matmul((rows.len(), width, self.x.c), out, Mat::rows(a, self.x.c), Right::Packed(weights), epilogue);
+        matmul((rows, width, depth), out, Mat::rows(inputs, depth), Right::Packed(weights), epilogue);
     }
 }
