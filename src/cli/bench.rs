@@ -9,9 +9,11 @@ use super::memory::{self, Budget};
 use super::profiled::{self, Target};
 use super::{numbers, output};
 use crate::arch::{Network, build};
+use crate::config::Precision;
 use crate::data;
-use crate::engine::foretell;
 use crate::engine::measure::{self, Settings, Work};
+use crate::engine::ops::matmul::bf16::Units;
+use crate::engine::{foretell, units};
 use crate::error::{Error, Result};
 use crate::space::notation;
 
@@ -40,6 +42,9 @@ pub struct Args {
     /// What a step is
     #[arg(long, value_enum, default_value_t = Mode::Train)]
     mode: Mode,
+    /// What the products of training take; bf16 needs a processor with AVX512-BF16
+    #[arg(long, value_enum, default_value_t = Numbers::F32)]
+    precision: Numbers,
     /// Seconds that the counted steps take together, at least
     #[arg(long, value_name = "S", default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=3600))]
     seconds: u32,
@@ -63,6 +68,13 @@ pub enum Mode {
     Infer,
 }
 
+/// What products take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Numbers {
+    F32,
+    Bf16,
+}
+
 /// Measures and prints.
 ///
 /// # Errors
@@ -75,6 +87,14 @@ pub fn execute(args: &Args) -> Result<()> {
             args.network
         )));
     };
+    let precision = match args.precision {
+        Numbers::F32 => Precision::F32,
+        Numbers::Bf16 => Precision::Bf16,
+    };
+    if precision == Precision::Bf16 && args.mode == Mode::Infer {
+        return Err(Error::request("--precision: inference is in f32; bf16 is for --mode train"));
+    }
+    let units = units(precision).map_err(|error| Error::request(format!("--precision: {error}")))?;
     let settings = Settings {
         work: match args.mode {
             Mode::Train => Work::Train,
@@ -82,6 +102,7 @@ pub fn execute(args: &Args) -> Result<()> {
         },
         batch: args.batch as usize,
         threads: usize::from(args.threads),
+        precision,
         warmup: 2,
         repeats: 5,
         at_least: Duration::from_secs(u64::from(args.seconds)),
@@ -101,6 +122,7 @@ pub fn execute(args: &Args) -> Result<()> {
         return output::print_json(&json!({
             "network": args.network, "mode": format!("{:?}", args.mode).to_lowercase(),
             "batch": measured.batch, "threads": args.threads,
+            "precision": precision, "bf16_units": units.map(Units::name),
             "images_per_s": images_per_s, "median_ms": median * 1e3, "fastest_ms": fastest * 1e3,
             "slowest_ms": slowest * 1e3, "steps": measured.steps.len(), "gflops": gflops,
             "peak_bytes": measured.peak_bytes,

@@ -13,6 +13,7 @@ use super::{interrupt, output, progress, searched};
 use crate::arch::{Network, Shape};
 use crate::config::Experiment;
 use crate::data::{self, Data};
+use crate::engine::units;
 use crate::error::{Error, Result};
 use crate::study::{Plan, RunSettings, Study, StudyState, TrialStatus, environment, folder};
 use crate::train::memory::trial_bytes;
@@ -74,6 +75,8 @@ pub fn execute(args: &Args) -> Result<()> {
     // known to be wrong is known, so that a mistake leaves nothing behind.
     let existing = folder::journal(&dir).exists().then(|| Study::open(&dir, &experiment)).transpose()?;
     let place = Place { file: &args.experiment, what: "experiment file", set: &args.set };
+    units(experiment.train.precision)
+        .map_err(|error| place.located(Error::request(format!("train.precision: {error}"))))?;
     let data = load_data(&experiment, args.data.as_deref(), place)?;
     let (input, classes) = (Shape::new(3, data.side.0, data.side.1), data.classes.len());
     let variants = plan::variants(&experiment, place, input, classes)?;

@@ -104,7 +104,7 @@ fn mistakes_in_the_file_have_their_place() {
         ),
         (
             with("{epochs: 3, learning_rate: 0.1}"),
-            "e.yaml:3:20: train.learning_rate: train has no key `learning_rate`; known keys: epochs, batch, lr, momentum, nesterov, weight_decay, decay_norm_and_bias, warmup, schedule, label_smoothing",
+            "e.yaml:3:20: train.learning_rate: train has no key `learning_rate`; known keys: epochs, batch, lr, momentum, nesterov, weight_decay, decay_norm_and_bias, warmup, schedule, label_smoothing, precision",
         ),
         (
             with("{epochs: many}"),
@@ -135,6 +135,10 @@ fn mistakes_in_the_file_have_their_place() {
         (
             with("{epochs: 3, nesterov: true, momentum: 0}"),
             "e.yaml:3:30: train.nesterov: Nesterov's step needs a momentum above 0; set `momentum: 0.9`, say",
+        ),
+        (
+            with("{epochs: 3, precision: bf61}"),
+            "e.yaml:3:31: train.precision: `bf61` is not a precision (f32, bf16); did you mean `bf16`?",
         ),
         (with("{epochs: 3, nesterov: yes}"), "e.yaml:3:30: train.nesterov: `yes` is not true or false"),
         (
@@ -198,7 +202,7 @@ fn mistakes_in_assignments_name_them() {
     let cases = [
         (
             "train.epoch=5",
-            "--set train.epoch=5: train.epoch: train has no key `epoch`; did you mean `epochs`? Known keys: epochs, batch, lr, momentum, nesterov, weight_decay, decay_norm_and_bias, warmup, schedule, label_smoothing",
+            "--set train.epoch=5: train.epoch: train has no key `epoch`; did you mean `epochs`? Known keys: epochs, batch, lr, momentum, nesterov, weight_decay, decay_norm_and_bias, warmup, schedule, label_smoothing, precision",
         ),
         (
             "trian.epochs=5",

@@ -22,6 +22,24 @@ pub struct TrainConfig {
     pub schedule: Schedule,
     /// Label smoothing, 0 to below 1.
     pub label_smoothing: f64,
+    /// What the products of 1x1 convolutions are taken in; all else is f32.
+    #[serde(default)]
+    pub precision: Precision,
+}
+
+/// Numbers that matrix products take; they are summed in f32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    #[default]
+    F32,
+    /// Weights, activations and gradients rounded to bf16 where they enter a product.
+    Bf16,
+}
+
+impl Precision {
+    /// All, with their names.
+    pub const NAMED: [(&'static str, Self); 2] = [("f32", Self::F32), ("bf16", Self::Bf16)];
 }
 
 /// Learning rate after warm-up.
@@ -42,7 +60,7 @@ pub enum Schedule {
     },
 }
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 11] = [
     "epochs",
     "batch",
     "lr",
@@ -53,6 +71,7 @@ const KEYS: [&str; 10] = [
     "warmup",
     "schedule",
     "label_smoothing",
+    "precision",
 ];
 
 impl TrainConfig {
@@ -85,6 +104,7 @@ impl TrainConfig {
             schedule: keys.or("schedule", Schedule::Cosine, |at| Schedule::read(&at, epochs))?,
             label_smoothing: keys
                 .or("label_smoothing", 0.0, |at| at.number(0.0..1.0, "a label smoothing (a number from 0, below 1)"))?,
+            precision: keys.or("precision", Precision::F32, |at| at.one_of("a precision", &Precision::NAMED))?,
         };
         if config.nesterov && config.momentum == 0.0 {
             let place = keys.required("nesterov", "")?;

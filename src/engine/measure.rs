@@ -11,6 +11,7 @@ pub use layers::{Clock, LayerTime, Pass};
 
 use super::{Batch, Model, Sgd, SgdSettings, Workers};
 use crate::arch::{LayerId, Network, Op};
+use crate::config::Precision;
 use crate::cost;
 use crate::error::{Error, Result};
 
@@ -29,6 +30,8 @@ pub struct Settings {
     pub work: Work,
     pub batch: usize,
     pub threads: usize,
+    /// Of training; inference is f32.
+    pub precision: Precision,
     /// Steps before the counted ones.
     pub warmup: usize,
     /// Counted steps, at least.
@@ -72,11 +75,12 @@ impl Measurement {
 /// # Errors
 /// An empty batch, or a system that gives no threads.
 pub fn measure(network: &Network, settings: &Settings) -> Result<Measurement> {
-    let Settings { work, batch, threads, warmup, repeats, at_least, layers } = *settings;
+    let Settings { work, batch, threads, precision, warmup, repeats, at_least, layers } = *settings;
     if batch == 0 || (work == Work::Train && batch < 2) {
         return Err(Error::request("--batch: training needs at least 2 images for batch norm, inference 1"));
     }
     let mut model = Model::<f32>::new(network.clone(), [1; 32], Arc::new(Workers::new(threads)?));
+    model.set_precision(precision)?;
     let clock = Clock::default();
     model.clock = layers.then(|| clock.clone());
     let momentum =
@@ -159,6 +163,7 @@ mod tests {
                 work,
                 batch: 2,
                 threads: 1,
+                precision: Precision::F32,
                 warmup: 1,
                 repeats: 3,
                 at_least: Duration::ZERO,

@@ -20,7 +20,7 @@ pub mod weights;
 pub mod workers;
 
 pub use infer::Inference;
-pub use model::{Batch, Model, Outcome};
+pub use model::{Batch, Model, Outcome, units};
 pub use optimizer::{Sgd, SgdSettings};
 pub use real::Real;
 pub use workers::Workers;

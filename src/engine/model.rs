@@ -13,11 +13,13 @@ use super::grad::Grads;
 use super::infer::Inference;
 use super::keep::{self, Keep};
 use super::measure::Clock;
+use super::ops::matmul::bf16::Units;
 use super::pool::Buf;
 use super::real::{Flat, Real};
 use super::value::{Context, Value};
 use super::workers::Workers;
 use crate::arch::{LayerId, Network, Op};
+use crate::config::Precision;
 use crate::error::{Error, Result};
 
 /// A network with its parameters and running statistics.
@@ -29,6 +31,8 @@ pub struct Model<E: Real> {
     /// For each layer that is a batch norm, its running statistics.
     pub running: Vec<Option<Running<E>>>,
     workers: Arc<Workers>,
+    /// Set where gradients are computed with products in bf16.
+    bf16: Option<Units>,
     /// What a training step does with every layer's output.
     keep: Vec<Keep>,
     /// Where the time of each layer goes, if somebody wants to know.
@@ -86,7 +90,16 @@ impl<E: Real> Model<E> {
         });
         let running = running.collect();
         let keep = keep::plan(&network);
-        Self { network, params, layers, running, workers, keep, clock: None }
+        Self { network, params, layers, running, workers, bf16: None, keep, clock: None }
+    }
+
+    /// Computes gradients in this precision from now on; evaluation stays in f32.
+    ///
+    /// # Errors
+    /// A sentence where the machine has no bf16 units.
+    pub fn set_precision(&mut self, precision: Precision) -> Result<()> {
+        self.bf16 = units(precision)?;
+        Ok(())
     }
 
     /// The network as it is now, ready to run in evaluation mode: batch norm uses its running statistics. Made once, it
@@ -134,7 +147,8 @@ impl<E: Real> Model<E> {
     }
 
     fn context(&self, tape: Option<OwnedTape<E, Cpu>>) -> Context<E> {
-        Context { tape, workers: self.workers.clone(), clock: self.clock.clone(), layer: 0 }
+        let bf16 = self.bf16.filter(|_| tape.is_some());
+        Context { tape, workers: self.workers.clone(), bf16, clock: self.clock.clone(), layer: 0 }
     }
 
     /// The images as an activation whose gradient nobody needs.
@@ -158,6 +172,20 @@ impl<E: Real> Model<E> {
         }
         param.tensor.copy_from(values);
         Ok(())
+    }
+}
+
+/// The units that a precision needs: none for f32.
+///
+/// # Errors
+/// A sentence where the machine has none.
+pub fn units(precision: Precision) -> Result<Option<Units>> {
+    match (precision, Units::of_this_machine()) {
+        (Precision::F32, _) => Ok(None),
+        (Precision::Bf16, Some(units)) => Ok(Some(units)),
+        (Precision::Bf16, None) => Err(Error::request(
+            "bf16 needs a processor with AVX512-BF16, which this machine does not have: set the precision to f32",
+        )),
     }
 }
 

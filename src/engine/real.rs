@@ -48,6 +48,10 @@ pub trait Real:
     fn fma(self, a: Self, b: Self) -> Self;
     /// e to this power.
     fn exponential(self) -> Self;
+    /// The same numbers where they are f32.
+    fn f32s(values: &[Self]) -> Option<&[f32]>;
+    /// As [`f32s`](Self::f32s), to write to.
+    fn f32s_mut(values: &mut [Self]) -> Option<&mut [f32]>;
     /// Runs a kernel with the instruction set in use.
     fn run<K: Kernel<Self>>(kernel: K) -> K::Output;
     /// Mean cross entropy of logits against target probabilities, both `(N, classes)`: dfdx's loss on dfdx's tape.
@@ -70,7 +74,7 @@ pub trait Real:
 }
 
 macro_rules! real {
-    ($t:ty, $run:path) => {
+    ($t:ty, $run:path, $as_f32:path) => {
         impl Real for $t {
             const ZERO: Self = 0.0;
             #[inline(always)]
@@ -88,6 +92,12 @@ macro_rules! real {
             #[inline(always)]
             fn exponential(self) -> Self {
                 self.exp()
+            }
+            fn f32s(values: &[Self]) -> Option<&[f32]> {
+                $as_f32(values)
+            }
+            fn f32s_mut(values: &mut [Self]) -> Option<&mut [f32]> {
+                $as_f32(values)
             }
             fn run<K: Kernel<Self>>(kernel: K) -> K::Output {
                 $run(kernel)
@@ -128,5 +138,10 @@ macro_rules! real {
     };
 }
 
-real!(f32, simd::run_f32);
-real!(f64, simd::run_portable);
+/// No f32 among f64.
+fn nothing<T, U>(_: T) -> Option<U> {
+    None
+}
+
+real!(f32, simd::run_f32, Some);
+real!(f64, simd::run_portable, nothing);

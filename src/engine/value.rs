@@ -11,6 +11,7 @@ use dfdx::prelude::{CpuError, OwnedTape, Tape};
 use super::act::Act;
 use super::grad::{Grads, Slot};
 use super::measure::{Clock, Pass};
+use super::ops::matmul::bf16::Units;
 use super::ops::norm::EarlyPass;
 use super::ops::passes::{self, Rows, RowsMut};
 use super::ops::pointwise::Recompute;
@@ -26,6 +27,8 @@ pub struct Context<E: Real> {
     /// Present in training: ops record their backward pass on it.
     pub tape: Option<OwnedTape<E, dfdx::prelude::Cpu>>,
     pub workers: Arc<Workers>,
+    /// Products of 1x1 convolutions are taken in bf16 with these.
+    pub bf16: Option<Units>,
     /// Where the time of each layer goes, if somebody wants to know.
     pub clock: Option<Clock>,
     /// The layer at work.
@@ -147,7 +150,7 @@ impl<E: Real> Value<E> {
     }
 
     /// Elements of the whole batch.
-    pub fn len(&self) -> usize {
+    pub fn elements(&self) -> usize {
         self.images() * self.per_image()
     }
 
@@ -274,7 +277,7 @@ impl<E: Real> Value<E> {
     pub fn grad_target(&self) -> (Buf<E>, bool) {
         match self.take_grad() {
             Some(sum) => (sum, true),
-            None => (Buf::take(self.len()), false),
+            None => (Buf::take(self.elements()), false),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! How a study was trained, in words.
 
 use super::format::counted;
-use crate::config::{Augment, DataConfig, Schedule, StrategyKind, TrainConfig};
+use crate::config::{Augment, DataConfig, Precision, Schedule, StrategyKind, TrainConfig};
 use crate::config::{Experiment, SearchConfig};
 
 /// The training recipe as one sentence.
@@ -25,6 +25,9 @@ pub fn training(train: &TrainConfig, augment: &Augment) -> String {
     });
     if train.label_smoothing > 0.0 {
         parts.push(format!("label smoothing {}", train.label_smoothing));
+    }
+    if train.precision == Precision::Bf16 {
+        parts.push("products of 1x1 convolutions in bf16 summed in f32".to_owned());
     }
     parts.push(format!("batches of {}", train.batch));
     parts.push(counted(train.epochs, "epoch"));

@@ -221,6 +221,7 @@ fn train(epochs: usize) -> TrainConfig {
         warmup: 1.0,
         schedule: Schedule::Cosine,
         label_smoothing: 0.1,
+        precision: Default::default(),
     }
 }
 

@@ -125,6 +125,7 @@ pub fn experiment(labels: &[&str], seeds: &[u64]) -> Experiment {
             warmup: 0.0,
             schedule: Schedule::Cosine,
             label_smoothing: 0.0,
+            precision: Default::default(),
         },
         search: None,
         variants: labels

@@ -45,6 +45,7 @@ mod tests {
             warmup,
             schedule,
             label_smoothing: 0.0,
+            precision: Default::default(),
         }
     }
 

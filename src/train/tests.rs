@@ -38,6 +38,7 @@ fn recipe(lr: f64) -> TrainConfig {
         warmup: 0.0,
         schedule: Schedule::Cosine,
         label_smoothing: 0.1,
+        precision: Default::default(),
     }
 }
 

@@ -47,7 +47,9 @@ impl NetworkTrainer {
             )));
         }
         let workers = Arc::new(Workers::new(self.threads)?);
-        Ok(Model::new(task.network.clone(), streams::stream(task, "weights"), workers))
+        let mut model = Model::new(task.network.clone(), streams::stream(task, "weights"), workers);
+        model.set_precision(self.config.precision)?;
+        Ok(model)
     }
 }
 

@@ -172,7 +172,7 @@ impl<E: Real> Layout<'_, E> {
 
     /// Finds a place for the output of a step: its input's, where that is changed in place, else the lowest free one.
     fn place(&self, at: usize, taken: &mut Vec<Taken>) {
-        let Step { work, x, second, out } = &self.steps[at];
+        let Step { work, x, second, out, .. } = &self.steps[at];
         let (len, until) = (self.tensors[*out].next_multiple_of(GRAIN), self.last_use[*out]);
         let may_replace = work.is_in_place() && *second != Some(*x) && self.last_use[*x] == at;
         if may_replace && let Some(place) = taken.iter_mut().find(|t| t.tensor == *x) {

@@ -1,12 +1,13 @@
 //! Sixteen f32 in an AVX-512 register.
 
 use std::arch::x86_64::*;
+use std::mem::transmute;
 
 use super::{Kernel, Simd};
 
-/// Who holds one may use AVX-512: only [`run`] makes one.
+/// Who holds one may use AVX-512: only [`run`] makes one. With `PAIRS`, that only [`run_pairs`] makes, AVX512-BF16 too.
 #[derive(Clone, Copy)]
-pub struct Avx512(());
+pub struct Avx512<const PAIRS: bool>(());
 
 /// Runs a kernel.
 ///
@@ -14,7 +15,16 @@ pub struct Avx512(());
 /// The machine must have AVX-512 F, VL, BW, DQ and AVX2 with FMA.
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
 pub unsafe fn run<K: Kernel<f32>>(kernel: K) -> K::Output {
-    kernel.run(Avx512(()))
+    kernel.run(Avx512::<false>(()))
+}
+
+/// Runs a kernel whose `multiply_add` takes pairs of bf16.
+///
+/// # Safety
+/// As [`run`], and AVX512-BF16.
+#[target_feature(enable = "avx512bf16,avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+pub unsafe fn run_pairs<K: Kernel<f32>>(kernel: K) -> K::Output {
+    kernel.run(Avx512::<true>(()))
 }
 
 /// Runs a plain loop, compiled for AVX-512.
@@ -41,7 +51,7 @@ fn widened(a: __m512) -> [__m512d; 2] {
 }
 
 // SAFETY of every block below: an `Avx512` proves that the machine has the instructions; memory is the caller's promise.
-impl Simd<f32> for Avx512 {
+impl<const PAIRS: bool> Simd<f32> for Avx512<PAIRS> {
     type V = __m512;
     const LANES: usize = 16;
     const REGISTERS: usize = 32;
@@ -66,6 +76,15 @@ impl Simd<f32> for Avx512 {
     #[inline(always)]
     fn fma(self, a: __m512, b: __m512, c: __m512) -> __m512 {
         unsafe { _mm512_fmadd_ps(a, b, c) }
+    }
+    #[inline(always)]
+    fn multiply_add(self, a: __m512, b: __m512, c: __m512) -> __m512 {
+        if PAIRS {
+            // SAFETY: of the transmutes, that both types are 64 bytes without meaning of their own.
+            unsafe { _mm512_dpbf16_ps(c, transmute::<__m512, __m512bh>(a), transmute::<__m512, __m512bh>(b)) }
+        } else {
+            self.fma(a, b, c)
+        }
     }
     // Where one is NaN, max and min give their second operand.
     #[inline(always)]

@@ -97,6 +97,11 @@ pub trait Simd<E>: Copy {
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
     /// a * b + c, rounded once.
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// What a matrix product adds up: `fma`, or where vectors hold pairs of bf16 the sum of both products and c.
+    #[inline(always)]
+    fn multiply_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        self.fma(a, b, c)
+    }
     /// Each value but not less than `low`; NaN stays NaN.
     fn at_least(self, low: Self::V, value: Self::V) -> Self::V;
     /// Each value but not more than `high`; NaN stays NaN.
@@ -154,6 +159,22 @@ pub fn run_f32<K: Kernel<f32>>(kernel: K) -> K::Output {
         Isa::Portable => {}
     }
     kernel.run(Portable)
+}
+
+/// Runs a kernel whose `multiply_add` takes pairs of bf16, on a machine that [`has_bf16`].
+///
+/// # Safety
+/// The machine must have them.
+#[cfg(target_arch = "x86_64")]
+pub unsafe fn run_pairs<K: Kernel<f32>>(kernel: K) -> K::Output {
+    // SAFETY: the caller's promise.
+    unsafe { avx512::run_pairs(kernel) }
+}
+
+/// Whether the machine has AVX512-BF16.
+#[cfg(target_arch = "x86_64")]
+pub fn has_bf16() -> bool {
+    Isa::Avx512.runs_here() && is_x86_feature_detected!("avx512bf16")
 }
 
 /// Runs a plain loop compiled for the instruction set in use. `kernel` must be `#[inline(always)]`.

@@ -111,7 +111,7 @@ fn record_backward<E: Real>(
         // Where the shapes are the same the input's gradient is written over the output's, block by block.
         let (mut dx, dz) = match sum {
             None if flipped => (dz, None),
-            None => (Buf::take(x.len()), Some(dz)),
+            None => (Buf::take(x.elements()), Some(dz)),
             Some(sum) => (sum, Some(dz)),
         };
         let parts = chunks(images).into_iter().zip(split(&mut dx, images, x.per_image())).collect();

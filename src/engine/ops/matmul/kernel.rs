@@ -4,7 +4,7 @@
 //! instruction set.
 #![allow(unsafe_code)]
 
-use super::{Epilogue, Mat, Right, UNIT, panel_units};
+use super::{Epilogue, Mat, UNIT, panel_units};
 use crate::engine::act::{ActFn, with_act};
 use crate::engine::real::Real;
 use crate::engine::simd::{Kernel, Simd, prefetch};
@@ -15,10 +15,17 @@ pub(super) struct Product<'a, E: Real> {
     pub cols: usize,
     pub depth: usize,
     pub a: Mat<'a, E>,
-    pub b: Right<'a, E>,
+    pub b: Side<'a, E>,
     pub out: &'a mut [E],
     pub epilogue: Epilogue<'a, E>,
     pub ahead: Ahead<E>,
+}
+
+/// The right side: in panels, or row by row.
+pub(super) enum Side<'a, E> {
+    Panels(&'a [E]),
+    /// Rows of at least the product's columns, this far apart.
+    Rows(&'a [E], usize),
 }
 
 /// Memory to be brought nearer, a cache line at a time.
@@ -58,8 +65,8 @@ impl<E: Real> Kernel<E> for Product<'_, E> {
             let units = panel_units(self.cols - col);
             let width = (units * UNIT).min(self.cols - col);
             let (b, b_row) = match self.b {
-                Right::Packed(b) => (b.data[packed..].as_ptr(), units * UNIT),
-                Right::Rows(b) => (b[col.min(b.len())..].as_ptr(), self.cols),
+                Side::Panels(b) => (b[packed..].as_ptr(), units * UNIT),
+                Side::Rows(b, row) => (b[col.min(b.len())..].as_ptr(), row),
             };
             let panel = Panel { b, b_row, col, width };
             if S::REGISTERS == 32 {
@@ -190,7 +197,7 @@ impl<E: Real> Product<'_, E> {
 /// # Safety
 /// All of these must be readable: `MR` rows of the left side, and of the right side `counts` values in each vector.
 #[inline(always)]
-#[allow(clippy::too_many_arguments)] // The innermost loop's whole contract.
+#[allow(clippy::too_many_arguments, clippy::needless_range_loop)] // The innermost loop: all it needs, and no iterators.
 unsafe fn products<E: Real, S: Simd<E>, const MR: usize, const NV: usize>(
     s: S,
     acc: &mut [[S::V; NV]; MR],
@@ -217,7 +224,7 @@ unsafe fn products<E: Real, S: Simd<E>, const MR: usize, const NV: usize>(
             for i in 0..MR {
                 let factor = s.splat(*a.add(i * a_row));
                 for j in 0..NV {
-                    sums[i][j] = s.fma(factor, values[j], sums[i][j]);
+                    sums[i][j] = s.multiply_add(factor, values[j], sums[i][j]);
                 }
             }
             if lines > 0 {

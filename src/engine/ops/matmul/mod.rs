@@ -1,10 +1,13 @@
 //! Matrix products with what happens to their results while these are still in registers.
 
+pub mod bf16;
 mod kernel;
 
 use crate::engine::act::Act;
 use crate::engine::pool::Buf;
 use crate::engine::real::Real;
+use bf16::{Pairs, Units};
+use kernel::{Product, Side};
 
 /// A matrix inside a slice: element (i, j) lies at `i * row + j * col`.
 #[derive(Clone, Copy)]
@@ -43,12 +46,18 @@ fn panel_units(cols: usize) -> usize {
     }
 }
 
-/// A right side laid out for the kernels: panels of some units of columns, each panel row by row, zeros where a unit is
-/// not full.
+/// A right side laid out for the kernels.
 pub struct Packed<E: Real> {
-    data: Buf<E>,
+    layout: Layout<E>,
     depth: usize,
     cols: usize,
+}
+
+enum Layout<E: Real> {
+    /// Panels of some units of columns, each panel row by row, zeros where a unit is not full.
+    Panels(Buf<E>),
+    /// Rounded to bf16.
+    Pairs(Pairs, Units),
 }
 
 impl<E: Real> Packed<E> {
@@ -71,7 +80,22 @@ impl<E: Real> Packed<E> {
             col += width;
             at += units * UNIT * depth;
         }
-        Self { data, depth, cols }
+        Self { layout: Layout::Panels(data), depth, cols }
+    }
+
+    /// As [`new`](Self::new); with bf16 units and in f32 rounded to bf16, and so will be the left sides it multiplies.
+    ///
+    /// # Panics
+    /// As [`new`](Self::new).
+    pub fn with(units: Option<Units>, depth: usize, cols: usize, b: Mat<'_, E>) -> Self {
+        assert!(fits(&b, depth, cols), "right side of a matrix product too small");
+        match (units, E::f32s(b.data)) {
+            (Some(units), Some(data)) => {
+                let pairs = Pairs::right(units, (depth, cols), Mat { data, row: b.row, col: b.col });
+                Self { layout: Layout::Pairs(pairs, units), depth, cols }
+            }
+            _ => Self::new(depth, cols, b),
+        }
     }
 }
 
@@ -80,6 +104,15 @@ pub enum Right<'a, E: Real> {
     Packed(&'a Packed<E>),
     /// Rows one after another, as wide as the product.
     Rows(&'a [E]),
+    /// As `Rows`, both sides rounded to bf16 where they are f32.
+    Rounded(&'a [E], Units),
+}
+
+impl<'a, E: Real> Right<'a, E> {
+    /// Rows one after another, rounded to bf16 where there are units for it.
+    pub fn rows(units: Option<Units>, b: &'a [E]) -> Self {
+        units.map_or(Self::Rows(b), |units| Self::Rounded(b, units))
+    }
 }
 
 /// What happens to a product's results on their way out, in this order.
@@ -130,20 +163,59 @@ pub fn matmul<E: Real>(
     if rows == 0 || cols == 0 {
         return;
     }
-    let area = |rows: usize| rows.checked_mul(cols).unwrap_or(usize::MAX);
+    let area = |rows: usize| rows.saturating_mul(cols);
     assert!(out.len() >= area(rows), "output of a matrix product too small");
     assert!(fits(&a, rows, depth), "left side of a matrix product too small");
     match b {
         Right::Packed(b) => assert!((b.depth, b.cols) == (depth, cols), "right side of another shape"),
-        Right::Rows(b) => assert!(b.len() >= area(depth), "right side of a matrix product too small"),
+        Right::Rows(b) | Right::Rounded(b, _) => {
+            assert!(b.len() >= area(depth), "right side of a matrix product too small");
+        }
     }
     assert!(epilogue.bias.is_none_or(|bias| bias.len() >= cols), "bias too short");
     if let Some(tally) = &epilogue.tally {
         assert!(tally.sum.len().min(tally.squares.len()) >= cols, "tally too short");
     }
     assert!(epilogue.add.is_none_or(|add| add.len() >= area(rows)), "added matrix too small");
+    let shape = (rows, cols, depth);
+    let b = match b {
+        Right::Packed(Packed { layout: Layout::Panels(b), .. }) => Side::Panels(b),
+        Right::Packed(Packed { layout: Layout::Pairs(b, units), .. }) => {
+            return in_bf16(*units, shape, out, a, b, epilogue);
+        }
+        Right::Rounded(b, units) => match E::f32s(b) {
+            Some(b) => {
+                let b = Pairs::right(units, (depth, cols), Mat::rows(b, cols));
+                return in_bf16(units, shape, out, a, &b, epilogue);
+            }
+            None => Side::Rows(b, cols),
+        },
+        Right::Rows(b) => Side::Rows(b, cols),
+    };
     let ahead = epilogue.next.into();
-    E::run(kernel::Product { rows, cols, depth, a, b, out, epilogue, ahead });
+    E::run(Product { rows, cols, depth, a, b, out, epilogue, ahead });
+}
+
+/// The product on bf16 units, then the epilogue in a pass of its own, while the output is still in cache.
+fn in_bf16<E: Real>(
+    units: Units,
+    (rows, cols, depth): (usize, usize, usize),
+    out: &mut [E],
+    a: Mat<'_, E>,
+    b: &Pairs,
+    epilogue: Epilogue<'_, E>,
+) {
+    let (Some(sums), Some(data)) = (E::f32s_mut(out), E::f32s(a.data)) else { return };
+    let left = Pairs::left(units, (rows, depth), Mat { data, row: a.row, col: a.col });
+    let next = epilogue.next.map(|next| E::f32s(next).unwrap_or_default());
+    bf16::product(units, (rows, cols, depth), sums, epilogue.accumulate, (&left, b), next);
+    let Epilogue { bias, tally, add, act, .. } = &epilogue;
+    if bias.is_some() || tally.is_some() || add.is_some() || *act != Act::Identity {
+        let (a, b) = (Mat { row: 0, ..a }, Side::Rows(&[], 0));
+        let epilogue = Epilogue { accumulate: true, ..epilogue };
+        let ahead = [&[][..]; 2].into();
+        E::run(Product { rows, cols, depth: 0, a, b, out, epilogue, ahead });
+    }
 }
 
 /// Whether every element of a matrix lies in its slice.

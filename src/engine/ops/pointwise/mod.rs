@@ -8,6 +8,7 @@ mod recompute;
 use std::ops::Range;
 
 use crate::engine::grad;
+use crate::engine::ops::matmul::bf16::Units;
 use crate::engine::ops::matmul::{Epilogue, Mat, Packed, Right, matmul};
 use crate::engine::ops::norm::Sums;
 use crate::engine::ops::norm::moments::Moments;
@@ -38,7 +39,8 @@ pub fn forward<E: Real>(
     let (images, pixels, cin) = (x.images(), x.pixels(), x.c);
     let plain = grad::values(weight);
     let cout = plain.len() / cin;
-    let weights = Packed::new(cin, cout, Mat::transposed(&plain, cin));
+    let units = units(context, x);
+    let weights = Packed::with(units, cin, cout, Mat::transposed(&plain, cin));
     let biases = bias.map(grad::values);
     let tile = tile_rows(cin.max(cout));
     let product = |rows: Range<usize>, scratch: &mut [E], out: &mut [E], gathered: &mut Moments| {
@@ -74,12 +76,17 @@ pub fn forward<E: Real>(
                 }
                 gathered
             });
-            let product = Recompute::new(x.clone(), &plain, biases.clone(), &blocks);
+            let product = Recompute::new(units, x.clone(), &plain, biases.clone(), &blocks);
             (Value::of(Data::Recomputed(product), images, shape, true), statistics)
         }
     };
     record_backward(context, x.clone(), out.clone(), weight.clone(), bias.cloned());
     (out, statistics)
+}
+
+/// The units for products in bf16, where these are wanted: layers on a map of one pixel have little to gain and stay in f32.
+fn units<E: Real>(context: &Context<E>, x: &Value<E>) -> Option<Units> {
+    context.bf16.filter(|_| x.pixels() > 1)
 }
 
 /// Adds a bias to every row.
@@ -102,12 +109,13 @@ fn record_backward<E: Real>(
     bias: Option<Flat<E>>,
 ) {
     let workers = context.workers.clone();
+    let units = units(context, &x);
     let (images, pixels, cin, cout) = (x.images(), x.pixels(), x.c, out.c);
     let tile = tile_rows(cin.max(cout));
     context.record(move |grads| {
         let Some(dy) = out.grad.take_shared() else { return Ok(()) };
         let lazy = out.stored.take_lazy();
-        let weights = Packed::new(cout, cin, Mat::rows(&grad::values(&weight), cin));
+        let weights = Packed::with(units, cout, cin, Mat::rows(&grad::values(&weight), cin));
         let (mut dx, accumulate) = if x.needs_grad { x.grad_target() } else { (Buf::take(0), false) };
         let dx_parts = input_grad_parts(&mut dx, x.needs_grad, images, x.per_image());
         let parts = chunks(images).into_iter().zip(dx_parts).collect();
@@ -139,7 +147,7 @@ fn record_backward<E: Real>(
                 let a = x.rows(at..at + rows, &mut scratch);
                 let dz_t = Mat::transposed(dz, cout);
                 let epilogue = Epilogue { next: [next_dy, next_z], ..Epilogue::accumulating(true) };
-                matmul((cout, cin, rows), &mut dw, dz_t, Right::Rows(a), epilogue);
+                matmul((cout, cin, rows), &mut dw, dz_t, Right::rows(units, a), epilogue);
                 if bias.is_some() {
                     sum_rows(dz, &mut db);
                 }

@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use crate::engine::ops::matmul::bf16::Units;
 use crate::engine::ops::matmul::{Epilogue, Mat, Packed, Right, matmul};
 use crate::engine::pool::Buf;
 use crate::engine::real::Real;
@@ -21,12 +22,19 @@ pub struct Recompute<E: Real> {
 }
 
 impl<E: Real> Recompute<E> {
-    /// The product of `x` with weights `(out, in)`, to be read whole or by the blocks of columns given.
-    pub fn new(x: Value<E>, weights: &[E], bias: Option<Vec<E>>, blocks: &[Range<usize>]) -> Self {
+    /// The product of `x` with weights `(out, in)`, to be read whole or by the blocks of columns given; in bf16
+    /// where there are units for it.
+    pub fn new(
+        units: Option<Units>,
+        x: Value<E>,
+        weights: &[E],
+        bias: Option<Vec<E>>,
+        blocks: &[Range<usize>],
+    ) -> Self {
         let depth = x.c;
         let pack = |cols: Range<usize>| {
             let weights = &weights[cols.start * depth..cols.end * depth];
-            Packed::new(depth, cols.len(), Mat::transposed(weights, depth))
+            Packed::with(units, depth, cols.len(), Mat::transposed(weights, depth))
         };
         let cols = weights.len() / depth;
         let blocks = blocks.iter().map(|block| (block.start, pack(block.clone()))).collect();
