@@ -11,6 +11,8 @@ use crate::cost;
 const VALUE: u64 = size_of::<f32>() as u64;
 /// The process before its first buffer: code, tables, stacks, allocator.
 const BASE: u64 = 24 << 20;
+/// Images that inference has under way at most, a few threads counted in.
+const AT_ONCE: usize = 128;
 /// Tiles and planes of a training step.
 const SCRATCH: u64 = 4 << 20;
 
@@ -147,10 +149,12 @@ impl Backward {
     }
 }
 
-/// Bytes that inference needs at batch size `batch`: twice the widest activation, what is read and what is written, and
-/// the params. At most `u64::MAX`.
+/// Bytes that inference needs at batch size `batch`: the images, twice the widest activation of those under way, the params
+/// and their folded copy. More than it takes: wide activations never exist for many images at once. At most `u64::MAX`.
 pub fn inference_bytes(network: &Network, batch: usize) -> u64 {
-    bytes((2 * widest(network)).saturating_mul(batch as u64), 1, network)
+    let at_once = widest(network).saturating_mul(2).saturating_mul(batch.min(AT_ONCE) as u64);
+    let images = (network.input().len() as u64).saturating_mul(batch as u64);
+    bytes(at_once.saturating_add(images), 2, network)
 }
 
 /// Values of the largest activation of one image.
@@ -187,7 +191,7 @@ mod tests {
             training_bytes(&network, 5),
             (5 * values + weights_and_parts + images + 3 * params) * 4 + BASE + SCRATCH
         );
-        assert_eq!(inference_bytes(&network, 5), (5 * 2 * 8 * 64 + params) * 4 + BASE);
+        assert_eq!(inference_bytes(&network, 5), (5 * (2 * 8 + 3) * 64 + 2 * params) * 4 + BASE);
     }
 
     #[test]
