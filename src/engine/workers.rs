@@ -45,7 +45,7 @@ impl Workers {
 /// The image ranges of the chunks of a batch of `images`.
 pub fn chunks(images: usize) -> Vec<std::ops::Range<usize>> {
     let each = images.div_ceil(CHUNKS).max(1);
-    (0..images).step_by(each).map(|start| start..(start + each).min(images)).collect()
+    (0..images).step_by(each).map(|start| start..start.saturating_add(each).min(images)).collect()
 }
 
 /// Cuts `buffer`, `per_image` elements an image, at the borders of the chunks of a batch.
