@@ -47,7 +47,8 @@ fn training_steps_at_batch_128_fit_and_are_foretold() {
 #[test]
 fn layers_are_timed() {
     for mode in ["train", "infer"] {
-        let args = ["bench", "--network", "stem_c8_s2 ir_e2_c8", "--batch", "4", "--mode", mode, "--seconds", "0"];
+        let args =
+            ["bench", "--network", "stem_c8_s2 ir_e2_c8", "--batch", "4", "--mode", mode, "--seconds", "0"];
         let measured = json(&[&args[..], &["--layers", "--json"]].concat());
         let layers = measured["layers"].as_array().unwrap();
         let share: f64 = layers.iter().map(|layer| layer["share"].as_f64().unwrap()).sum();
