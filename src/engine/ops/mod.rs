@@ -23,7 +23,9 @@ pub mod squeeze;
 use dfdx::prelude::CpuError;
 
 use super::grad::{self, Grads};
+use super::pool::Buf;
 use super::real::{Flat, Real};
+use super::simd::vectorized;
 use super::workers::{chunks, split};
 
 /// Rows of a tile, so that the tile's widest side stays in the second-level cache.
@@ -46,25 +48,36 @@ pub(crate) fn input_grad_parts<E>(
 }
 
 /// One chunk's share of a weighted op's backward pass.
-pub(crate) struct Share<W> {
-    pub dw: W,
+pub(crate) struct Share<E: Real> {
+    /// Of the weight, in the weight's own layout.
+    pub dw: Buf<E>,
     pub db: Vec<f64>,
     /// Sums of the input's norm, where its first pass was done on the way.
     pub sums: Option<norm::Sums>,
 }
 
-/// Adds every chunk's share to the gradients of a weight and a bias, in chunk order; `order` gives the weight's gradient in
-/// the weight's own layout. Leaves the sums to the input's norm.
-pub(crate) fn put_shares<E: Real, W, I: Iterator<Item = E>>(
+/// Adds every chunk's share to the gradients of a weight and a bias, in chunk order, and leaves the sums to the input's norm.
+pub(crate) fn put_shares<E: Real>(
     grads: &mut Grads<E>,
     (weight, bias): (&Flat<E>, Option<&Flat<E>>),
     early: Option<&norm::EarlyPass<E>>,
-    shares: Vec<Share<W>>,
-    order: impl Fn(W) -> I,
+    shares: Vec<Share<E>>,
 ) -> Result<(), CpuError> {
+    let gradient = grads.get_or_alloc_mut(weight)?;
+    vectorized(
+        #[inline(always)]
+        || {
+            // A stretch of the gradient stays in cache while every chunk's share of it is added.
+            for (at, gradient) in (0..).step_by(STRETCH).zip(gradient.chunks_mut(STRETCH)) {
+                for share in &shares {
+                    let share = &share.dw[at..at + gradient.len()];
+                    gradient.iter_mut().zip(share).for_each(|(sum, more)| *sum += *more);
+                }
+            }
+        },
+    );
     let mut sums = Vec::new();
     for share in shares {
-        grad::add_param(grads, weight, order(share.dw))?;
         if let Some(bias) = bias {
             grad::add_param(grads, bias, share.db.into_iter().map(E::of))?;
         }
@@ -75,3 +88,6 @@ pub(crate) fn put_shares<E: Real, W, I: Iterator<Item = E>>(
     }
     Ok(())
 }
+
+/// Values of a weight's gradient that are added up together.
+const STRETCH: usize = 2048;

@@ -110,11 +110,6 @@ impl<E: Real> Buf<E> {
         buffer
     }
 
-    /// The elements one by one.
-    pub fn into_values(self) -> impl Iterator<Item = E> {
-        (0..self.len()).map(move |at| self[at])
-    }
-
     /// Bytes that a buffer of `len` elements takes.
     fn bytes(len: usize) -> usize {
         let bytes = len.saturating_mul(size_of::<E>());

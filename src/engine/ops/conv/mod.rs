@@ -123,7 +123,7 @@ fn record_backward<E: Real>(
             }
             Share { dw, db, sums: None }
         });
-        put_shares(grads, (&weight, bias.as_ref()), None, shares, |dw: Buf<E>| dw.into_values())?;
+        put_shares(grads, (&weight, bias.as_ref()), None, shares)?;
         drop(dz);
         if x.needs_grad {
             x.grad.put(dx);

@@ -162,13 +162,9 @@ fn record_backward<E: Real>(
                     }
                 }
             }
-            Share { dw, db, sums }
+            Share { dw: taps_last(&dw, c), db, sums }
         });
-        // Back from (K*K, C) to (C, 1, K, K).
-        let order = |dw: Vec<f64>| {
-            (0..c).flat_map(move |i| (0..k * k).map(move |t| (t, i))).map(move |(t, i)| E::of(dw[t * c + i]))
-        };
-        put_shares(grads, (&weight, bias.as_ref()), early, shares, order)?;
+        put_shares(grads, (&weight, bias.as_ref()), early, shares)?;
         drop(dz);
         if x.needs_grad {
             x.grad.put(dx);
@@ -181,6 +177,16 @@ fn record_backward<E: Real>(
 fn taps_first<E: Real>(weights: &[E], c: usize) -> Vec<E> {
     let taps = weights.len() / c;
     (0..taps).flat_map(|t| (0..c).map(move |i| weights[i * taps + t])).collect()
+}
+
+/// `(K*K, C)` to `(C, K*K)`.
+fn taps_last<E: Real>(dw: &[f64], c: usize) -> Buf<E> {
+    let taps = dw.len() / c;
+    let mut out = Buf::take(dw.len());
+    for (i, out) in out.chunks_exact_mut(taps).enumerate() {
+        out.iter_mut().enumerate().for_each(|(t, out)| *out = E::of(dw[t * c + i]));
+    }
+    out
 }
 
 /// The channels of each block that a reader of `c` channels works on.

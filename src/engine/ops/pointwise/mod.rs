@@ -126,7 +126,7 @@ fn record_backward<E: Real>(
             let mut raw_x = Buf::take(if early.is_some() { x.raw_scratch(tile) } else { 0 });
             let mut dz_tile = Buf::take(if lazy.is_some() { tile * cout } else { 0 });
             let mut da_tile = Buf::take(if early.is_some() { tile * cin } else { 0 });
-            let mut dw = Buf::zeros(cout * cin);
+            let mut dw = Buf::take(cout * cin);
             let mut db = vec![0.0; cout];
             let mut sums = early.map(|_| Sums::new(cin));
             let first = range.start * pixels;
@@ -146,7 +146,7 @@ fn record_backward<E: Real>(
                 };
                 let a = x.rows(at..at + rows, &mut scratch);
                 let dz_t = Mat::transposed(dz, cout);
-                let epilogue = Epilogue { next: [next_dy, next_z], ..Epilogue::accumulating(true) };
+                let epilogue = Epilogue { next: [next_dy, next_z], ..Epilogue::accumulating(t > 0) };
                 matmul((cout, cin, rows), &mut dw, dz_t, Right::rows(units, a), epilogue);
                 if bias.is_some() {
                     sum_rows(dz, &mut db);
@@ -166,7 +166,7 @@ fn record_backward<E: Real>(
             }
             Share { dw, db, sums }
         });
-        put_shares(grads, (&weight, bias.as_ref()), early, shares, |dw: Buf<E>| dw.into_values())?;
+        put_shares(grads, (&weight, bias.as_ref()), early, shares)?;
         drop(dy);
         if x.needs_grad {
             x.grad.put(dx);
