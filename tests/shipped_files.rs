@@ -69,7 +69,7 @@ fn the_first_candidate_of_the_mix_space_is_the_mix_model() {
     // The paper's printed count, and the multiply-adds of its definition.
     assert_eq!((cost.params, cost.madds), (362_992, 81_434_112));
     assert_eq!(space.constraints.violation(cost.params, cost.madds, cost.activation_memory), None);
-    assert_eq!(first, zoo::resolve("mix", &zoo::Options::default()).unwrap().0);
+    assert_eq!(first.text(), zoo::resolve("mix", &zoo::Options::default()).unwrap().text);
     assert!(space.size() > 10u128.pow(12), "{}", space.size());
 }
 

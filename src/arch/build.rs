@@ -1,6 +1,6 @@
 //! Building a `Network` layer by layer, each shape inferred and checked as it is added.
 
-use super::network::{Elementwise, Layer, LayerId, Network, Op, Shape};
+use super::network::{Elementwise, Layer, LayerId, Network, Norm, Op, Shape, Window};
 use crate::space::{Activation, Candidate};
 
 /// Adds layers one after another; the shape of each is inferred from its op and inputs.
@@ -8,6 +8,8 @@ pub struct Builder {
     layers: Vec<Layer>,
     /// A bias on every convolution.
     conv_bias: bool,
+    /// The constants of every batch norm from now on.
+    pub norm: Norm,
 }
 
 /// A convolution to add; kernel, stride and groups are 1 unless set.
@@ -47,7 +49,7 @@ impl Builder {
             return Err(format!("the input {input} has no pixels or too many"));
         }
         let layer = Layer { name: "input".into(), op: Op::Input, inputs: vec![], output: input };
-        Ok(Self { layers: vec![layer], conv_bias })
+        Ok(Self { layers: vec![layer], conv_bias, norm: Norm::default() })
     }
 
     /// The shape of a layer's output.
@@ -73,7 +75,7 @@ impl Builder {
 
     /// Adds batch norm after `from`, named `<base>_norm`.
     pub fn norm(&mut self, base: &str, from: LayerId) -> Built<LayerId> {
-        self.push(format!("{base}_norm"), Op::BatchNorm, &[from])
+        self.push(format!("{base}_norm"), Op::BatchNorm(self.norm), &[from])
     }
 
     /// Adds an activation after `from`, named `<base>_act`.
@@ -122,11 +124,27 @@ pub fn infer(op: &Op, inputs: &[Shape]) -> Built<Shape> {
         Op::Conv { out_channels, kernel, stride, pad, groups, .. } => {
             conv_shape(x, out_channels, kernel, stride, pad, groups)
         }
-        Op::BatchNorm | Op::Elementwise(_) | Op::Prelu => Ok(x),
+        Op::BatchNorm(_)
+        | Op::Elementwise(_)
+        | Op::Prelu
+        | Op::LocalResponseNorm { .. }
+        | Op::Dropout { .. } => Ok(x),
         Op::Linear { out, .. } if x.h == 1 && x.w == 1 => Ok(Shape::new(out, 1, 1)),
         Op::Linear { .. } => Err(format!("a linear layer needs a flat input, not {x}")),
         Op::Add if inputs.len() == 2 && inputs[0] == inputs[1] => Ok(x),
         Op::Add => Err(format!("cannot add shapes {}", list(inputs))),
+        Op::Concat if inputs.iter().all(|other| (other.h, other.w) == (x.h, x.w)) => {
+            Ok(Shape::new(inputs.iter().map(|input| input.c).sum(), x.h, x.w))
+        }
+        Op::Concat => Err(format!("cannot put maps of several sizes together: shapes {}", list(inputs))),
+        Op::Slice { start, len } if len > 0 && start.checked_add(len).is_some_and(|end| end <= x.c) => {
+            Ok(Shape::new(len, x.h, x.w))
+        }
+        Op::Slice { start, len } => Err(format!("no {len} channels from {start} on in {x}")),
+        Op::Shuffle { groups } if groups > 0 && x.c.is_multiple_of(groups) => Ok(x),
+        Op::Shuffle { groups } => Err(format!("{} channels do not divide into {groups} groups", x.c)),
+        Op::MaxPool(window) | Op::AvgPool(window) => pooled(x, window),
+        Op::Flatten => Ok(Shape::new(x.len(), 1, 1)),
         Op::ChannelMean => Ok(Shape::new(x.h * x.w, 1, 1)),
         Op::GlobalAvgPool => Ok(Shape::new(x.c, 1, 1)),
         Op::ScaleMap if inputs.get(1) == Some(&Shape::new(x.h * x.w, 1, 1)) => Ok(x),
@@ -159,6 +177,26 @@ fn conv_shape(
     }
     let side = |n: usize| (n + 2 * pad - kernel) / stride + 1;
     Ok(Shape::new(out_channels, side(x.h), side(x.w)))
+}
+
+fn pooled(x: Shape, window: Window) -> Built<Shape> {
+    let Window { kernel, stride, pad, ceil } = window;
+    if kernel == 0 || stride == 0 || pad * 2 > kernel {
+        return Err(format!("no windows of {kernel}x{kernel}, stride {stride}, padding {pad}"));
+    }
+    if kernel > x.h + 2 * pad || kernel > x.w + 2 * pad {
+        return Err(format!(
+            "a {kernel}x{kernel} window is larger than the {}x{} map; use fewer strides or a larger input",
+            x.h, x.w
+        ));
+    }
+    let side = |n: usize| {
+        let span = n + 2 * pad - kernel;
+        let sides = if ceil { span.div_ceil(stride) } else { span / stride } + 1;
+        // No window begins in the padding on the far side.
+        if ceil && (sides - 1) * stride >= n + pad { sides - 1 } else { sides }
+    };
+    Ok(Shape::new(x.c, side(x.h), side(x.w)))
 }
 
 fn list(shapes: &[Shape]) -> String {

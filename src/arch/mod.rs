@@ -5,4 +5,4 @@ pub mod build;
 pub mod network;
 pub mod zoo;
 
-pub use network::{Elementwise, Layer, LayerId, Network, Op, Shape};
+pub use network::{Elementwise, Layer, LayerId, Network, Norm, Op, Shape, Window};

@@ -66,8 +66,8 @@ pub enum Op {
     Input,
     /// Convolution with square kernel and symmetric zero padding; depthwise where `groups` = input channels.
     Conv { out_channels: usize, kernel: usize, stride: usize, pad: usize, groups: usize, bias: bool },
-    /// Batch normalisation over (N, H, W) with learned gamma and beta; eps 1e-5, momentum 0.1 (PyTorch's meaning).
-    BatchNorm,
+    /// Batch normalisation over (N, H, W) with learned gamma and beta.
+    BatchNorm(Norm),
     /// Elementwise function without parameters.
     Elementwise(Elementwise),
     /// PReLU with one learned slope, initially 0.25.
@@ -76,6 +76,22 @@ pub enum Op {
     Linear { out: usize, bias: bool },
     /// Sum of two equal shapes.
     Add,
+    /// All inputs' channels one after another; maps of one size.
+    Concat,
+    /// `len` channels from `start` on.
+    Slice { start: usize, len: usize },
+    /// Channel g * (C / groups) + i becomes channel i * groups + g (ShuffleNet V1, section 3.1).
+    Shuffle { groups: usize },
+    /// Largest value of each window; padding is never the largest.
+    MaxPool(Window),
+    /// Mean of each window over all kernel * kernel places, padding counted as zeros (PyTorch's default).
+    AvgPool(Window),
+    /// x / (k + alpha / size * sum over `size` neighbouring channels of x^2)^beta (AlexNet, section 3.3; PyTorch's alpha).
+    LocalResponseNorm { size: usize, alpha: f64, beta: f64, k: f64 },
+    /// In training each value is dropped with probability `rate` and the others grow by 1 / (1 - rate); else nothing.
+    Dropout { rate: f64 },
+    /// (C, H, W) -> (C*H*W, 1, 1) in that order.
+    Flatten,
     /// Mean over channels, flattened: (C, H, W) -> (H*W, 1, 1). The squeeze of CSE.
     ChannelMean,
     /// Mean over the map: (C, H, W) -> (C, 1, 1).
@@ -84,6 +100,32 @@ pub enum Op {
     ScaleMap,
     /// inputs\[0\] (C, H, W) times inputs\[1\] (C, 1, 1). The excitation of SE.
     ScaleChannels,
+}
+
+/// Constants of a batch normalisation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Norm {
+    /// Added to the variance.
+    pub eps: f64,
+    /// Share of a batch's statistics in the new running ones (PyTorch's meaning).
+    pub momentum: f64,
+}
+
+impl Default for Norm {
+    /// PyTorch's.
+    fn default() -> Self {
+        Self { eps: 1e-5, momentum: 0.1 }
+    }
+}
+
+/// The square windows of a pooling layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    pub kernel: usize,
+    pub stride: usize,
+    pub pad: usize,
+    /// A last window that is cut off by the border counts too, where it begins inside the map or its padding on the left.
+    pub ceil: bool,
 }
 
 /// Elementwise functions without parameters.

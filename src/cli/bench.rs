@@ -8,14 +8,13 @@ use super::breakdown::Breakdown;
 use super::memory::{self, Budget};
 use super::profiled::{self, Target};
 use super::{numbers, output};
-use crate::arch::{Network, build};
+use crate::arch::Network;
 use crate::config::Precision;
 use crate::data;
 use crate::engine::measure::{self, Settings, Work};
 use crate::engine::ops::matmul::bf16::Units;
 use crate::engine::{foretell, units};
 use crate::error::{Error, Result};
-use crate::space::notation;
 
 /// Time steps of a network on this machine
 ///
@@ -108,8 +107,7 @@ pub fn execute(args: &Args) -> Result<()> {
         at_least: Duration::from_secs(u64::from(args.seconds)),
         layers: args.layers,
     };
-    let candidate = notation::parse(&found.text).map_err(Error::Request)?;
-    let network = build::network(&candidate, found.input, found.classes).map_err(Error::Request)?;
+    let network = found.network;
     check_memory(args, &network)?;
     let measured = measure::measure(&network, &settings)?;
     // After the step: the process's peak memory is the step's.

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use super::place::Place;
 use super::profiled;
+use crate::arch::zoo::Named;
 use crate::arch::{Network, Shape};
 use crate::config::yaml::Step;
 use crate::config::{Experiment, Variant};
@@ -119,14 +120,14 @@ pub fn variants(experiment: &Experiment, place: Place, input: Shape, classes: us
 
 /// A variant as a candidate, its name the label.
 fn variant(variant: &Variant, number: usize, place: Place, input: Shape, classes: usize) -> Result<Planned> {
-    let (candidate, mut network) = profiled::variant(variant, number, place, input, classes)?;
+    let Named { mut network, text } = profiled::variant(variant, number, place, input, classes)?;
     network.name = variant.network.clone();
     let cost = cost::of(&network);
     let record = CandidateRecord {
         label: variant.name.clone(),
         is_variant: true,
-        text: candidate.text(),
-        hash: candidate.hash(),
+        hash: crate::space::hash(&text),
+        text,
         choices: Vec::new(),
         params: cost.params,
         madds: cost.madds,

@@ -98,7 +98,8 @@ fn as_text(network: &Profiled, layers: Layers) -> String {
         thousands(profile.madds),
         "100.0%".into(),
     ]);
-    let mut text = format!("{}: {} images in {} classes\n", network.name, network.input, network.classes);
+    let (input, classes) = (network.network.input(), network.network.classes);
+    let mut text = format!("{}: {input} images in {classes} classes\n", network.name);
     if let Some(note) = &network.note {
         text += &format!("{note}\n");
     }
@@ -149,7 +150,7 @@ fn summary(name: &str, variants: &[Profiled]) -> String {
     }
     let mut text = format!("experiment {name}");
     if let Some(first) = variants.first() {
-        let Profiled { input, classes, batch, .. } = first;
+        let (input, classes, batch) = (first.network.input(), first.network.classes, first.batch);
         text += &format!(": {input} images in {classes} classes, training memory at batch {batch}");
     }
     for note in variants.iter().filter_map(|variant| variant.note.as_ref()) {
@@ -160,7 +161,7 @@ fn summary(name: &str, variants: &[Profiled]) -> String {
 }
 
 fn as_json(network: &Profiled) -> Value {
-    let profile = &network.profile;
+    let (profile, input) = (&network.profile, network.network.input());
     let lines = |lines: &[LayerCost]| -> Vec<Value> {
         lines
             .iter()
@@ -178,8 +179,8 @@ fn as_json(network: &Profiled) -> Value {
     };
     json!({
         "name": network.name,
-        "input": [network.input.c, network.input.h, network.input.w],
-        "classes": network.classes,
+        "input": [input.c, input.h, input.w],
+        "classes": network.network.classes,
         "text": network.text,
         "hash": network.hash,
         "note": network.note,

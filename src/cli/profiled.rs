@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::place::Place;
-use crate::arch::{Network, Shape, build, zoo};
+use crate::arch::zoo::{self, Named};
+use crate::arch::{Network, Shape, build};
 use crate::config::yaml::{Document, Step};
 use crate::config::{DataFormat, Experiment, Variant};
 use crate::cost::{Profile, Rejection};
 use crate::engine::foretell;
 use crate::error::{Error, Result};
-use crate::space::{Candidate, SearchSpace};
+use crate::space::SearchSpace;
 
 /// What the command line asks beside the network.
 #[derive(Debug, Clone)]
@@ -54,9 +55,8 @@ impl Options {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Profiled {
     pub name: String,
-    pub input: Shape,
-    pub classes: usize,
-    /// In block notation.
+    pub network: Network,
+    /// In block notation, or a name with its options.
     pub text: String,
     pub hash: String,
     /// What the user should know of how it was chosen.
@@ -119,26 +119,22 @@ fn named(network: &str, asked: &Asked) -> Result<Profiled> {
         set.insert(key.trim().to_owned(), value.trim().to_owned());
     }
     let options = zoo::Options { set, classes: asked.classes, input: asked.input };
-    let (candidate, input, classes) = zoo::resolve(network, &options)?;
-    let built = build::network(&candidate, input, classes)
-        .map_err(|what| Error::request(format!("{network} at {input}: {what}")))?;
-    let is_text = zoo::names().iter().all(|(name, _)| *name != network);
-    let name = if is_text { candidate.text() } else { network.to_owned() };
-    Ok(profiled(name, &candidate, &built, asked))
+    let named = zoo::resolve(network, &options)?;
+    Ok(profiled(named.network.name.clone(), named, asked))
 }
 
-fn profiled(name: String, candidate: &Candidate, network: &Network, asked: &Asked) -> Profiled {
+fn profiled(name: String, named: Named, asked: &Asked) -> Profiled {
+    let Named { network, text } = named;
     let batch = asked.batch.unwrap_or(BATCH);
     Profiled {
         name,
-        input: network.input(),
-        classes: network.classes,
-        text: candidate.text(),
-        hash: candidate.hash(),
+        hash: crate::space::hash(&text),
+        text,
         note: None,
-        profile: Profile::of(network),
+        profile: Profile::of(&network),
         batch,
-        training_memory: foretell::training_bytes(network, batch),
+        training_memory: foretell::training_bytes(&network, batch),
+        network,
     }
 }
 
@@ -177,7 +173,8 @@ fn space(path: &Path, asked: &Asked) -> Result<Profiled> {
         let size = super::numbers::large(space.size());
         format!("the first of {size} candidates; fix others with --set, or see `blocksmith enumerate`")
     });
-    Ok(Profiled { note, ..profiled(space.name, &first.candidate, &network, asked) })
+    let named = Named { network, text: first.candidate.text() };
+    Ok(Profiled { note, ..profiled(space.name, named, asked) })
 }
 
 /// Every variant of an experiment; where it has none the first candidate of its space.
@@ -194,8 +191,8 @@ fn experiment(path: &Path, asked: &Asked) -> Result<Target> {
     let (input, classes) = images(&experiment, asked, place)?;
     let mut variants = Vec::new();
     for (number, variant) in experiment.variants.iter().enumerate() {
-        let (candidate, network) = self::variant(variant, number, place, input, classes)?;
-        variants.push(profiled(variant.name.clone(), &candidate, &network, asked));
+        let named = self::variant(variant, number, place, input, classes)?;
+        variants.push(profiled(variant.name.clone(), named, asked));
     }
     if let (Some(search), Some(last)) = (&experiment.search, variants.last_mut()) {
         let space = search.space.display();
@@ -204,7 +201,7 @@ fn experiment(path: &Path, asked: &Asked) -> Result<Target> {
     Ok(Target::Experiment(experiment.name, variants))
 }
 
-/// The candidate and network of an experiment's variant, the `number`-th of the file at `place`.
+/// The network of an experiment's variant, the `number`-th of the file at `place`.
 ///
 /// # Errors
 /// A sentence, with the variant's place, where it is no network, or none for such images.
@@ -214,21 +211,18 @@ pub fn variant(
     place: Place,
     input: Shape,
     classes: usize,
-) -> Result<(Candidate, Network)> {
+) -> Result<Named> {
     let at = |key: &str, what: String| {
         let steps = [Step::Key("variants".into()), Step::Item(number), Step::Key(key.into())];
         place.error(&steps, &format!("variant {}: {what}", variant.name))
     };
     let options = |set| zoo::Options { set, classes: Some(classes), input: Some(input) };
     let resolved = zoo::resolve(&variant.network, &options(variant.set.clone()));
-    let (candidate, ..) = resolved.map_err(|error| {
+    resolved.map_err(|error| {
         // What resolves without its options has a mistake in them.
         let alone = zoo::resolve(&variant.network, &options(BTreeMap::new()));
-        at(if alone.is_ok() { "set" } else { "network" }, error.to_string())
-    })?;
-    let network = build::network(&candidate, input, classes)
-        .map_err(|what| at("network", format!("{} at {input}: {what}", variant.network)))?;
-    Ok((candidate, network))
+        at(if variant.set.is_empty() || alone.is_err() { "network" } else { "set" }, error.to_string())
+    })
 }
 
 /// Shape and classes of the images, as far as they are known without reading them.

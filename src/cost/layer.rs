@@ -14,7 +14,7 @@ pub fn params(network: &Network, id: LayerId) -> u64 {
             with_bias(product(&[out_channels, inputs / groups, kernel, kernel]), bias, out_channels)
         }
         Op::Linear { out, bias } => with_bias(product(&[inputs, out]), bias, out),
-        Op::BatchNorm => product(&[2, inputs]),
+        Op::BatchNorm(_) => product(&[2, inputs]),
         Op::Prelu => 1,
         _ => 0,
     }

@@ -18,7 +18,14 @@ pub fn activation_memory(network: &Network) -> u64 {
     for (id, layer) in layers.iter().enumerate() {
         let in_place = matches!(
             layer.op,
-            Op::BatchNorm | Op::Elementwise(_) | Op::Prelu | Op::ScaleMap | Op::ScaleChannels | Op::Add
+            Op::BatchNorm(_)
+                | Op::Elementwise(_)
+                | Op::Prelu
+                | Op::ScaleMap
+                | Op::ScaleChannels
+                | Op::Add
+                | Op::Dropout { .. }
+                | Op::Flatten
         ) && last_read[layer.inputs[0]] == id;
         let output = layer.output.len();
         if !in_place {

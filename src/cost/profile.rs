@@ -1,7 +1,7 @@
 //! What each layer, and each block, of a network costs.
 
 use super::{layer, memory};
-use crate::arch::{Elementwise, LayerId, Network, Op, Shape};
+use crate::arch::{Elementwise, LayerId, Network, Op, Shape, Window};
 
 /// A network's costs, layer by layer.
 #[derive(Debug, Clone, PartialEq)]
@@ -134,14 +134,28 @@ pub fn op_text(network: &Network, id: LayerId) -> String {
         }
         .into(),
         Op::Input => "input".into(),
-        Op::BatchNorm => "batch norm".into(),
+        Op::BatchNorm(_) => "batch norm".into(),
         Op::Prelu => "prelu".into(),
         Op::Add => "add".into(),
         Op::ChannelMean => "channel mean".into(),
+        Op::Concat => "concat".into(),
+        Op::Slice { .. } => "slice".into(),
+        Op::Shuffle { groups } => format!("shuffle g{groups}"),
+        Op::MaxPool(window) => format!("max pool {}", window_text(window)),
+        Op::AvgPool(window) => format!("average pool {}", window_text(window)),
+        Op::LocalResponseNorm { size, .. } => format!("local response norm {size}"),
+        Op::Dropout { rate } => format!("dropout {rate}"),
+        Op::Flatten => "flatten".into(),
         Op::GlobalAvgPool => "average pool".into(),
         Op::ScaleMap => "scale map".into(),
         Op::ScaleChannels => "scale channels".into(),
     }
+}
+
+fn window_text(window: Window) -> String {
+    let Window { kernel, stride, .. } = window;
+    let stride = if stride > 1 { format!(" s{stride}") } else { String::new() };
+    format!("{kernel}x{kernel}{stride}")
 }
 
 #[cfg(test)]

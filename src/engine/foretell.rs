@@ -62,11 +62,11 @@ pub fn training_values(network: &Network, batch: usize) -> u64 {
                 walk.put(from, own);
             }
             Op::Add => layer.inputs.iter().for_each(|&input| walk.add(input, gradient.clone())),
-            Op::BatchNorm | Op::Elementwise(_) | Op::Prelu => {
+            Op::BatchNorm(_) | Op::Elementwise(_) | Op::Prelu => {
                 // The reader has done the pass on the way where it is one product or depthwise convolution.
                 let done = matches!(readers[id][..], [reader] if keep::is_product(&layers[reader].op)
                     || keep::is_depthwise(&layers[reader].op, layer.output.c));
-                let acts = layer.op != Op::BatchNorm;
+                let acts = !matches!(layer.op, Op::BatchNorm(_));
                 let moved = if done || !acts { gradient.clone() } else { walk.fresh(size(id)) };
                 walk.add(from, moved);
             }
@@ -78,7 +78,18 @@ pub fn training_values(network: &Network, batch: usize) -> u64 {
                     walk.add(factors, own);
                 }
             }
-            Op::Conv { .. } | Op::Linear { .. } | Op::ChannelMean | Op::GlobalAvgPool => {
+            Op::Conv { .. }
+            | Op::Linear { .. }
+            | Op::ChannelMean
+            | Op::GlobalAvgPool
+            | Op::Concat
+            | Op::Slice { .. }
+            | Op::Shuffle { .. }
+            | Op::MaxPool(_)
+            | Op::AvgPool(_)
+            | Op::LocalResponseNorm { .. }
+            | Op::Dropout { .. }
+            | Op::Flatten => {
                 if walk.gradients[from].is_none() {
                     let fresh = walk.fresh(size(from));
                     walk.put(from, fresh);

@@ -31,27 +31,39 @@ pub fn plan(network: &Network) -> Vec<Keep> {
         let keep = match layer.op {
             Op::Conv { .. } if is_product(&layer.op) => {
                 let narrow = network.layers[from].output.c <= RECOMPUTED_FROM;
-                let normed = readers[id].iter().any(|&reader| network.layers[reader].op == Op::BatchNorm);
+                let normed =
+                    readers[id].iter().any(|&reader| matches!(network.layers[reader].op, Op::BatchNorm(_)));
                 if narrow && normed && feeds_depthwise(network, &readers, id) {
                     Keep::Recomputed
                 } else {
                     Keep::Kept
                 }
             }
-            Op::Input | Op::Conv { .. } | Op::Linear { .. } | Op::ChannelMean | Op::GlobalAvgPool => {
-                Keep::Kept
-            }
+            Op::Input
+            | Op::Conv { .. }
+            | Op::Linear { .. }
+            | Op::ChannelMean
+            | Op::GlobalAvgPool
+            | Op::Concat
+            | Op::Slice { .. }
+            | Op::Shuffle { .. }
+            | Op::MaxPool(_)
+            | Op::AvgPool(_)
+            | Op::LocalResponseNorm { .. }
+            | Op::Dropout { .. }
+            | Op::Flatten => Keep::Kept,
             Op::Add => {
                 let kept = layer
                     .inputs
                     .iter()
                     .all(|&input| matches!(plan[base(network, &plan, input)], Keep::Kept | Keep::Written));
-                let normed = readers[id].iter().any(|&reader| network.layers[reader].op == Op::BatchNorm);
+                let normed =
+                    readers[id].iter().any(|&reader| matches!(network.layers[reader].op, Op::BatchNorm(_)));
                 if kept && !normed && feeds_products(network, &readers, id) { Keep::Sum } else { Keep::Kept }
             }
-            Op::BatchNorm | Op::Elementwise(_) | Op::Prelu => {
-                let merged = layer.op != Op::BatchNorm
-                    && network.layers[from].op == Op::BatchNorm
+            Op::BatchNorm(_) | Op::Elementwise(_) | Op::Prelu => {
+                let merged = !matches!(layer.op, Op::BatchNorm(_))
+                    && matches!(network.layers[from].op, Op::BatchNorm(_))
                     && readers[from].len() == 1;
                 let plain = !matches!(plan[from], Keep::Pending | Keep::Written);
                 if merged || plain { Keep::Pending } else { Keep::Written }
@@ -112,7 +124,7 @@ fn feeds_depthwise(network: &Network, readers: &[Vec<LayerId>], id: LayerId) -> 
     let mut at = id;
     while let [next] = readers[at][..] {
         match network.layers[next].op {
-            Op::BatchNorm | Op::Elementwise(_) | Op::Prelu => at = next,
+            Op::BatchNorm(_) | Op::Elementwise(_) | Op::Prelu => at = next,
             ref op => return is_depthwise(op, network.layers[at].output.c),
         }
     }

@@ -18,7 +18,7 @@ use super::pool::Buf;
 use super::real::{Flat, Real};
 use super::value::{Context, Value};
 use super::workers::Workers;
-use crate::arch::{LayerId, Network, Op};
+use crate::arch::{LayerId, Network, Norm, Op};
 use crate::config::Precision;
 use crate::error::{Error, Result};
 
@@ -55,9 +55,10 @@ struct LayerParams {
     bias: Option<usize>,
 }
 
-/// Running statistics of a batch norm, momentum 0.1: mean and unbiased variance per channel.
+/// Running statistics of a batch norm: mean and unbiased variance per channel.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Running<E> {
+    pub norm: Norm,
     pub mean: Vec<E>,
     pub variance: Vec<E>,
 }
@@ -86,7 +87,8 @@ impl<E: Real> Model<E> {
         let (params, layers) = init::params(&network, stream);
         let running = network.layers.iter().map(|layer| {
             let c = layer.output.c;
-            (layer.op == Op::BatchNorm).then(|| Running { mean: vec![E::ZERO; c], variance: vec![E::ONE; c] })
+            let Op::BatchNorm(norm) = layer.op else { return None };
+            Some(Running { norm, mean: vec![E::ZERO; c], variance: vec![E::ONE; c] })
         });
         let running = running.collect();
         let keep = keep::plan(&network);
@@ -191,7 +193,8 @@ pub fn units(precision: Precision) -> Result<Option<Units>> {
 
 impl<E: Real> Running<E> {
     fn update(&mut self, mean: &[f64], variance: &[f64]) {
-        let mix = |old: &mut E, new: f64| *old = E::of(0.9 * old.wide() + 0.1 * new);
+        let new_share = self.norm.momentum;
+        let mix = |old: &mut E, new: f64| *old = E::of((1.0 - new_share) * old.wide() + new_share * new);
         self.mean.iter_mut().zip(mean).for_each(|(old, new)| mix(old, *new));
         self.variance.iter_mut().zip(variance).for_each(|(old, new)| mix(old, *new));
     }

@@ -137,8 +137,13 @@ impl Candidate {
 
     /// SHA-256 of [`text`](Self::text), first 16 hex digits: the candidate's identity in journals and file names.
     pub fn hash(&self) -> String {
-        hex(&Sha256::digest(self.text().as_bytes())[..8])
+        hash(&self.text())
     }
+}
+
+/// SHA-256 of a network's text, first 16 hex digits.
+pub fn hash(text: &str) -> String {
+    hex(&Sha256::digest(text.as_bytes())[..8])
 }
 
 impl Candidate {

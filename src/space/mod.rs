@@ -11,7 +11,7 @@ mod shared;
 mod unit;
 
 pub use candidate::{
-    Activation, Block, Candidate, CapMode, CseForm, Expand, Head, HeadConv, Shortcut, Stage, Stem,
+    Activation, Block, Candidate, CapMode, CseForm, Expand, Head, HeadConv, Shortcut, Stage, Stem, hash,
 };
 pub use constraints::{Constraints, Range};
 pub use search_space::{Drawn, Factor, SearchSpace};

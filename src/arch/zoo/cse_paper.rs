@@ -3,7 +3,7 @@
 //! The paper's Table 1 prints repeats (1,1,2,4,3,3,1) and t=2 for the CSE stages, which do not give its printed
 //! params; the definitions here do.
 
-use super::{Entry, Settings};
+use super::{Definition, Entry, Settings};
 use crate::arch::network::Shape;
 
 pub(super) const MIX: Entry = Entry {
@@ -12,7 +12,7 @@ pub(super) const MIX: Entry = Entry {
     options: &[],
     input: Shape::new(3, 32, 32),
     classes: 10,
-    candidate: mix,
+    definition: Definition::Notation(mix),
 };
 
 pub(super) const MIX_IMAGENETTE: Entry = Entry {
@@ -21,7 +21,7 @@ pub(super) const MIX_IMAGENETTE: Entry = Entry {
     options: &[],
     input: Shape::new(3, 224, 224),
     classes: 10,
-    candidate: mix_imagenette,
+    definition: Definition::Notation(mix_imagenette),
 };
 
 pub(super) const CSE_ONLY: Entry = Entry {
@@ -30,7 +30,7 @@ pub(super) const CSE_ONLY: Entry = Entry {
     options: &[],
     input: Shape::new(3, 32, 32),
     classes: 10,
-    candidate: cse_only,
+    definition: Definition::Notation(cse_only),
 };
 
 pub(super) const OPTIMIZED: Entry = Entry {
@@ -39,7 +39,7 @@ pub(super) const OPTIMIZED: Entry = Entry {
     options: &[],
     input: Shape::new(3, 32, 32),
     classes: 10,
-    candidate: optimized,
+    definition: Definition::Notation(optimized),
 };
 
 fn mix(_: &Settings) -> String {

@@ -1,15 +1,18 @@
 //! MobileNetV2 (Sandler et al. 2018, Table 2), width 1.
 
-use super::{Entry, Settings};
+use super::{Choice, Definition, Entry, Settings, Values};
 use crate::arch::network::Shape;
 
 pub(super) const MOBILENET_V2: Entry = Entry {
     name: "mobilenet_v2",
     about: "MobileNetV2 1.0 (Sandler et al. 2018, Table 2)",
-    options: &[("conv_bias", &["true", "false"]), ("stem", &["imagenet", "cifar"])],
+    options: &[
+        Choice { name: "conv_bias", values: Values::Words(&["false", "true"]) },
+        Choice { name: "stem", values: Values::Words(&["imagenet", "cifar"]) },
+    ],
     input: Shape::new(3, 224, 224),
     classes: 1000,
-    candidate,
+    definition: Definition::Notation(candidate),
 };
 
 /// `stem=cifar` is the literature's 32x32 geometry: stem and second stage at stride 1.

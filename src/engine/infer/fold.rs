@@ -3,7 +3,6 @@
 use crate::arch::LayerId;
 use crate::engine::grad;
 use crate::engine::model::Model;
-use crate::engine::ops::norm::EPS;
 use crate::engine::real::Real;
 
 /// y = scale * x + shift per channel.
@@ -21,11 +20,11 @@ pub fn scale_shift<E: Real>(model: &Model<E>, norm: LayerId) -> ScaleShift {
         None => vec![otherwise; channels],
     };
     let (gamma, beta) = (values(gamma, 1.0), values(beta, 0.0));
-    let (mean, variance) = match &model.running[norm] {
-        Some(running) => (wide(&running.mean), wide(&running.variance)),
-        None => (vec![0.0; channels], vec![1.0; channels]),
+    let (mean, variance, eps) = match &model.running[norm] {
+        Some(running) => (wide(&running.mean), wide(&running.variance), running.norm.eps),
+        None => (vec![0.0; channels], vec![1.0; channels], 0.0),
     };
-    let scale: Vec<f64> = gamma.iter().zip(&variance).map(|(g, v)| g / (v + EPS).sqrt()).collect();
+    let scale: Vec<f64> = gamma.iter().zip(&variance).map(|(g, v)| g / (v + eps).sqrt()).collect();
     let shift = beta.iter().zip(&mean).zip(&scale).map(|((b, m), s)| b - m * s).collect();
     ScaleShift { scale, shift }
 }

@@ -134,7 +134,7 @@ impl<E: Real> Planner<'_, E> {
 
     /// The batch norm that alone reads a layer.
     fn norm_after(&self, id: LayerId) -> Option<LayerId> {
-        self.sole_reader(id).filter(|&reader| self.network.layers[reader].op == Op::BatchNorm)
+        self.sole_reader(id).filter(|&reader| matches!(self.network.layers[reader].op, Op::BatchNorm(_)))
     }
 
     /// The activation function that alone reads a layer, with its layer; else the layer itself.
@@ -185,7 +185,7 @@ impl<E: Real> Planner<'_, E> {
         let channels = layer.inputs.first().map_or(0, |&from| network.layers[from].output.c);
         match layer.op {
             Op::Conv { .. } | Op::Linear { .. } => self.weighted(id, x),
-            Op::BatchNorm => {
+            Op::BatchNorm(_) => {
                 let fold::ScaleShift { scale, shift } = fold::scale_shift(self.model, id);
                 let affine = Affine { scale: fold::narrow(&scale), shift: fold::narrow(&shift) };
                 let (act, last) = self.act_after(id);
@@ -203,6 +203,14 @@ impl<E: Real> Planner<'_, E> {
             Op::GlobalAvgPool => self.push(Work::Mean(Over::Map, channels), x, None, &[id], id),
             Op::ScaleMap => self.push(Work::Scale(Per::Pixel, channels), x, second, &[id], id),
             Op::ScaleChannels => self.push(Work::Scale(Per::Channel, channels), x, second, &[id], id),
+            Op::Concat
+            | Op::Slice { .. }
+            | Op::Shuffle { .. }
+            | Op::MaxPool(_)
+            | Op::AvgPool(_)
+            | Op::LocalResponseNorm { .. }
+            | Op::Dropout { .. }
+            | Op::Flatten => {}
             Op::Input => {}
         }
     }

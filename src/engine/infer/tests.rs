@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::arch::build::{self, Builder, ConvSpec};
-use crate::arch::{Elementwise, Layer, Network, Op, Shape, zoo};
+use crate::arch::{Elementwise, Layer, Network, Norm, Op, Shape, zoo};
 use crate::engine::grad;
 use crate::engine::simd::Isa;
 use crate::space::notation;
@@ -57,7 +57,7 @@ fn by_definition(model: &Model<f64>, image: &[f64]) -> Vec<f64> {
                     sum + bias.as_ref().map_or(0.0, |b| b[o])
                 })
                 .collect(),
-            Op::BatchNorm => {
+            Op::BatchNorm(_) => {
                 let (running, beta) = (model.running[id].as_ref().unwrap(), bias.unwrap());
                 each(&|v, i| {
                     let i = i % c;
@@ -80,7 +80,7 @@ fn by_definition(model: &Model<f64>, image: &[f64]) -> Vec<f64> {
             }
             Op::ScaleMap => each(&|v, i| v * values[layer.inputs[1]][i / c]),
             Op::ScaleChannels => each(&|v, i| v * values[layer.inputs[1]][i % c]),
-            Op::Input => unreachable!(),
+            _ => unreachable!(),
         };
         values.push(out);
     }
@@ -191,7 +191,8 @@ fn depthwise_convolutions() {
         let name = format!("depthwise k{kernel} s{stride} p{pad} c{channels}");
         let input = Shape::new(channels, side, side + 1);
         check(&alone(&name, input, &[conv(spec, true)]));
-        let then = [conv(spec, false), Op::BatchNorm, relu, conv(ConvSpec::pointwise(19), false)];
+        let then =
+            [conv(spec, false), Op::BatchNorm(Norm::default()), relu, conv(ConvSpec::pointwise(19), false)];
         check(&alone(&format!("{name}, product"), input, &then));
     }
 }
@@ -212,7 +213,8 @@ fn other_convolutions() {
         (130, ConvSpec::pointwise(70)),
     ] {
         for bias in [false, true] {
-            let layers = [conv(spec, bias), Op::BatchNorm, Op::Elementwise(Elementwise::Hswish)];
+            let layers =
+                [conv(spec, bias), Op::BatchNorm(Norm::default()), Op::Elementwise(Elementwise::Hswish)];
             check(&alone(&format!("{channels} {spec:?}"), Shape::new(channels, 9, 7), &layers));
         }
     }
@@ -226,15 +228,20 @@ fn what_does_not_fold() {
     let input = Shape::new(5, 4, 3);
     for act in [Relu, Relu6, Hswish, Hsigmoid, Sigmoid].map(Op::Elementwise).into_iter().chain([Op::Prelu]) {
         check(&alone(&format!("{act:?} alone"), input, &[act.clone(), act.clone()]));
-        check(&alone(&format!("norm and {act:?}"), input, &[Op::BatchNorm, act.clone()]));
+        check(&alone(&format!("norm and {act:?}"), input, &[Op::BatchNorm(Norm::default()), act.clone()]));
         check(&alone(
             &format!("linear, {act:?}"),
             input,
             &[Op::GlobalAvgPool, Op::Linear { out: 9, bias: false }, act],
         ));
     }
-    let norms =
-        [Op::BatchNorm, Op::BatchNorm, conv(ConvSpec::pointwise(8), false), Op::BatchNorm, Op::BatchNorm];
+    let norms = [
+        Op::BatchNorm(Norm::default()),
+        Op::BatchNorm(Norm::default()),
+        conv(ConvSpec::pointwise(8), false),
+        Op::BatchNorm(Norm::default()),
+        Op::BatchNorm(Norm::default()),
+    ];
     check(&alone("norms", input, &norms));
     let depthwise = conv(ConvSpec::depthwise(5, 3, 1), true);
     check(&alone(

@@ -99,7 +99,7 @@ fn work(network: &Network, id: LayerId, batch: usize, train: bool) -> (f64, f64)
     // Norms, activations and gates are applied by whoever reads them: no traffic of their own.
     let is_pending = matches!(
         layer.op,
-        Op::Input | Op::BatchNorm | Op::Elementwise(_) | Op::Prelu | Op::ScaleMap | Op::ScaleChannels
+        Op::Input | Op::BatchNorm(_) | Op::Elementwise(_) | Op::Prelu | Op::ScaleMap | Op::ScaleChannels
     );
     if is_pending {
         return (operations, 0.0);

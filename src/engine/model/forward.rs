@@ -1,7 +1,7 @@
 //! The walk over a network's layers, each turned into an op or into something pending.
 
 use super::Model;
-use crate::arch::{Elementwise, LayerId, Op};
+use crate::arch::{Elementwise, LayerId, Norm, Op};
 use crate::engine::act::Act;
 use crate::engine::grad;
 use crate::engine::keep::{self, Keep};
@@ -79,7 +79,7 @@ impl<E: Real> Model<E> {
         // Layers are in evaluation order, so every input is there.
         let Some(x) = input(walk, 0) else { return Value::plain(Buf::take(0), 0, (1, 1, 1), false) };
         let feeds_norm = mode == Mode::Train
-            && walk.readers[id].iter().any(|&r| self.network.layers[r].op == Op::BatchNorm);
+            && walk.readers[id].iter().any(|&r| matches!(self.network.layers[r].op, Op::BatchNorm(_)));
         let weight = self.layers[id].weight.map(|at| &self.params[at].tensor);
         let bias = self.layers[id].bias.map(|at| &self.params[at].tensor);
         match (&layer.op, weight) {
@@ -94,7 +94,7 @@ impl<E: Real> Model<E> {
                 walk.moments[id] = Some(moments);
                 value
             }
-            (Op::BatchNorm, _) => self.batch_norm(context, walk, id, x, mode),
+            (Op::BatchNorm(constants), _) => self.batch_norm(context, walk, id, x, *constants, mode),
             (Op::Elementwise(function), _) => {
                 let x = plain(context, x);
                 norm::forward(context, &x, None, act(*function), None, sole_reader(walk, id))
@@ -124,6 +124,17 @@ impl<E: Real> Model<E> {
                     None => x,
                 }
             }
+            (
+                Op::Concat
+                | Op::Slice { .. }
+                | Op::Shuffle { .. }
+                | Op::MaxPool(_)
+                | Op::AvgPool(_)
+                | Op::LocalResponseNorm { .. }
+                | Op::Dropout { .. }
+                | Op::Flatten,
+                _,
+            ) => x,
             (Op::Input | Op::Conv { .. } | Op::Linear { .. } | Op::Prelu, _) => x,
         }
     }
@@ -166,6 +177,7 @@ impl<E: Real> Model<E> {
         walk: &mut Walk<E>,
         id: LayerId,
         x: Value<E>,
+        constants: Norm,
         mode: Mode,
     ) -> Value<E> {
         let layers = &self.network.layers;
@@ -205,6 +217,7 @@ impl<E: Real> Model<E> {
             variance,
             gamma: self.params[gamma].tensor.clone(),
             beta: self.params[beta].tensor.clone(),
+            eps: constants.eps,
             of_batch: mode == Mode::Train,
         };
         let sole = sole_reader(walk, reader.unwrap_or(id));

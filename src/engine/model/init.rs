@@ -49,7 +49,7 @@ pub(super) fn params<E: Real>(network: &Network, stream: [u8; 32]) -> (Vec<Param
                     places[id].bias = add("bias", vec![out], biases);
                 }
             }
-            Op::BatchNorm => {
+            Op::BatchNorm(_) => {
                 places[id].weight = add("weight", vec![inputs], First::Constant(1.0));
                 places[id].bias = add("bias", vec![inputs], First::Constant(0.0));
             }
@@ -82,7 +82,7 @@ fn param<E: Real>(
     };
     Param {
         name: format!("{}.{part}", layer.name),
-        is_norm_or_bias: part == "bias" || matches!(layer.op, Op::BatchNorm | Op::Prelu),
+        is_norm_or_bias: part == "bias" || matches!(layer.op, Op::BatchNorm(_) | Op::Prelu),
         tensor: Cpu::default().tensor_from_vec(values, (len,)),
         shape,
     }

@@ -3,7 +3,7 @@
 use super::fixtures::{parameter, unit};
 use super::*;
 use crate::arch::build::{self, Builder, ConvSpec};
-use crate::arch::{Elementwise, LayerId, Op, Shape};
+use crate::arch::{Elementwise, LayerId, Norm, Op, Shape};
 use crate::space::notation;
 
 /// Step of the differences: rounding then costs about 1e-9 of the sum.
@@ -71,7 +71,7 @@ fn chain(name: &str, channels: usize, layers: &[(Op, Option<LayerId>)]) -> Netwo
     let mut builder = Builder::new(Shape::new(channels, 5, 4), false).unwrap();
     for (i, (op, second)) in layers.iter().enumerate() {
         let part = match op {
-            Op::BatchNorm => "norm",
+            Op::BatchNorm(_) => "norm",
             Op::Prelu => "act",
             _ => "op",
         };
@@ -123,14 +123,17 @@ fn batch_norm_and_activations() {
     let activations = [Relu, Relu6, Hswish, Hsigmoid, Sigmoid].map(Op::Elementwise);
     for act in activations.into_iter().chain([Op::Prelu]) {
         for mode in [Mode::Train, Mode::Evaluate] {
-            let layers =
-                [(conv(ConvSpec::pointwise(9), false), None), (Op::BatchNorm, None), (act.clone(), None)];
+            let layers = [
+                (conv(ConvSpec::pointwise(9), false), None),
+                (Op::BatchNorm(Norm::default()), None),
+                (act.clone(), None),
+            ];
             check(chain(&format!("norm_{act:?}_{mode:?}"), 5, &layers), mode, 3);
         }
         let alone = [(conv(ConvSpec::pointwise(9), false), None), (act.clone(), None)];
         check(chain(&format!("{act:?}"), 5, &alone), Mode::Train, 3);
     }
-    let bare = [(conv(ConvSpec::pointwise(9), true), None), (Op::BatchNorm, None)];
+    let bare = [(conv(ConvSpec::pointwise(9), true), None), (Op::BatchNorm(Norm::default()), None)];
     check(chain("norm", 5, &bare), Mode::Train, 3);
 }
 
@@ -138,7 +141,7 @@ fn batch_norm_and_activations() {
 fn squeezes_gates_and_sums() {
     let linear = |out| Op::Linear { out, bias: true };
     let first = (conv(ConvSpec::pointwise(9), false), None);
-    let front = [first, (Op::BatchNorm, None), (Op::Elementwise(Elementwise::Hswish), None)];
+    let front = [first, (Op::BatchNorm(Norm::default()), None), (Op::Elementwise(Elementwise::Hswish), None)];
     let with = |tail: &[(Op, Option<LayerId>)]| [&front, tail].concat();
     check(chain("channel_mean", 5, &with(&[(Op::ChannelMean, None)])), Mode::Train, 2);
     check(chain("pool", 5, &with(&[(Op::GlobalAvgPool, None), (linear(4), None)])), Mode::Train, 2);

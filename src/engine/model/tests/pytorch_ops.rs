@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use super::fixtures::{Fixture, difference, parameter, transposed, unit};
 use super::*;
 use crate::arch::build::Builder;
-use crate::arch::{Elementwise, LayerId, Op, Shape};
+use crate::arch::{Elementwise, LayerId, Norm, Op, Shape};
 
 fn size(json: &Json, key: &str) -> usize {
     json[key].as_u64().unwrap() as usize
@@ -23,7 +23,7 @@ fn op(layer: &Json) -> Op {
             bias: layer["bias"] == true,
         },
         "linear" => Op::Linear { out: size(layer, "out"), bias: layer["bias"] == true },
-        "batch_norm" => Op::BatchNorm,
+        "batch_norm" => Op::BatchNorm(Norm::default()),
         "prelu" => Op::Prelu,
         "relu" => Op::Elementwise(Elementwise::Relu),
         "relu6" => Op::Elementwise(Elementwise::Relu6),

@@ -18,9 +18,6 @@ use crate::engine::value::{Affine, Context, LazyGrad, Value};
 use crate::engine::workers::{Workers, chunks, split};
 pub use backward::{EarlyPass, Sums};
 
-/// Added to the variance, as PyTorch's default.
-pub const EPS: f64 = 1e-5;
-
 /// Batch statistics of one batch norm and its parameters.
 pub struct BatchNorm<E: Real> {
     pub mean: Vec<f64>,
@@ -28,6 +25,8 @@ pub struct BatchNorm<E: Real> {
     pub variance: Vec<f64>,
     pub gamma: Flat<E>,
     pub beta: Flat<E>,
+    /// Added to the variance.
+    pub eps: f64,
     /// Whether mean and variance are of this batch, so that gradients flow through them; else they are constants.
     pub of_batch: bool,
 }
@@ -47,7 +46,8 @@ pub fn forward<E: Real>(
     debug_assert!(x.is_plain());
     let affine = norm.as_ref().map(|norm| {
         let (gamma, beta) = (grad::values(&norm.gamma), grad::values(&norm.beta));
-        let scale: Vec<f64> = (0..x.c).map(|i| gamma[i].wide() / (norm.variance[i] + EPS).sqrt()).collect();
+        let scale: Vec<f64> =
+            (0..x.c).map(|i| gamma[i].wide() / (norm.variance[i] + norm.eps).sqrt()).collect();
         let shift = (0..x.c).map(|i| E::of(beta[i].wide() - norm.mean[i] * scale[i])).collect();
         Arc::new(Affine { scale: scale.into_iter().map(E::of).collect(), shift })
     });
@@ -130,7 +130,7 @@ fn put_input_grad<E: Real>(
 ) -> Result<(), CpuError> {
     let rows = (x.images() * x.pixels()) as f64;
     let gamma = grad::values(&norm.gamma);
-    let rstd: Vec<f64> = norm.variance.iter().map(|v| 1.0 / (v + EPS).sqrt()).collect();
+    let rstd: Vec<f64> = norm.variance.iter().map(|v| 1.0 / (v + norm.eps).sqrt()).collect();
     grad::add_param(grads, &norm.gamma, (0..x.c).map(|i| E::of(sums.centred[i] * rstd[i])))?;
     grad::add_param(grads, &norm.beta, sums.dy.iter().map(|s| E::of(*s)))?;
     if !x.needs_grad {
