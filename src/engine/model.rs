@@ -3,6 +3,9 @@
 mod forward;
 mod init;
 #[cfg(test)]
+#[path = "../../tests/support/engine_networks.rs"]
+pub mod networks;
+#[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
