@@ -99,7 +99,9 @@ pub fn training_values(network: &Network, batch: usize) -> u64 {
                     }
                 }
                 // Weights laid out for the product, and a gradient of them for each chunk of images.
-                let copies = if keep::is_product(&layer.op) { 1 + chunks(batch).len() as u64 } else { 0 };
+                let is_product = matches!(layer.op, Op::Conv { .. } | Op::Linear { .. })
+                    && !keep::is_depthwise(&layer.op, layers[from].output.c);
+                let copies = if is_product { 1 + chunks(batch).len() as u64 } else { 0 };
                 let weights = cost::params(network, id).saturating_mul(copies);
                 walk.take(weights);
                 walk.give(weights);

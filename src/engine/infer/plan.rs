@@ -9,6 +9,7 @@ use crate::engine::act::Act;
 use crate::engine::grad;
 use crate::engine::model::Model;
 use crate::engine::ops::channels::{Run, Transpose};
+use crate::engine::ops::conv::Geometry;
 use crate::engine::ops::gate::Per;
 use crate::engine::ops::image::ImageOp;
 use crate::engine::ops::matmul::{Mat, Packed};
@@ -293,7 +294,10 @@ impl<E: Real> Planner<'_, E> {
             let work = if groups == from.c && layer.output.c == from.c {
                 Work::Depthwise(Depthwise::new(map, &weights, &bias, act))
             } else {
-                Work::Grouped(Grouped::new(map, groups, &weights, bias, act))
+                let input = (from.h, from.w, from.c);
+                let geometry =
+                    Geometry { input, out, out_channels: layer.output.c, kernel, stride, pad, groups };
+                Work::Grouped(Grouped::new(geometry, &weights, bias, act))
             };
             return self.push(work, x, None, &[id, normed], last);
         }

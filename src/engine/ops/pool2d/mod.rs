@@ -146,3 +146,30 @@ fn give<E: Real>(left: &mut [E], x: &[E], y: &[E], dx: &mut [E]) {
         *left = if is_largest { E::ZERO } else { *left };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of equal values the first of the window, row by row, takes the gradient; what is not a number is the largest.
+    /// Expected values: `torch.nn.MaxPool2d(2, 1)`.
+    #[test]
+    fn the_first_of_the_largest_takes_the_gradient() {
+        let window = Window { kernel: 2, stride: 1, pad: 0, ceil: false };
+        let (input, output) = (Shape::new(1, 3, 4), Shape::new(1, 2, 3));
+        let pool = Pool2d { of: Of::Max, window, input, output };
+        let x = [1.0, 3.0, 3.0, 0.0, 3.0, 2.0, 3.0, 3.0, 0.0, 3.0, 1.0, 3.0];
+        let mut y = [0.0; 6];
+        pool.forward(0, &x, &mut y);
+        assert_eq!(y, [3.0; 6]);
+        let mut dx = [9.0; 12];
+        let pass = Backward { x: &x, y: &y, d: &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0] };
+        pool.backward(0, pass, Gradient { data: &mut dx, accumulate: false });
+        assert_eq!(dx, [0.0, 3.0, 3.0, 0.0, 4.0, 0.0, 11.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+
+        let (input, output) = (Shape::new(1, 2, 3), Shape::new(1, 1, 2));
+        let mut y = [0.0; 2];
+        Pool2d { input, output, ..pool }.forward(0, &[1.0, f64::NAN, 2.0, 3.0, 1.0, 2.0], &mut y);
+        assert!(y.iter().all(|y| y.is_nan()));
+    }
+}
