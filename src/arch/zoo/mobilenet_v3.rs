@@ -137,7 +137,7 @@ fn network(
     let head = ConvSpec::pointwise(6 * builder.shape(last).c);
     last = builder.conv_norm_act("head", last, head, Hswish)?;
     last = builder.push("pool", Op::GlobalAvgPool, &[last])?;
-    last = builder.push("pre_classifier", Op::Linear { out: last_width, bias: !book }, &[last])?;
+    last = builder.push("pre_classifier", Op::Linear { out: last_width, bias: true }, &[last])?;
     last = builder.activation("pre_classifier", last, Hswish)?;
     last = builder.dropout("dropout", last, settings.number("dropout"))?;
     builder.push("classifier", Op::Linear { out: classes, bias: true }, &[last])?;
