@@ -26,6 +26,9 @@ use super::candidate::{
     Activation, Block, Candidate, CapMode, CseForm, Expand, Head, HeadConv, Projection, Shortcut, Stage, Stem,
 };
 
+/// What a token may begin with.
+pub const KINDS: [&str; 8] = ["stem", "ir", "cse", "dsa", "cn", "head", "dropout", "bias"];
+
 /// The canonical text of a candidate.
 pub fn print(candidate: &Candidate) -> String {
     let mut tokens = Vec::new();
@@ -140,9 +143,7 @@ pub fn parse(text: &str) -> Result<Candidate, String> {
             "dropout" => candidate.head.dropout = Some(parts.required("p", "rate")?),
             "bias" => candidate.conv_bias = true,
             kind => {
-                return Err(format!(
-                    "{token}: `{kind}` is not a block (stem, ir, cse, dsa, cn, head, dropout, bias)"
-                ));
+                return Err(format!("{token}: `{kind}` is not a block ({})", KINDS.join(", ")));
             }
         }
         parts.finish()?;

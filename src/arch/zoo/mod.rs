@@ -145,14 +145,17 @@ pub fn resolve(network: &str, options: &Options) -> Result<Named> {
 }
 
 fn notation_with_options(network: &str, options: &Options) -> Result<Named> {
-    // One word without a part is meant as a name.
+    // A word without a part is meant as a name, and so is what is near to one.
+    let names = || ENTRIES.iter().map(|entry| entry.name);
+    let first = network.split_whitespace().next().unwrap_or_default();
+    let is_block = first.split('_').next().is_some_and(|kind| notation::KINDS.contains(&kind));
+    let near = did_you_mean(first, names());
     if !network.contains('_')
         || network.split_whitespace().all(|token| !token.contains(|c: char| c.is_ascii_digit()))
+        || !is_block && !near.is_empty()
     {
-        let names = ENTRIES.iter().map(|entry| entry.name);
         return Err(Error::request(format!(
-            "`{network}` is neither a named network (`blocksmith zoo` lists them) nor block notation such as `stem_c16 ir_s2_e4_c24`{}",
-            did_you_mean(network, names)
+            "`{network}` is neither a named network (`blocksmith zoo` lists them) nor block notation such as `stem_c16 ir_s2_e4_c24`{near}"
         )));
     }
     if let Some(option) = options.set.keys().next() {

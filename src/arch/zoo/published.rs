@@ -125,7 +125,7 @@ pub const TABLE: &[Published] = &[
     imagenet("mobilenet_v2", None, Some("326"), ELSEWHERE)
         .because("more than convolutions and linear layers is counted; what, is not said"),
     imagenet("mobilenet_v2 width=1.4", Some("6.9"), Some("585"), V2)
-        .because("6.9M is wrong: with the last convolution 1280 * 1.4 = 1792 wide it is 6.1M; 585M needs other rounding of widths than to multiples of 8"),
+        .because("6.9M is wrong: the definition gives 6.1M and 582.2M, with the last convolution 1280 * 1.4 = 1792 wide"),
     imagenet("mobilenet_v2", None, None, NOWHERE).of(10),
     cifar("mobilenet_v2 stem=cifar", 10, Some("2.24"), Some("88.0"), CIFAR_MODELS),
     cifar("mobilenet_v2 stem=cifar width=0.5", 10, Some("0.70"), Some("28.0"), CIFAR_MODELS),
@@ -133,7 +133,7 @@ pub const TABLE: &[Published] = &[
     cifar("mobilenet_v2 stem=cifar conv_bias=true", 100, Some("2.253"), None, CSE)
         .because("the figure for 10 classes is printed again; 90 more have 115,290 params"),
     imagenet("mobilenet_v3_large", Some("5.4"), Some("219"), V3)
-        .because("5.4M is cut off; 219M has the 1x1 expansion of the first block too, which does not widen: 219.8M"),
+        .because("5.4M is cut off; with the 1x1 expansion in the first block too, which does not widen, there would be 219.8M"),
     imagenet("mobilenet_v3_small", Some("2.5"), Some("56"), V3),
     imagenet("mobilenet_v3_large variant=book", None, None, LISTING),
     imagenet("mobilenet_v3_small variant=book", None, Some("66"), LISTING)
