@@ -17,6 +17,7 @@ pub mod run;
 pub mod searched;
 mod shares;
 pub mod status;
+pub mod zoo;
 
 use clap::{Parser, Subcommand};
 
@@ -37,6 +38,8 @@ use crate::error::Result;
         blocksmith report reports/quickstart                     its tables and plots again\n  \
         blocksmith enumerate search-spaces/quickstart.yaml       how large a search space is\n  \
         blocksmith profile mix                                   the layers of a network and their cost\n  \
+        blocksmith zoo --table                                   every named network beside its published figures
+  \
         blocksmith bench --network mix                           how fast it trains here\n\n\
         Exit codes: 0 done, 1 the run failed, 2 the request was wrong, 130 interrupted."
 )]
@@ -52,6 +55,7 @@ enum Command {
     Report(report::ReportArgs),
     Enumerate(enumerate::Args),
     Profile(profile::Args),
+    Zoo(zoo::Args),
     Bench(bench::Args),
 }
 
@@ -66,6 +70,7 @@ pub fn execute(cli: Cli) -> Result<()> {
         Command::Report(args) => report::run(&args),
         Command::Enumerate(args) => enumerate::execute(&args),
         Command::Profile(args) => profile::execute(&args),
+        Command::Zoo(args) => zoo::execute(&args),
         Command::Bench(args) => bench::execute(&args),
     }
 }
