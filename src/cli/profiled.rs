@@ -219,9 +219,9 @@ pub fn variant(
     let options = |set| zoo::Options { set, classes: Some(classes), input: Some(input) };
     let resolved = zoo::resolve(&variant.network, &options(variant.set.clone()));
     resolved.map_err(|error| {
-        // What resolves without its options has a mistake in them.
-        let alone = zoo::resolve(&variant.network, &options(BTreeMap::new()));
-        at(if variant.set.is_empty() || alone.is_err() { "network" } else { "set" }, error.to_string())
+        // What is as wrong without its options has no mistake in them.
+        let alone = zoo::resolve(&variant.network, &options(BTreeMap::new())).err();
+        at(if alone.as_ref() == Some(&error) { "network" } else { "set" }, error.to_string())
     })
 }
 
