@@ -370,7 +370,7 @@ fn channels() {
     check(&alone("dropout", Shape::new(3, 4, 5), &[Op::Dropout { rate: 0.5 }]));
     let hswish = Op::Elementwise(Elementwise::Hswish);
     check(&alone("dropout, act", Shape::new(3, 4, 5), &[hswish, Op::Dropout { rate: 0.5 }, Op::Prelu]));
-    for mut network in [shuffle_unit(2, 8), shuffle_unit(1, 10), inception(), residual_pool()] {
+    for mut network in [shuffle_unit(2, 8), shuffle_unit(1, 10), inception(1), residual_pool(1)] {
         network.name = "unit".into();
         check(&network);
     }
