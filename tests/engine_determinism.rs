@@ -21,8 +21,8 @@ fn network(name: &str) -> Network {
     match name {
         "shuffle unit" => networks::shuffle_unit(1, 20),
         "shuffle unit, stride 2" => networks::shuffle_unit(2, 20),
-        "inception" => networks::inception(),
-        "residual pool" => networks::residual_pool(),
+        "inception" => networks::inception(1),
+        "residual pool" => networks::residual_pool(1),
         _ => zoo::network(name, &options).unwrap(),
     }
 }
@@ -103,7 +103,7 @@ fn what_is_dropped_is_the_steps_alone() {
     let batch = Batch { images: &images, labels: &[1, 2, 3, 4] };
     let workers = Arc::new(Workers::new(1).unwrap());
     let losses = |seed: u8, steps: &[u64]| -> Vec<f64> {
-        let mut model = Model::<f32>::new(networks::inception(), [seed; 32], workers.clone());
+        let mut model = Model::<f32>::new(networks::inception(1), [seed; 32], workers.clone());
         let mut loss = |step: &u64| {
             model.set_step(*step);
             model.gradients(batch, 0.0).0.loss

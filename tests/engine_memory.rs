@@ -70,8 +70,8 @@ fn steps_need_what_is_foretold() {
     let built = [
         ("shuffle unit", networks::shuffle_unit(1, 96)),
         ("shuffle unit, stride 2", networks::shuffle_unit(2, 128)),
-        ("inception", networks::inception()),
-        ("residual pool", networks::residual_pool()),
+        ("inception", networks::inception(32)),
+        ("residual pool", networks::residual_pool(45)),
         ("wide", wide()),
     ];
     for (name, network) in zoo.into_iter().chain(built) {

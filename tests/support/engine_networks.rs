@@ -39,22 +39,22 @@ pub fn shuffle_unit(stride: usize, channels: usize) -> Network {
 
 /// A response norm, an inception module (Szegedy et al. 2015, figure 2 b) between max pools, an average pool and a
 /// classifier with dropout on the flattened map.
-pub fn inception() -> Network {
+pub fn inception(width: usize) -> Network {
     let window = |kernel, stride, pad, ceil| Window { kernel, stride, pad, ceil };
     build(|builder| {
-        let stem = builder.conv_norm_act("stem", 0, ConvSpec::full(12, 3, 2), Hswish)?;
+        let stem = builder.conv_norm_act("stem", 0, ConvSpec::full(12 * width, 3, 2), Hswish)?;
         let pooled = builder.push("stem_pool", Op::MaxPool(window(3, 2, 0, true)), &[stem])?;
         let norm = Op::LocalResponseNorm { size: 5, alpha: 1e-2, beta: 0.75, k: 1.0 };
         let x = builder.push("local", norm, &[pooled])?;
-        let one = builder.conv_norm_act("one", x, ConvSpec::pointwise(8), Hswish)?;
-        let three = builder.conv_norm_act("three_reduce", x, ConvSpec::pointwise(6), Hswish)?;
-        let three = builder.conv_norm_act("three", three, ConvSpec::full(9, 3, 1), Hswish)?;
+        let one = builder.conv_norm_act("one", x, ConvSpec::pointwise(8 * width), Hswish)?;
+        let three = builder.conv_norm_act("three_reduce", x, ConvSpec::pointwise(6 * width), Hswish)?;
+        let three = builder.conv_norm_act("three", three, ConvSpec::full(9 * width, 3, 1), Hswish)?;
         let pool = builder.push("pool", Op::MaxPool(window(3, 1, 1, false)), &[x])?;
-        let pool = builder.conv_norm_act("pool_conv", pool, ConvSpec::pointwise(5), Hswish)?;
+        let pool = builder.conv_norm_act("pool_conv", pool, ConvSpec::pointwise(5 * width), Hswish)?;
         let joined = builder.push("joined", Op::Concat, &[one, three, pool])?;
         let last = builder.push("last_pool", Op::AvgPool(window(2, 2, 1, true)), &[joined])?;
         let flat = builder.push("flat", Op::Flatten, &[last])?;
-        let hidden = builder.push("hidden", Op::Linear { out: 24, bias: true }, &[flat])?;
+        let hidden = builder.push("hidden", Op::Linear { out: 24 * width, bias: true }, &[flat])?;
         let hidden = builder.activation("hidden", hidden, Hswish)?;
         let dropped = builder.push("dropped", Op::Dropout { rate: 0.4 }, &[hidden])?;
         builder.push("classifier", Op::Linear { out: 10, bias: true }, &[dropped])
@@ -63,17 +63,22 @@ pub fn inception() -> Network {
 
 /// A residual unit whose shortcut is pooled and put beside the branch, as in ShuffleNet V1's units of stride 2 (Zhang et al.
 /// 2018, figure 2 c), on the images themselves.
-pub fn residual_pool() -> Network {
+pub fn residual_pool(width: usize) -> Network {
     build(|builder| {
         let window = Window { kernel: 3, stride: 2, pad: 1, ceil: false };
         let shortcut = builder.push("shortcut", Op::AvgPool(window), &[0])?;
-        let a = builder.conv_norm_act("a", 0, ConvSpec { groups: 3, ..ConvSpec::pointwise(12) }, Hswish)?;
+        let a = builder.conv_norm_act(
+            "a",
+            0,
+            ConvSpec { groups: 3, ..ConvSpec::pointwise(12 * width) },
+            Hswish,
+        )?;
         let shuffled = builder.push("shuffle", Op::Shuffle { groups: 3 }, &[a])?;
-        let b = builder.conv_norm("b", shuffled, ConvSpec::depthwise(12, 3, 2))?;
-        let c = builder.conv_norm("c", b, ConvSpec { groups: 3, ..ConvSpec::pointwise(9) })?;
+        let b = builder.conv_norm("b", shuffled, ConvSpec::depthwise(12 * width, 3, 2))?;
+        let c = builder.conv_norm("c", b, ConvSpec { groups: 3, ..ConvSpec::pointwise(9 * width) })?;
         let joined = builder.push("joined", Op::Concat, &[shortcut, c])?;
         let act = builder.activation("joined", joined, Hswish)?;
-        let grouped = ConvSpec { groups: 4, ..ConvSpec::full(8, 3, 1) };
+        let grouped = ConvSpec { groups: 4, ..ConvSpec::full(8 * width, 3, 1) };
         let d = builder.conv_norm_act("d", act, grouped, Hswish)?;
         let pooled = builder.push("pool", Op::GlobalAvgPool, &[d])?;
         builder.push("classifier", Op::Linear { out: 10, bias: true }, &[pooled])

@@ -197,7 +197,7 @@ fn channels_pools_and_response_norms() {
         builder.push("all", Op::Concat, &[one, changed, again, one]).unwrap();
         check(builder.finish(name("shared"), 2), Mode::Train, 2);
     }
-    for network in [shuffle_unit(2, 8), shuffle_unit(1, 10), inception(), residual_pool()] {
+    for network in [shuffle_unit(2, 8), shuffle_unit(1, 10), inception(1), residual_pool(1)] {
         check(network, Mode::Train, 2);
     }
 }
