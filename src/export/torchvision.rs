@@ -1,0 +1,98 @@
+//! torchvision's names for the networks that both have, by rule from the layers.
+//!
+//! torchvision names modules by their place: `features.0.0` is the stem's convolution and `features.0.1` its norm, block k
+//! is `features.k`, and within it the layers count on. The rules here are those of torchvision's `mobilenetv2.py`,
+//! `mobilenetv3.py` and `shufflenetv2.py`.
+
+use crate::arch::{Network, Op};
+use crate::engine::weights::{Entry, Slot};
+
+/// Networks that torchvision has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Family {
+    MobileNetV2,
+    MobileNetV3,
+}
+
+/// Name and shape of every slot's tensor as torchvision has them.
+///
+/// # Errors
+/// A clause that names the layer that no network of torchvision's has.
+pub fn entries(network: &Network, slots: &[Slot]) -> Result<Vec<Entry>, String> {
+    let has = |name: &str| network.layers.iter().any(|layer| layer.name == name);
+    let family = if has("pre_classifier") { Family::MobileNetV3 } else { Family::MobileNetV2 };
+    if !has("stem") || !has("head") || !has("classifier") {
+        return Err("it has no stem, head and classifier".into());
+    }
+    let mut walk = Walk { family, block: None, blocks: 0, units: 0 };
+    let mut modules: Vec<Option<String>> = vec![None; network.layers.len()];
+    for (id, layer) in network.layers.iter().enumerate() {
+        if matches!(layer.op, Op::Conv { bias: true, .. }) {
+            return Err(format!("{} has a bias", layer.name));
+        }
+        if slots.iter().any(|slot| slot.layer == id) {
+            modules[id] = Some(walk.module(&layer.name).ok_or_else(|| format!("none has {}", layer.name))?);
+        }
+    }
+    let entry = |slot: &Slot| {
+        let module = modules[slot.layer].as_deref().unwrap_or_default();
+        let mut shape = slot.shape.clone();
+        // The linear layers of squeeze-and-excitation are 1x1 convolutions there: the same numbers in the same order.
+        if shape.len() == 2 && !module.starts_with("classifier") {
+            shape.extend([1, 1]);
+        }
+        Entry { name: format!("{module}.{}", slot.part.name()), shape }
+    };
+    Ok(slots.iter().map(entry).collect())
+}
+
+/// Counts modules as torchvision does.
+struct Walk {
+    family: Family,
+    /// Stage and number in it of the block under way.
+    block: Option<(String, String)>,
+    /// Blocks begun; the stem is 0.
+    blocks: usize,
+    /// Units of the block that have ended.
+    units: usize,
+}
+
+impl Walk {
+    fn module(&mut self, layer: &str) -> Option<String> {
+        let v3 = self.family == Family::MobileNetV3;
+        let (base, place) = match layer.strip_suffix("_norm") {
+            Some(base) => (base, 1),
+            None => (layer, 0),
+        };
+        match base {
+            "stem" => return Some(format!("features.0.{place}")),
+            "head" => return Some(format!("features.{}.{place}", self.blocks + 1)),
+            "pre_classifier" => return Some("classifier.0".into()),
+            "classifier" => return Some(format!("classifier.{}", if v3 { 3 } else { 1 })),
+            _ => {}
+        }
+        let mut parts = base.splitn(4, '.');
+        let ("stages", stage, number, part) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?)
+        else {
+            return None;
+        };
+        let block = (stage.to_owned(), number.to_owned());
+        if self.block.as_ref() != Some(&block) {
+            (self.block, self.units) = (Some(block), 0);
+            self.blocks += 1;
+        }
+        let unit = self.units;
+        let within = match (part, v3) {
+            ("expand" | "depthwise", false) => format!("conv.{unit}.{place}"),
+            ("project", false) => format!("conv.{}", unit + place),
+            ("expand" | "depthwise" | "project", true) => format!("block.{unit}.{place}"),
+            ("se.reduce", true) => format!("block.{unit}.fc1"),
+            ("se.restore", true) => format!("block.{unit}.fc2"),
+            _ => return None,
+        };
+        if place == 1 || part == "se.restore" {
+            self.units += 1;
+        }
+        Some(format!("features.{}.{within}", self.blocks))
+    }
+}
