@@ -101,6 +101,7 @@ impl Trainer for NetworkTrainer {
                     break;
                 }
                 let batch = Batch { images: &images, labels: &labels };
+                model.set_step(((epoch - 1) * per_epoch + done) as u64);
                 let (outcome, mut grads) = model.gradients(batch, self.config.label_smoothing);
                 if diverged(outcome.loss) {
                     let what =

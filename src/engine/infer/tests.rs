@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::*;
 use crate::arch::build::{self, Builder, ConvSpec};
-use crate::arch::{Elementwise, Layer, Network, Norm, Op, Shape, zoo};
+use crate::arch::{Elementwise, Layer, Network, Norm, Op, Shape, Window, zoo};
 use crate::engine::grad;
+use crate::engine::model::networks::{inception, residual_pool, shuffle_unit};
 use crate::engine::simd::Isa;
 use crate::space::notation;
 
@@ -57,11 +58,11 @@ fn by_definition(model: &Model<f64>, image: &[f64]) -> Vec<f64> {
                     sum + bias.as_ref().map_or(0.0, |b| b[o])
                 })
                 .collect(),
-            Op::BatchNorm(_) => {
+            Op::BatchNorm(norm) => {
                 let (running, beta) = (model.running[id].as_ref().unwrap(), bias.unwrap());
                 each(&|v, i| {
                     let i = i % c;
-                    (v - running.mean[i]) / (running.variance[i] + 1e-5).sqrt() * weight[i] + beta[i]
+                    (v - running.mean[i]) / (running.variance[i] + norm.eps).sqrt() * weight[i] + beta[i]
                 })
             }
             Op::Elementwise(function) => each(&|v, _| match function {
@@ -80,7 +81,32 @@ fn by_definition(model: &Model<f64>, image: &[f64]) -> Vec<f64> {
             }
             Op::ScaleMap => each(&|v, i| v * values[layer.inputs[1]][i / c]),
             Op::ScaleChannels => each(&|v, i| v * values[layer.inputs[1]][i % c]),
-            _ => unreachable!(),
+            Op::Concat => (0..from.h * from.w)
+                .flat_map(|pixel| {
+                    let rows = layer.inputs.iter().map(move |&id| (id, layers[id].output.c));
+                    rows.flat_map(|(id, c)| values[id][pixel * c..][..c].to_vec()).collect::<Vec<_>>()
+                })
+                .collect(),
+            Op::Slice { start, len } => x.chunks(c).flat_map(|row| row[*start..][..*len].to_vec()).collect(),
+            // Channel i * groups + g of the output is channel g * (C / groups) + i.
+            Op::Shuffle { groups } => (0..x.len())
+                .map(|at| x[at / c * c + at % c % groups * (c / groups) + at % c / groups])
+                .collect(),
+            Op::MaxPool(window) => windows(*window, from, layer.output, x)
+                .map(|(inside, _)| inside.into_iter().fold(f64::NEG_INFINITY, f64::max))
+                .collect(),
+            Op::AvgPool(window) => windows(*window, from, layer.output, x)
+                .map(|(inside, places)| inside.iter().sum::<f64>() / places as f64)
+                .collect(),
+            Op::LocalResponseNorm { size, alpha, beta, k } => each(&|v, i| {
+                let (pixel, channel) = (i / c, i % c);
+                let window = channel.saturating_sub(size / 2)..c.min(channel + (size - 1) / 2 + 1);
+                let sum: f64 = window.map(|c2| x[pixel * c + c2].powi(2)).sum();
+                v / (k + alpha / *size as f64 * sum).powf(*beta)
+            }),
+            Op::Dropout { .. } => x.clone(),
+            Op::Flatten => (0..c).flat_map(|i| x.iter().skip(i).step_by(c).copied()).collect(),
+            Op::Input => unreachable!(),
         };
         values.push(out);
     }
@@ -110,6 +136,30 @@ fn convolution(layer: &Layer, from: Shape, x: &[f64], weight: &[f64], bias: Opti
         out.push(sum);
     }
     out
+}
+
+/// For every output value: what its window holds of the map, and its places in the padded map.
+fn windows(
+    window: Window,
+    from: Shape,
+    to: Shape,
+    x: &[f64],
+) -> impl Iterator<Item = (Vec<f64>, usize)> + '_ {
+    let Window { kernel, stride, pad, .. } = window;
+    (0..to.h * to.w * to.c).map(move |at| {
+        let (pixel, channel) = (at / to.c, at % to.c);
+        let (mut inside, mut places) = (Vec::new(), 0);
+        for (ky, kx) in (0..kernel).flat_map(|ky| (0..kernel).map(move |kx| (ky, kx))) {
+            let (y, column) = (pixel / to.w * stride + ky, pixel % to.w * stride + kx);
+            if y < from.h + 2 * pad && column < from.w + 2 * pad {
+                places += 1;
+                if (pad..from.h + pad).contains(&y) && (pad..from.w + pad).contains(&column) {
+                    inside.push(x[((y - pad) * from.w + column - pad) * from.c + channel]);
+                }
+            }
+        }
+        (inside, places)
+    })
 }
 
 /// Relative L2 difference.
@@ -262,6 +312,75 @@ fn what_does_not_fold() {
     let normed = builder.norm("sum", sum).unwrap();
     builder.push("last", Op::Add, &[normed, 0]).unwrap();
     check(&builder.finish("sums", 2));
+}
+
+/// Windows with and without padding, overlapping and apart, cut off and left out at the border.
+#[test]
+fn pools() {
+    for (kernel, stride, pad, ceil) in [
+        (2, 2, 0, false),
+        (3, 2, 0, true),
+        (3, 2, 1, false),
+        (3, 2, 1, true),
+        (3, 1, 1, false),
+        (2, 3, 1, true),
+        (4, 3, 2, true),
+        (7, 7, 0, false),
+    ] {
+        let window = Window { kernel, stride, pad, ceil };
+        for op in [Op::MaxPool(window), Op::AvgPool(window)] {
+            for (channels, h, w) in [(5, 7, 8), (18, 9, 7)] {
+                check(&alone(&format!("{op:?}"), Shape::new(channels, h, w), std::slice::from_ref(&op)));
+            }
+        }
+    }
+}
+
+#[test]
+fn response_norms() {
+    for (size, alpha, beta, k) in [
+        (5, 1e-4, 0.75, 2.0),
+        (4, 0.5, 0.75, 1.0),
+        (3, 2.0, 0.6, 0.5),
+        (1, 1.0, 1.0, 1.0),
+        (30, 1.0, 0.75, 1.0),
+    ] {
+        let norm = Op::LocalResponseNorm { size, alpha, beta, k };
+        check(&alone(&format!("{norm:?}"), Shape::new(23, 3, 2), &[norm]));
+    }
+}
+
+/// Channels put together, taken apart and in another order: each shape of transposition, with something pending before
+/// and after, inputs that are read again and outputs of the network.
+#[test]
+fn channels() {
+    for (channels, groups) in [(6, 2), (12, 3), (20, 4), (40, 8), (10, 5), (21, 7), (12, 6), (7, 1), (7, 7)] {
+        check(&alone(
+            &format!("{channels} in {groups}"),
+            Shape::new(channels, 3, 4),
+            &[Op::Shuffle { groups }],
+        ));
+    }
+    for shape in [Shape::new(18, 5, 7), Shape::new(3, 2, 2), Shape::new(5, 1, 1), Shape::new(1, 3, 3)] {
+        let relu = Op::Elementwise(Elementwise::Relu6);
+        check(&alone("flat", shape, &[Op::Flatten]));
+        let linear = Op::Linear { out: 7, bias: true };
+        check(&alone("classifier", shape, &[relu, Op::Flatten, Op::Dropout { rate: 0.5 }, linear]));
+    }
+    check(&alone("dropout", Shape::new(3, 4, 5), &[Op::Dropout { rate: 0.5 }]));
+    let hswish = Op::Elementwise(Elementwise::Hswish);
+    check(&alone("dropout, act", Shape::new(3, 4, 5), &[hswish, Op::Dropout { rate: 0.5 }, Op::Prelu]));
+    for mut network in [shuffle_unit(2, 8), shuffle_unit(1, 10), inception(), residual_pool()] {
+        network.name = "unit".into();
+        check(&network);
+    }
+    let mut builder = Builder::new(Shape::new(5, 4, 3), false).unwrap();
+    let a = builder.conv("a", 0, ConvSpec::pointwise(4)).unwrap();
+    let twice = builder.push("twice", Op::Concat, &[a, 0, a, 0]).unwrap();
+    let b = builder.conv("b", twice, ConvSpec::depthwise(18, 3, 1)).unwrap();
+    let one = builder.push("one", Op::Concat, &[b]).unwrap();
+    builder.push("out", Op::Concat, &[one, twice, a]).unwrap();
+    check(&builder.finish("concat of concats", 2));
 }
 
 /// Every kind of block in the notation.
