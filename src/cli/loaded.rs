@@ -25,11 +25,6 @@ pub struct Loaded {
 /// Copies of the weights that are in memory at once: the file read, the model, a folded one, the file to write.
 const COPIES: u64 = 5;
 
-/// Whether `path` is the folder of a study.
-pub fn is_study(path: &Path) -> bool {
-    folder::journal(path).is_file()
-}
-
 /// A named network, block notation or a search space's first candidate, with weights at random from `seed`.
 ///
 /// # Errors

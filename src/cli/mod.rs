@@ -21,6 +21,7 @@ pub mod searched;
 mod shares;
 mod start;
 pub mod status;
+pub mod zoo;
 
 use clap::{Parser, Subcommand};
 
@@ -41,6 +42,7 @@ use crate::error::Result;
         blocksmith report reports/quickstart                     its tables and plots again\n  \
         blocksmith enumerate search-spaces/quickstart.yaml       how large a search space is\n  \
         blocksmith profile mix                                   the layers of a network and their cost\n  \
+        blocksmith zoo --table                                   every named network beside its published figures\n  \
         blocksmith bench --network mix                           how fast it trains here\n  \
         blocksmith export reports/quickstart --out best.onnx     a trained network for other programs\n  \
         blocksmith predict --weights reports/quickstart cat.png  what it takes an image for\n\n\
@@ -58,6 +60,7 @@ enum Command {
     Report(report::ReportArgs),
     Enumerate(enumerate::Args),
     Profile(profile::Args),
+    Zoo(zoo::Args),
     Bench(bench::Args),
     Export(export::Args),
     Predict(predict::Args),
@@ -74,6 +77,7 @@ pub fn execute(cli: Cli) -> Result<()> {
         Command::Report(args) => report::run(&args),
         Command::Enumerate(args) => enumerate::execute(&args),
         Command::Profile(args) => profile::execute(&args),
+        Command::Zoo(args) => zoo::execute(&args),
         Command::Bench(args) => bench::execute(&args),
         Command::Export(args) => export::execute(&args),
         Command::Predict(args) => predict::execute(&args),

@@ -12,6 +12,7 @@ use crate::engine::weights::{Entry, Slot};
 enum Family {
     MobileNetV2,
     MobileNetV3,
+    ShuffleNetV2,
 }
 
 /// Name and shape of every slot's tensor as torchvision has them.
@@ -20,15 +21,21 @@ enum Family {
 /// A clause that names the layer that no network of torchvision's has.
 pub fn entries(network: &Network, slots: &[Slot]) -> Result<Vec<Entry>, String> {
     let has = |name: &str| network.layers.iter().any(|layer| layer.name == name);
-    let family = if has("pre_classifier") { Family::MobileNetV3 } else { Family::MobileNetV2 };
+    let family = match network.layers.iter().any(|layer| layer.name.contains(".branch2.")) {
+        true => Family::ShuffleNetV2,
+        false if has("pre_classifier") => Family::MobileNetV3,
+        false => Family::MobileNetV2,
+    };
     if !has("stem") || !has("head") || !has("classifier") {
         return Err("it has no stem, head and classifier".into());
     }
     let mut walk = Walk { family, block: None, blocks: 0, units: 0 };
     let mut modules: Vec<Option<String>> = vec![None; network.layers.len()];
     for (id, layer) in network.layers.iter().enumerate() {
-        if matches!(layer.op, Op::Conv { bias: true, .. }) {
-            return Err(format!("{} has a bias", layer.name));
+        match layer.op {
+            Op::Conv { bias: true, .. } => return Err(format!("{} has a bias", layer.name)),
+            Op::Linear { bias: false, .. } => return Err(format!("{} has no bias", layer.name)),
+            _ => {}
         }
         if slots.iter().any(|slot| slot.layer == id) {
             modules[id] = Some(walk.module(&layer.name).ok_or_else(|| format!("none has {}", layer.name))?);
@@ -38,7 +45,7 @@ pub fn entries(network: &Network, slots: &[Slot]) -> Result<Vec<Entry>, String> 
         let module = modules[slot.layer].as_deref().unwrap_or_default();
         let mut shape = slot.shape.clone();
         // The linear layers of squeeze-and-excitation are 1x1 convolutions there: the same numbers in the same order.
-        if shape.len() == 2 && !module.starts_with("classifier") {
+        if shape.len() == 2 && (module.ends_with(".fc1") || module.ends_with(".fc2")) {
             shape.extend([1, 1]);
         }
         Entry { name: format!("{module}.{}", slot.part.name()), shape }
@@ -60,11 +67,15 @@ struct Walk {
 impl Walk {
     fn module(&mut self, layer: &str) -> Option<String> {
         let v3 = self.family == Family::MobileNetV3;
+        let shuffle = self.family == Family::ShuffleNetV2;
         let (base, place) = match layer.strip_suffix("_norm") {
             Some(base) => (base, 1),
             None => (layer, 0),
         };
         match base {
+            "stem" if shuffle => return Some(format!("conv1.{place}")),
+            "head" if shuffle => return Some(format!("conv5.{place}")),
+            "classifier" if shuffle => return Some("fc".into()),
             "stem" => return Some(format!("features.0.{place}")),
             "head" => return Some(format!("features.{}.{place}", self.blocks + 1)),
             "pre_classifier" => return Some("classifier.0".into()),
@@ -76,6 +87,9 @@ impl Walk {
         else {
             return None;
         };
+        if shuffle {
+            return shuffle_unit(stage.parse().ok()?, number, part, place);
+        }
         let block = (stage.to_owned(), number.to_owned());
         if self.block.as_ref() != Some(&block) {
             (self.block, self.units) = (Some(block), 0);
@@ -95,4 +109,17 @@ impl Walk {
         }
         Some(format!("features.{}.{within}", self.blocks))
     }
+}
+
+/// A layer of a ShuffleNetV2 unit: its branches are sequences in which activations count too.
+fn shuffle_unit(stage: usize, number: &str, part: &str, place: usize) -> Option<String> {
+    let (branch, first) = match part {
+        "branch1.depthwise" => ("branch1", 0),
+        "branch1.project" => ("branch1", 2),
+        "branch2.reduce" => ("branch2", 0),
+        "branch2.depthwise" => ("branch2", 3),
+        "branch2.project" => ("branch2", 5),
+        _ => return None,
+    };
+    Some(format!("stage{}.{number}.{branch}.{}", stage + 2, first + place))
 }

@@ -41,10 +41,14 @@ fn mistakes_name_what_is_nearest() {
     for (network, set, expected) in [
         ("mixx", &[][..], "did you mean `mix`?"),
         ("mobilenetv2", &[], "did you mean `mobilenet_v2`?"),
-        ("/tmp", &[], "(mix, mix_imagenette, cse_only, optimized, mobilenet_v2) nor block notation"),
-        ("mobilenet_v2", &bias, "(options: conv_bias, stem); did you mean `conv_bias`?"),
+        ("/tmp", &[], "(`blocksmith zoo` lists them) nor block notation"),
+        (
+            "mobilenet_v2",
+            &bias,
+            "(options: width, conv_bias, stem, projection, shortcut, dropout); did you mean `conv_bias`?",
+        ),
         ("mobilenet_v2", &[("stem", "cifr")], "(values: imagenet, cifar); did you mean `cifar`?"),
-        ("mix", &bias, "mix has no options, so no `conv_bia` either; take it away"),
+        ("mix", &bias, "mix has no option `conv_bia` (options: cap_mode)"),
     ] {
         let error = resolve(network, &options(set, None, None)).unwrap_err();
         assert_eq!(error.exit_code(), 2);

@@ -78,17 +78,27 @@ pub fn layer(writer: &mut Writer<'_>, id: LayerId) -> Result<(), String> {
             (writer.reshape(&name, &turned, &[from.c, from.h, from.w]), Form::Map)
         }
         Op::MaxPool(window) | Op::AvgPool(window) => {
-            let value = writer.value_as(x, Form::Map);
-            let mut attributes = pooling(window, (from.h, from.w), (layer.output.h, layer.output.w));
+            let mut value = writer.value_as(x, Form::Map);
             let is_mean = matches!(layer.op, Op::AvgPool(_));
+            let out = [layer.output.h, layer.output.w];
+            let mut windows = Windows::new(window, [from.h, from.w], out);
+            if is_mean && windows.overhang() && window.pad > 0 {
+                // A mean counts the padding and not what is beyond it: the padding becomes part of the map.
+                let pad = window.pad as i64;
+                let pads = writer.whole(&format!("{name}.pads"), &[0, 0, pad, pad, 0, 0, pad, pad]);
+                value = writer.node(&format!("{name}.padded"), "Pad", &[&value, &pads], Vec::new());
+                let window = Window { pad: 0, ..window };
+                windows = Windows::new(window, [from.h, from.w].map(|n| n + 2 * pad as usize), out);
+            }
+            let mut attributes = windows.attributes();
             if is_mean {
-                attributes.push(Attribute::int("count_include_pad", 1));
+                attributes.push(Attribute::int("count_include_pad", usize::from(!windows.overhang())));
             }
             let op = if is_mean { "AveragePool" } else { "MaxPool" };
             (writer.node(&name, op, &[&value], attributes), Form::Map)
         }
         Op::LocalResponseNorm { size, .. } if size % 2 == 0 => {
-            return Err(format!("its window of {size} channels has no middle"));
+            return Err(format!("it counts the {size} channels of a window with no middle from the other side"));
         }
         Op::LocalResponseNorm { size, alpha, beta, k } => {
             let value = writer.value_as(x, Form::Map);
@@ -162,12 +172,34 @@ fn elementwise(writer: &mut Writer<'_>, name: &str, function: Elementwise, value
 
 /// The windows of a pooling layer. What a last window that is cut off takes beyond the padding is written as padding at the
 /// end, and not as `ceil_mode`: runtimes differ on whether a window may begin there, and on what a mean divides by.
-fn pooling(window: Window, (h, w): (usize, usize), (oh, ow): (usize, usize)) -> Vec<Attribute> {
-    let Window { kernel, stride, pad, .. } = window;
-    let end = |n: usize, out: usize| ((out - 1) * stride + kernel).saturating_sub(n + pad).max(pad);
-    vec![
-        Attribute::ints("kernel_shape", &[kernel, kernel]),
-        Attribute::ints("pads", &[pad, pad, end(h, oh), end(w, ow)]),
-        Attribute::ints("strides", &[stride, stride]),
-    ]
+struct Windows {
+    window: Window,
+    /// Padding below and on the right.
+    end: [usize; 2],
+}
+
+impl Windows {
+    /// Of a map of `sides` to one of `out`.
+    fn new(window: Window, sides: [usize; 2], out: [usize; 2]) -> Self {
+        let Window { kernel, stride, pad, .. } = window;
+        let end = |at: usize| {
+            let reach = out[at].saturating_sub(1) * stride + kernel;
+            reach.saturating_sub(sides[at] + pad).max(pad)
+        };
+        Self { window, end: [end(0), end(1)] }
+    }
+
+    /// Whether some window reaches beyond the layer's own padding.
+    fn overhang(&self) -> bool {
+        self.end.iter().any(|&end| end > self.window.pad)
+    }
+
+    fn attributes(&self) -> Vec<Attribute> {
+        let Window { kernel, stride, pad, .. } = self.window;
+        vec![
+            Attribute::ints("kernel_shape", &[kernel, kernel]),
+            Attribute::ints("pads", &[pad, pad, self.end[0], self.end[1]]),
+            Attribute::ints("strides", &[stride, stride]),
+        ]
+    }
 }
