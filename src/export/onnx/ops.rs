@@ -98,7 +98,9 @@ pub fn layer(writer: &mut Writer<'_>, id: LayerId) -> Result<(), String> {
             (writer.node(&name, op, &[&value], attributes), Form::Map)
         }
         Op::LocalResponseNorm { size, .. } if size % 2 == 0 => {
-            return Err(format!("it counts the {size} channels of a window with no middle from the other side"));
+            return Err(format!(
+                "it counts the {size} channels of a window with no middle from the other side"
+            ));
         }
         Op::LocalResponseNorm { size, alpha, beta, k } => {
             let value = writer.value_as(x, Form::Map);
