@@ -224,6 +224,17 @@ pub fn parse(file: &[u8]) -> Result<SafeTensors<'_>> {
 }
 
 impl Model<f32> {
+    /// All parameters and running statistics under their own names, as the bytes of a safetensors file without metadata.
+    ///
+    /// # Errors
+    /// None so far: a `Result` for what checkpoints may come to ask.
+    pub fn to_safetensors(&self) -> Result<Vec<u8>> {
+        let slots = slots(&self.network);
+        let entries = own_entries(&self.network, &slots);
+        let values = slots.iter().map(|slot| Numbers::Floats(self.values(slot)));
+        Ok(serialise(&entries.into_iter().zip(values).collect::<Vec<_>>(), &BTreeMap::new()))
+    }
+
     /// Takes every parameter and running statistic from the bytes of a safetensors file, under their own names.
     ///
     /// # Errors
@@ -301,7 +312,7 @@ mod tests {
         Model::new(network, [seed; 32], std::sync::Arc::new(Workers::new(1).unwrap()))
     }
 
-    const TEXT: &str = "stem_c8_s2 ir_s2_e2_c12_se0.25 cse_s2_c16_cap4_rr4_prelu";
+    const TEXT: &str = "stem_c8_s2 ir_s2_e2_c12_se0.25 cse_s2_c16_cap4_rr4_npr";
 
     #[test]
     fn slots_are_the_models_tensors() {
@@ -317,6 +328,15 @@ mod tests {
             assert_eq!(slots.len(), ours.len() + 2 * norms, "{text}");
             assert!(slots.iter().all(|s| model.values(s).len() == s.shape.iter().product::<usize>()));
         }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let (from, mut to) = (model(TEXT, 1), model(TEXT, 2));
+        let file = from.to_safetensors().unwrap();
+        assert_ne!(file, to.to_safetensors().unwrap());
+        to.load_safetensors(&file).unwrap();
+        assert_eq!(file, to.to_safetensors().unwrap());
     }
 
     /// Bit patterns and values from IEEE 754's table of binary16.

@@ -75,7 +75,7 @@ mod tests {
     /// Evaluation folds too, so the logits of both are the same bits.
     #[test]
     fn a_folded_network_computes_the_same() {
-        let text = "stem_c8_s2_prelu ir_s2_e2_c12_se0.25_hswish cse_s2_c16_cap4_rr4 head_c32";
+        let text = "stem_c8_s2_npr ir_s2_e2_c12_se0.25_nhs cse_s2_c16_cap4_rr4 head_c32";
         let network = zoo::network(text, &zoo::Options::default()).unwrap();
         let mut whole = Model::<f32>::new(network, [3; 32], Arc::new(Workers::new(1).unwrap()));
         for slot in slots(&whole.network) {

@@ -14,8 +14,7 @@ use crate::engine::Model;
 use crate::error::{Error, Result};
 use graph::Writer;
 
-/// Version of the operators: the first with none of the quirks of LRN and pooling that older ones have, read by all
-/// runtimes of the last years.
+/// Version of the operators: it has all that our ops need (HardSwish came with 14), and the runtimes of the last years read it.
 pub const OPSET: i64 = 17;
 /// Version of the file format that came with it.
 const IR_VERSION: i64 = 8;
