@@ -128,7 +128,7 @@ fn weights_that_cannot_classify_are_refused() {
     let dir = study(&folder);
     let picture = pictures(&folder, 1).remove(0);
     let random = folder.at("random.safetensors");
-    stdout(&["export", "stem_s2_c8", "--out", &random]);
+    stdout(&["export", "stem_s2_c8 ir_s2_e2_c16", "--out", &random]);
     let labels = folder.write("labels.txt", "a\nb\n");
     for (args, expected) in [
         (&["--weights", &random][..], "do not say how their images were normalised: give --mean and --std"),
@@ -204,7 +204,7 @@ fn weights_of_another_network_are_refused_before_anything_is_trained() {
         let file = folder.write("bad.yaml", EXPERIMENT.replace("lr: 0.05", &weights));
         let message = refusal(&["run", &file, "--out", &folder.at("out")]);
         assert!(
-            message.contains("bad.yaml:3:38: train.weights: ") && message.contains(expected),
+            message.contains("bad.yaml:3:40: train.weights: ") && message.contains(expected),
             "{message}"
         );
         assert!(!folder.join("out").exists());

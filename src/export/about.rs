@@ -77,11 +77,12 @@ impl About {
         };
         let wrong = |key: &str| format!("its metadata has a `{key}` that does not read");
         let text = |key: &str| pairs.get(key).map(String::as_str).unwrap_or_default();
-        let mut about = Self::new(
-            network,
-            Shape::parse(text("input")).ok_or_else(|| wrong("input"))?,
-            text("classes").parse().map_err(|_| wrong("classes"))?,
-        );
+        // What nobody could ask for on the command line, no file can ask for either.
+        let is_sane =
+            |shape: &Shape| [shape.c, shape.h, shape.w].iter().all(|side| (1..=4096).contains(side));
+        let input = Shape::parse(text("input")).filter(is_sane).ok_or_else(|| wrong("input"))?;
+        let classes = text("classes").parse().ok().filter(|classes| (2..=1_000_000).contains(classes));
+        let mut about = Self::new(network, input, classes.ok_or_else(|| wrong("classes"))?);
         if let Some(names) = pairs.get("class_names") {
             about.class_names = serde_json::from_str(names).map_err(|_| wrong("class_names"))?;
             if about.class_names.len() != about.classes {
