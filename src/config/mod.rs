@@ -9,7 +9,7 @@ pub mod yaml;
 pub use data::{Augment, DataConfig, DataFormat, Limit};
 pub use experiment::{Experiment, Published, Variant};
 pub use search::{SearchConfig, StrategyKind};
-pub use train::{Precision, Schedule, TrainConfig};
+pub use train::{Precision, Schedule, StartWeights, TrainConfig};
 
 #[cfg(test)]
 mod tests;

@@ -222,6 +222,7 @@ fn train(epochs: usize) -> TrainConfig {
         schedule: Schedule::Cosine,
         label_smoothing: 0.1,
         precision: Default::default(),
+        weights: None,
     }
 }
 

@@ -10,6 +10,7 @@ use crate::config::{Augment, TrainConfig};
 use crate::data::{Batcher, Data, Split};
 use crate::engine::{Batch, Model, Sgd, SgdSettings, Workers};
 use crate::error::{Error, Result};
+use crate::export::{About, Naming, Weights, safetensors};
 use crate::study::event::{EpochMetrics, Metrics};
 
 /// Images evaluated at once.
@@ -27,6 +28,8 @@ pub struct NetworkTrainer {
     pub threads: usize,
     /// What all trials that run at once may take together.
     pub memory: Memory,
+    /// What every trial starts from, instead of fresh weights.
+    pub start: Option<Arc<Weights>>,
 }
 
 impl NetworkTrainer {
@@ -53,6 +56,18 @@ impl NetworkTrainer {
     }
 }
 
+impl NetworkTrainer {
+    /// What the weights of a trial are to be used with.
+    fn about(&self, task: &TrialTask) -> About {
+        About {
+            class_names: self.data.classes.clone(),
+            normalisation: Some(self.data.normalisation),
+            precision: self.config.precision,
+            ..About::new(&task.text, task.network.input(), task.network.classes)
+        }
+    }
+}
+
 impl Trainer for NetworkTrainer {
     fn train(&self, task: &TrialTask, observer: &mut dyn TrialObserver) -> Result<TrialEnd> {
         let need = memory::trial_bytes(&task.network, self.config.batch, &self.data);
@@ -65,6 +80,9 @@ impl Trainer for NetworkTrainer {
             }
         };
         let mut model = self.model(task)?;
+        if let Some(start) = &self.start {
+            start.load_into(&mut model)?;
+        }
         let TrainConfig { momentum, nesterov, weight_decay, decay_norm_and_bias, .. } = self.config;
         let mut sgd = Sgd::new(SgdSettings { momentum, nesterov, weight_decay, decay_norm_and_bias });
         let seed = streams::seed(task, "batches");
@@ -105,7 +123,7 @@ impl Trainer for NetworkTrainer {
             let seconds = start.elapsed().as_secs_f64();
             observer.on_epoch(&EpochMetrics { epoch, lr, train: sum.metrics(), validation, seconds })?;
         }
-        Ok(TrialEnd::Finished { weights: model.to_safetensors()? })
+        Ok(TrialEnd::Finished { weights: safetensors::bytes(&model, &self.about(task), Naming::Ours)? })
     }
 
     fn test(&self, task: &TrialTask, weights: &[u8]) -> Result<Metrics> {

@@ -14,7 +14,7 @@
 
 mod depthwise;
 mod elementwise;
-mod fold;
+pub mod fold;
 mod grouped;
 mod patches;
 mod plan;
