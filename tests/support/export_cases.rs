@@ -46,8 +46,8 @@ pub fn cases() -> Vec<Case> {
         zoo("squeezenet", "squeezenet", &[], 64, false),
         built("shuffle_unit", engine_networks::shuffle_unit(1, 12), false),
         built("shuffle_unit_halving", engine_networks::shuffle_unit(2, 12), true),
-        built("inception", engine_networks::inception(), false),
-        built("residual_pool", engine_networks::residual_pool(), true),
+        built("inception", engine_networks::inception(1), false),
+        built("residual_pool", engine_networks::residual_pool(1), true),
     ]
 }
 
