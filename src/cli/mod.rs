@@ -2,6 +2,7 @@
 
 pub mod bench;
 mod breakdown;
+pub mod draw;
 pub mod enumerate;
 pub mod interrupt;
 mod memory;
@@ -37,7 +38,8 @@ use crate::error::Result;
         blocksmith report reports/quickstart                     its tables and plots again\n  \
         blocksmith enumerate search-spaces/quickstart.yaml       how large a search space is\n  \
         blocksmith profile mix                                   the layers of a network and their cost\n  \
-        blocksmith bench --network mix                           how fast it trains here\n\n\
+        blocksmith bench --network mix                           how fast it trains here\n  \
+        blocksmith draw mix                                      its stages and blocks as a figure\n\n\
         Exit codes: 0 done, 1 the run failed, 2 the request was wrong, 130 interrupted."
 )]
 pub struct Cli {
@@ -53,6 +55,7 @@ enum Command {
     Enumerate(enumerate::Args),
     Profile(profile::Args),
     Bench(bench::Args),
+    Draw(draw::Args),
 }
 
 /// Carries out what the command line asks.
@@ -67,6 +70,7 @@ pub fn execute(cli: Cli) -> Result<()> {
         Command::Enumerate(args) => enumerate::execute(&args),
         Command::Profile(args) => profile::execute(&args),
         Command::Bench(args) => bench::execute(&args),
+        Command::Draw(args) => draw::execute(&args),
     }
 }
 
