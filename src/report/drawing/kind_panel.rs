@@ -13,7 +13,7 @@ use crate::report::figure::style::{INK, MUTED, PAPER};
 
 /// Blocks with more layers are named, not drawn: nobody could read them.
 const MOST: usize = 120;
-const PAD: f64 = 6.0;
+const PAD: f64 = 4.5;
 const HEADER: f64 = 13.0;
 const DOT: f64 = 9.0;
 
@@ -66,7 +66,7 @@ impl Panel {
         let inner = picture.as_ref().map_or((60.0, 0.0), |p| (p.layout.width, p.layout.height));
         let header = look::badge_width(&kind.letter)
             + 3.0
-            + look::width(&title, BODY)
+            + look::width(&title, look::bold(BODY))
             + 4.0
             + look::width(&count, NOTE);
         let width = inner.0.max(header).max(78.0) + 2.0 * PAD;
@@ -74,9 +74,9 @@ impl Panel {
         if picture.is_none() {
             notes.push(format!("{} layers, too many to draw", drawn.layers.len()));
         }
-        for (i, note) in kind.notes.iter().enumerate() {
-            let text = if i == 0 { format!("dashed: {note}") } else { note.clone() };
-            notes.extend(look::lines(&text, NOTE, width - 2.0 * PAD, 3));
+        if !kind.notes.is_empty() {
+            let text = format!("Dashed: {}.", kind.notes.join("; "));
+            notes.extend(look::lines(&text, NOTE, width - 2.0 * PAD, 8));
         }
         let height = HEADER + PAD + inner.1 + PAD + notes.len() as f64 * NOTE.size * 1.3;
         let height = if notes.is_empty() { height } else { height + 2.0 };

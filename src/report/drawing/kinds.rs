@@ -23,7 +23,7 @@ pub struct Kind {
     pub drawn: usize,
     /// For each node of the drawn block, whether some blocks do not have it.
     pub optional: Vec<bool>,
-    /// When the optional nodes are there, such as `add: if s1, C′=C`.
+    /// When the optional nodes are there, such as `add if s1 and C′ = C`.
     pub notes: Vec<String>,
 }
 
@@ -118,7 +118,7 @@ fn kind(
         blocks: members,
         drawn,
         optional,
-        notes: notes.into_iter().map(|(when, names)| format!("{}: {when}", names.join(", "))).collect(),
+        notes: notes.into_iter().map(|(when, names)| format!("{} {when}", names.join(", "))).collect(),
     }
 }
 
@@ -128,14 +128,18 @@ fn when(blocks: &[Block], members: &[usize], has: &[bool]) -> String {
     let rules: [Rule; 7] = [
         ("if s2", |b| b.stride() > 1),
         ("if s1", |b| b.stride() <= 1),
-        ("if C′ ≠ C", |b| b.input.c != b.output.c),
-        ("if C′ = C", |b| b.input.c == b.output.c),
         ("if s1 and C′ = C", |b| b.stride() <= 1 && b.input.c == b.output.c),
+        ("if C′ = C", |b| b.input.c == b.output.c),
+        ("if C′ ≠ C", |b| b.input.c != b.output.c),
         ("if s1 and C′ ≠ C", |b| b.stride() <= 1 && b.input.c != b.output.c),
         ("if s2 or C′ ≠ C", |b| b.stride() > 1 || b.input.c != b.output.c),
     ];
-    let holds =
-        |rule: &&Rule| members.iter().zip(has).all(|(&block, &has)| (rule.1)(&blocks[block]) == has);
+    // A stride that no block has need not be spoken of.
+    let strided = members.iter().any(|&block| blocks[block].stride() > 1);
+    let holds = |rule: &&Rule| {
+        (strided || !rule.0.contains("s1"))
+            && members.iter().zip(has).all(|(&block, &has)| (rule.1)(&blocks[block]) == has)
+    };
     match rules.iter().find(holds) {
         Some((text, _)) => (*text).to_owned(),
         None => format!("in {} of {}", has.iter().filter(|&&has| has).count(), has.len()),

@@ -146,7 +146,7 @@ fn caption(network: &Network, name: &str, outline: &Outline, room: f64) -> Vec<(
         thousands(network.classes as u64)
     );
     let legend = "Bars: share of the network's params and multiply-adds. Solids: the map after each box, its front \
-                  height and width, its depth channels (log scale).";
+                  height and width, its depth channels (as square roots).";
     let mut lines = Vec::new();
     for (text, font, most) in [(name, look::bold(BODY), 3), (&totals, BODY, 3), (legend, NOTE, 4)] {
         lines.extend(look::lines(text, font, room, most).into_iter().map(|line| (line, font)));

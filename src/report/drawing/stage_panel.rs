@@ -26,7 +26,7 @@ const BOX: f64 = 34.0;
 const BOX_WIDTH: f64 = 114.0;
 const LANE: f64 = BOX + BOX_WIDTH + 4.0;
 const BARS: [f64; 2] = [156.0, 202.0];
-const BAR: f64 = 22.0;
+const BAR: f64 = 21.0;
 
 /// The stages, laid out.
 pub struct Panel<'a> {
@@ -36,6 +36,14 @@ pub struct Panel<'a> {
     rows: Vec<Row<'a>>,
     /// The largest share of each cost, which fills a bar.
     largest: [f64; 2],
+    scale: Scale,
+}
+
+/// What the largest solid stands for.
+#[derive(Clone, Copy)]
+struct Scale {
+    side: usize,
+    channels: usize,
 }
 
 struct Row<'a> {
@@ -76,7 +84,12 @@ impl<'a> Panel<'a> {
         let most = |cost: usize| rows.iter().map(|row| row.shares[cost]).fold(0.0, f64::max);
         let largest = [most(0), most(1)];
         let width = columns as f64 * WIDTH + (columns - 1) as f64 * GUTTER;
-        Self { width, height, outline, rows, largest }
+        let shapes = || rows.iter().map(|row| row.stage.output).chain([outline.input]);
+        let scale = Scale {
+            side: shapes().map(|shape| shape.h.max(shape.w)).max().unwrap_or(1),
+            channels: shapes().map(|shape| shape.c).max().unwrap_or(1),
+        };
+        Self { width, height, outline, rows, largest, scale }
     }
 
     /// Draws it with its top left corner at a point.
@@ -96,14 +109,14 @@ impl<'a> Panel<'a> {
                 svg.text((middle, y + HEADER + LINE - 2.5), &start, BODY, Align::Center);
                 let shape = if i == 0 { self.outline.input } else { self.rows[i - 1].stage.output };
                 if self.outline.follows(i) {
-                    out(svg, (left, y + row.y - GAP), shape, middle);
+                    out(svg, (left, y + row.y - GAP), shape, middle, self.scale);
                 }
             }
             row.draw(svg, (left, y), self.largest);
             let below = self.rows.get(i + 1);
             if below.is_none() || below.is_some_and(|next| next.column == row.column && self.outline.follows(i + 1)) {
                 let end = y + row.y + row.height;
-                out(svg, (left, end), row.stage.output, middle);
+                out(svg, (left, end), row.stage.output, middle, self.scale);
             }
         }
         self.shortcuts(svg, (x, y));
@@ -141,18 +154,19 @@ fn badges<'a>(stage: &Stage, kinds: &'a [Kind]) -> Vec<(usize, &'a str)> {
 }
 
 /// The arrow out of a box with the shape on it, and the map at the left.
-fn out(svg: &mut Svg, (left, y): (f64, f64), shape: Shape, middle: f64) {
+fn out(svg: &mut Svg, (left, y): (f64, f64), shape: Shape, middle: f64, scale: Scale) {
     svg.arrow(&[(middle, y), (middle, y + GAP)], Stroke::solid(INK, 0.8));
     svg.text((middle + 4.0, y + GAP / 2.0 + 2.1), &words::shape(shape), NOTE, Align::Left);
-    cuboid(svg, (left + MAP, y + GAP / 2.0), shape);
+    cuboid(svg, (left + MAP, y + GAP / 2.0), shape, scale);
 }
 
-/// A map as a solid: its front the height and width, its depth the channels, all by their logarithms.
-fn cuboid(svg: &mut Svg, (x, y): (f64, f64), shape: Shape) {
-    let long = |n: usize| (1.0 + n.max(1) as f64).log2();
-    let (w, h) = ((1.0 + 1.15 * long(shape.w)).min(12.0), (1.0 + 1.15 * long(shape.h)).min(12.0));
-    let depth = 1.15 * long(shape.c).min(14.0);
-    let (dx, dy) = (depth * 0.95, -depth * 0.42);
+/// A map as a solid: its front the height and width beside the input's, its depth the channels beside the most that
+/// the network has, all by their square roots, so that halved sides show.
+fn cuboid(svg: &mut Svg, (x, y): (f64, f64), shape: Shape, scale: Scale) {
+    let part = |n: usize, all: usize| (n as f64 / all.max(1) as f64).sqrt().min(1.0);
+    let (w, h) = ((11.0 * part(shape.w, scale.side)).max(1.2), (11.0 * part(shape.h, scale.side)).max(1.2));
+    let depth = (15.0 * part(shape.c, scale.channels)).max(1.2);
+    let (dx, dy) = (depth * 0.9, -depth * 0.42);
     let (left, top) = (x - (w + dx) / 2.0, y - (h + dy) / 2.0);
     let stroke = Some(Stroke::solid(MUTED, 0.45));
     let (front, upper, side) = (Color(250, 250, 250, 1.0), Color(228, 228, 228, 1.0), Color(196, 196, 196, 1.0));

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use super::blocks::Block;
 use super::family::{self, Figures};
-use crate::arch::{Network, Op, Shape};
+use crate::arch::{Network, Op, Shape, Window};
+use crate::cost;
 
 /// A run of blocks.
 #[derive(Debug, Clone, PartialEq)]
@@ -147,7 +148,13 @@ fn short(ratio: f64) -> String {
 /// A layer by itself; `None` for one that only reshapes or drops values.
 fn single(network: &Network, block: &Block) -> Option<String> {
     let layer = &network.layers[block.graph.nodes.first()?.base()];
-    let op = crate::cost::op_text(network, block.graph.nodes.first()?.base()).replace(" bias", "");
+    let mut op = cost::op_text(network, block.graph.nodes.first()?.base()).replace(" bias", "");
+    if let Op::Conv { kernel: side, .. }
+    | Op::MaxPool(Window { kernel: side, .. })
+    | Op::AvgPool(Window { kernel: side, .. }) = layer.op
+    {
+        op = op.replace(&format!("{side}x{side}"), &format!("{side}×{side}"));
+    }
     match layer.op {
         Op::Conv { .. } => Some(format!("{op} c{}", layer.output.c)),
         Op::Linear { out, .. } => Some(format!("FC {out}")),

@@ -111,9 +111,15 @@ impl<'a> KindWords<'a> {
             return Words::Sign(if layer.op == Op::Add { "+" } else { "×" });
         }
         let mut lines = vec![self.head(node)];
-        let touches: Vec<String> = layers[1..].iter().map(|&id| op(&self.network.layers[id].op)).collect();
-        if !touches.is_empty() {
-            lines.push(touches.join(", "));
+        let channels = match layer.op {
+            Op::Conv { .. } if family::is_depthwise(self.network, drawn, node) => None,
+            Op::Conv { .. } | Op::Linear { .. } | Op::Slice { .. } | Op::Concat => Some(self.channels(node)),
+            _ => None,
+        };
+        let touches = layers[1..].iter().map(|&id| op(&self.network.layers[id].op));
+        let below: Vec<String> = channels.into_iter().chain(touches).collect();
+        if !below.is_empty() {
+            lines.push(below.join(", "));
         }
         if self.full {
             let params =
@@ -137,20 +143,14 @@ impl<'a> KindWords<'a> {
             [1] | [] => String::new(),
             all => format!(" s{}", all.iter().map(usize::to_string).collect::<Vec<_>>().join("/")),
         };
-        let channels = || self.channels(node);
         match self.op_of(drawn, node) {
             Op::Conv { .. } if family::is_depthwise(self.network, drawn, node) => {
                 format!("{} depthwise{step}", squares(side))
             }
             Op::Conv { groups, .. } if *groups > 1 => {
-                format!("{} conv{step} g{groups}, {}", squares(side), channels())
+                format!("{} conv{step} g{groups}", squares(side))
             }
-            Op::Conv { .. } => format!("{} conv{step}, {}", squares(side), channels()),
-            Op::Linear { .. } => format!("FC {}", channels()),
-            Op::Slice { start, .. } => {
-                let half = if *start == 0 { "first" } else { "other" };
-                format!("{half} {}", channels())
-            }
+            Op::Conv { .. } => format!("{} conv{step}", squares(side)),
             Op::Shuffle { groups } => format!("channel shuffle g{groups}"),
             Op::MaxPool(_) => format!("{} max pool{step}", squares(side)),
             Op::AvgPool(_) => format!("{} avg pool{step}", squares(side)),
@@ -205,6 +205,13 @@ impl<'a> KindWords<'a> {
         }
         if all(&|b| b.output.c.saturating_sub(b.input.c)) {
             return "C′−C".to_owned();
+        }
+        // Whole multiples of the input's channels, from the least to the most.
+        let multiples = || values.iter().map(|(b, v)| (v % b.input.c.max(1) == 0, v / b.input.c.max(1)));
+        if multiples().all(|(whole, _)| whole) {
+            let (least, most) = multiples().fold((usize::MAX, 0), |(l, m), (_, k)| (l.min(k), m.max(k)));
+            let times = |k: usize| if k == 1 { "C".to_owned() } else { format!("{k}C") };
+            return format!("{}…{}", times(least), times(most));
         }
         format!("{least}…{most}")
     }
