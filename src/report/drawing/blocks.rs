@@ -137,8 +137,7 @@ fn parent(key: &str) -> Option<&str> {
 
 /// Whether a chain says more as a list of its layers than as a block of its own: a stem, a head, a stage of VGG.
 fn is_plain(network: &Network, key: &str, block: &Block) -> bool {
-    let grouped =
-        |id: &LayerId| matches!(network.layers[*id].op, Op::Conv { groups, .. } if groups > 1);
+    let grouped = |id: &LayerId| matches!(network.layers[*id].op, Op::Conv { groups, .. } if groups > 1);
     !key.contains('.') || !block.layers.iter().any(grouped)
 }
 

@@ -125,7 +125,8 @@ impl Figures {
             _ => None,
         });
         let hidden = depthwise.map(|n| network.layers[block.graph.nodes[n].base()].output.c);
-        let has = |wanted: &dyn Fn(&Op) -> bool| block.layers.iter().any(|&id| wanted(&network.layers[id].op));
+        let has =
+            |wanted: &dyn Fn(&Op) -> bool| block.layers.iter().any(|&id| wanted(&network.layers[id].op));
         let squeeze = nodes.clone().find_map(|n| match op(n) {
             Op::Linear { out, .. } => Some(*out),
             _ => None,

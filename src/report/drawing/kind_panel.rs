@@ -141,7 +141,9 @@ fn picture(network: &Network, blocks: &[Block], kind: &Kind, tone: usize, full: 
         };
         let main = !is_aside(network, block, edge.to, edge.slot);
         edges.push(Edge { from, to: sources + edge.to, main });
-        styles.push(Style { dashed: kind.optional[edge.to] && (optional || !main || branches(block, edge.from)) });
+        styles.push(Style {
+            dashed: kind.optional[edge.to] && (optional || !main || branches(block, edge.from)),
+        });
     }
     // Where the outputs go.
     let out = items.len();

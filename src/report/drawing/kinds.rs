@@ -225,6 +225,9 @@ mod tests {
 
     #[test]
     fn letters_go_on_after_z() {
-        assert_eq!([letter(0), letter(25), letter(26), letter(701), letter(702)], ["A", "Z", "AA", "ZZ", "AAA"]);
+        assert_eq!(
+            [letter(0), letter(25), letter(26), letter(701), letter(702)],
+            ["A", "Z", "AA", "ZZ", "AAA"]
+        );
     }
 }

@@ -82,7 +82,8 @@ fn ranks(count: usize, edges: &[Edge]) -> Vec<usize> {
     }
     for item in 1..count {
         if !edges.iter().any(|edge| edge.to == item) {
-            let reader: Option<usize> = edges.iter().filter(|edge| edge.from == item).map(|edge| ranks[edge.to]).min();
+            let reader: Option<usize> =
+                edges.iter().filter(|edge| edge.from == item).map(|edge| ranks[edge.to]).min();
             ranks[item] = reader.unwrap_or(1).saturating_sub(1);
         }
     }
@@ -159,8 +160,11 @@ fn ordered(vertices: &[Vertex], links: &[(usize, usize, bool)]) -> Vec<Vec<usize
 fn crossings(rows: &[Vec<usize>], below: &[Vec<usize>], position: &[usize]) -> usize {
     let mut count = 0;
     for row in rows {
-        let links: Vec<(usize, usize)> =
-            row.iter().enumerate().flat_map(|(at, &i)| below[i].iter().map(move |&j| (at, position[j]))).collect();
+        let links: Vec<(usize, usize)> = row
+            .iter()
+            .enumerate()
+            .flat_map(|(at, &i)| below[i].iter().map(move |&j| (at, position[j])))
+            .collect();
         for (i, a) in links.iter().enumerate() {
             count += links[i + 1..].iter().filter(|b| a.0 < b.0 && a.1 > b.1).count();
         }

@@ -52,7 +52,15 @@ impl Outline {
         skips.sort_unstable();
         skips.dedup();
         let cost = cost::of(network);
-        Self { input: network.input(), blocks, stages, params: cost.params, madds: cost.madds, skips, follows }
+        Self {
+            input: network.input(),
+            blocks,
+            stages,
+            params: cost.params,
+            madds: cost.madds,
+            skips,
+            follows,
+        }
     }
 
     /// Whether a stage reads the one before it.

@@ -114,7 +114,9 @@ impl<'a> Panel<'a> {
             }
             row.draw(svg, (left, y), self.largest);
             let below = self.rows.get(i + 1);
-            if below.is_none() || below.is_some_and(|next| next.column == row.column && self.outline.follows(i + 1)) {
+            if below.is_none()
+                || below.is_some_and(|next| next.column == row.column && self.outline.follows(i + 1))
+            {
                 let end = y + row.y + row.height;
                 out(svg, (left, end), row.stage.output, middle, self.scale);
             }
@@ -169,7 +171,8 @@ fn cuboid(svg: &mut Svg, (x, y): (f64, f64), shape: Shape, scale: Scale) {
     let (dx, dy) = (depth * 0.9, -depth * 0.42);
     let (left, top) = (x - (w + dx) / 2.0, y - (h + dy) / 2.0);
     let stroke = Some(Stroke::solid(MUTED, 0.45));
-    let (front, upper, side) = (Color(250, 250, 250, 1.0), Color(228, 228, 228, 1.0), Color(196, 196, 196, 1.0));
+    let (front, upper, side) =
+        (Color(250, 250, 250, 1.0), Color(228, 228, 228, 1.0), Color(196, 196, 196, 1.0));
     let at = |dx: f64, dy: f64| (left + dx, top + dy);
     svg.polygon(&[at(0.0, 0.0), at(dx, dy), at(w + dx, dy), at(w, 0.0)], upper, stroke);
     svg.polygon(&[at(w, 0.0), at(w + dx, dy), at(w + dx, h + dy), at(w, h)], side, stroke);

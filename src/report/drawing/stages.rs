@@ -34,7 +34,9 @@ pub fn stages(network: &Network, blocks: &[Block]) -> Vec<Stage> {
 
 /// The same for every block, taken one by one.
 pub fn single_blocks(network: &Network, blocks: &[Block]) -> Vec<Stage> {
-    (0..blocks.len()).map(|i| Stage { name: blocks[i].name.clone(), ..stage(network, &blocks[i..=i], i..i + 1) }).collect()
+    (0..blocks.len())
+        .map(|i| Stage { name: blocks[i].name.clone(), ..stage(network, &blocks[i..=i], i..i + 1) })
+        .collect()
 }
 
 fn stage(network: &Network, blocks: &[Block], range: Range<usize>) -> Stage {
@@ -67,7 +69,9 @@ fn joins(network: &Network, first: &Block, before: &Block, block: &Block) -> boo
     match block.is_single() {
         true if numbered => true,
         // Layers outside numbered stages: those that make maps of one size.
-        true => (before.output.h, before.output.w) == (block.output.h, block.output.w) && first.name != "stem",
+        true => {
+            (before.output.h, before.output.w) == (block.output.h, block.output.w) && first.name != "stem"
+        }
         false if block.stage.is_some() => before.output == block.output,
         false => before.output == block.output && Figures::of(network, before) == Figures::of(network, block),
     }
@@ -121,7 +125,9 @@ fn run(family: family::Family, blocks: &[Block], figures: &[Figures]) -> String 
             [_] => {}
         }
     };
-    let numbers = |value: fn(&Figures) -> Option<usize>| figures.iter().filter_map(value).map(|v| v.to_string()).collect();
+    let numbers = |value: fn(&Figures) -> Option<usize>| {
+        figures.iter().filter_map(value).map(|v| v.to_string()).collect()
+    };
     add("k", numbers(|f| f.kernel));
     add("e", figures.iter().filter_map(|f| f.expansion).map(short).collect());
     add("g", numbers(|f| f.groups));

@@ -108,16 +108,8 @@ impl Svg {
                 (corner.0 + (to.0 - corner.0) * share, corner.1 + (to.1 - corner.1) * share)
             };
             let (a, b) = (toward(before), toward(*after));
-            let _ = write!(
-                path,
-                "L{} {}Q{} {} {} {}",
-                n(a.0),
-                n(a.1),
-                n(corner.0),
-                n(corner.1),
-                n(b.0),
-                n(b.1)
-            );
+            let _ =
+                write!(path, "L{} {}Q{} {} {} {}", n(a.0), n(a.1), n(corner.0), n(corner.1), n(b.0), n(b.1));
             before = *corner;
         }
         let _ = write!(path, "L{} {}", n(last.0), n(last.1));
@@ -141,8 +133,7 @@ impl Svg {
         }
         self.line(&shaft, stroke);
         let half = LENGTH * 0.42;
-        let head =
-            [*tip, (back.0 - uy * half, back.1 + ux * half), (back.0 + uy * half, back.1 - ux * half)];
+        let head = [*tip, (back.0 - uy * half, back.1 + ux * half), (back.0 + uy * half, back.1 - ux * half)];
         self.polygon(&head, stroke.color, None);
     }
 

@@ -107,7 +107,9 @@ impl<'a> KindWords<'a> {
         let drawn = &self.blocks[self.kind.drawn];
         let layers = &drawn.graph.nodes[node].layers;
         let layer = &self.network.layers[layers[0]];
-        if let (false, [_], Op::Add | Op::ScaleMap | Op::ScaleChannels) = (self.full, layers.as_slice(), &layer.op) {
+        if let (false, [_], Op::Add | Op::ScaleMap | Op::ScaleChannels) =
+            (self.full, layers.as_slice(), &layer.op)
+        {
             return Words::Sign(if layer.op == Op::Add { "+" } else { "×" });
         }
         let mut lines = vec![self.head(node)];
