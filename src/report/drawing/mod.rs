@@ -87,7 +87,13 @@ pub fn draw(network: &Network, name: &str, detail: Detail, width: Width) -> Draw
         Width::Column => ((MARGIN, MARGIN + stages.height + GAP), stages.width),
         Width::Page => ((MARGIN + stages.width + 2.0 * GAP, MARGIN), BESIDE),
     };
-    let (right, bottom) = shelves(&mut svg, &panels, corner, room);
+    // A page of many kinds grows to the right rather than far below the stages.
+    let high = |times: usize| shelves(&mut Svg::default(), &panels, corner, times as f64 * room).1;
+    let times = match width {
+        Width::Column => 1,
+        Width::Page => (1..4).find(|&times| high(times) <= MARGIN + 1.4 * stages.height).unwrap_or(4),
+    };
+    let (right, bottom) = shelves(&mut svg, &panels, corner, times as f64 * room);
     let full = (MARGIN + stages.width).max(right) + MARGIN;
     let mut y = (MARGIN + stages.height).max(bottom) + GAP;
     for (text, font) in caption(network, name, &outline, full - 2.0 * MARGIN) {
