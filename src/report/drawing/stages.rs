@@ -79,7 +79,12 @@ fn joins(network: &Network, first: &Block, before: &Block, block: &Block) -> boo
 
 fn label(network: &Network, blocks: &[Block]) -> Vec<String> {
     if blocks[0].is_single() {
-        return counted(blocks.iter().map(|block| single(network, block)));
+        let texts = counted(blocks.iter().map(|block| single(network, block)));
+        if texts.is_empty() {
+            // Nothing but layers that are left out elsewhere.
+            return counted(blocks.iter().map(|block| Some(cost::op_text(network, *block.layers.first()?))));
+        }
+        return texts;
     }
     let figures: Vec<Figures> = blocks.iter().map(|block| Figures::of(network, block)).collect();
     let mut families: Vec<_> = figures.iter().map(|f| f.family).collect();
@@ -93,7 +98,7 @@ fn label(network: &Network, blocks: &[Block]) -> Vec<String> {
     }))
 }
 
-/// Equal neighbours as one text with `x2`; texts that say nothing are left out where others say something.
+/// Equal neighbours as one text with `×2`.
 fn counted(texts: impl Iterator<Item = Option<String>>) -> Vec<String> {
     let mut runs: Vec<(String, usize)> = Vec::new();
     for text in texts.flatten() {
@@ -101,9 +106,6 @@ fn counted(texts: impl Iterator<Item = Option<String>>) -> Vec<String> {
             Some((known, n)) if *known == text => *n += 1,
             _ => runs.push((text, 1)),
         }
-    }
-    if runs.is_empty() {
-        return vec!["reshape".to_owned()];
     }
     runs.into_iter().map(|(text, n)| if n > 1 { format!("{text} ×{n}") } else { text }).collect()
 }
@@ -119,10 +121,9 @@ fn run(family: family::Family, blocks: &[Block], figures: &[Figures]) -> String 
             }
         }
         match distinct.as_slice() {
+            [first, _, _, .., last] if distinct.len() > 3 => text += &format!(" {letter}{first}…{last}"),
             [] => {}
-            [all @ ..] if all.len() <= 3 => text += &format!(" {letter}{}", all.join("/")),
-            [first, .., last] => text += &format!(" {letter}{first}…{last}"),
-            [_] => {}
+            few => text += &format!(" {letter}{}", few.join("/")),
         }
     };
     let numbers = |value: fn(&Figures) -> Option<usize>| {

@@ -114,6 +114,7 @@ impl<'a> KindWords<'a> {
         }
         let mut lines = vec![self.head(node)];
         let channels = match layer.op {
+            _ if self.full => None,
             Op::Conv { .. } if family::is_depthwise(self.network, drawn, node) => None,
             Op::Conv { .. } | Op::Linear { .. } | Op::Slice { .. } | Op::Concat => Some(self.channels(node)),
             _ => None,
