@@ -2,6 +2,7 @@
 
 pub mod bench;
 mod breakdown;
+pub mod draw;
 pub mod enumerate;
 pub mod export;
 pub mod interrupt;
@@ -45,7 +46,8 @@ use crate::error::Result;
         blocksmith zoo --table                                   every named network beside its published figures\n  \
         blocksmith bench --network mix                           how fast it trains here\n  \
         blocksmith export reports/quickstart --out best.onnx     a trained network for other programs\n  \
-        blocksmith predict --weights reports/quickstart cat.png  what it takes an image for\n\n\
+        blocksmith predict --weights reports/quickstart cat.png  what it takes an image for\n  \
+        blocksmith draw mix                                      its stages and blocks as a figure\n\n\
         Exit codes: 0 done, 1 the run failed, 2 the request was wrong, 130 interrupted."
 )]
 pub struct Cli {
@@ -64,6 +66,7 @@ enum Command {
     Bench(bench::Args),
     Export(export::Args),
     Predict(predict::Args),
+    Draw(draw::Args),
 }
 
 /// Carries out what the command line asks.
@@ -81,6 +84,7 @@ pub fn execute(cli: Cli) -> Result<()> {
         Command::Bench(args) => bench::execute(&args),
         Command::Export(args) => export::execute(&args),
         Command::Predict(args) => predict::execute(&args),
+        Command::Draw(args) => draw::execute(&args),
     }
 }
 
