@@ -16,6 +16,8 @@ const NETWORKS: &[&[&str]] = &[
     &["mobilenet_v2", "--set", "stem=cifar", "--input", "3x32x32", "--classes", "10"],
     &[
         "stem_s2_c16_nhs ir_s2_e1_c16_se0.25_nre ir_k5_s2_e4_c40_se0.25_nhs ir_r2_k5_e6_c40_se0.25_nhs head_c64",
+        "--input",
+        "3x96x96",
     ],
     &["ir_e1_c8"],
 ];
