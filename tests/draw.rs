@@ -246,5 +246,5 @@ fn what_cannot_be_drawn_is_refused() {
     let message = refusal(&["draw", "experiments/mix-ablation.yaml"]);
     assert!(message.contains("several networks (baseline"), "{message}");
     let message = refusal(&["draw", "mix", "--set", "depth=3"]);
-    assert!(message.contains("no options"), "{message}");
+    assert!(message.contains("no option `depth`"), "{message}");
 }
