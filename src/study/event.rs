@@ -6,7 +6,7 @@ use crate::config::Experiment;
 pub use crate::data::DataRecord;
 
 /// Version of the journal's format, written in its first line.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// One line of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,6 +43,11 @@ pub enum Event {
     },
     TrialStarted {
         trial: usize,
+    },
+    /// The trial goes on from its last checkpoint, in which so many epochs were over; later ones are run again.
+    TrialResumed {
+        trial: usize,
+        epochs: usize,
     },
     EpochFinished {
         trial: usize,

@@ -16,6 +16,11 @@ pub fn checkpoint(dir: &Path, trial: usize) -> PathBuf {
     dir.join("checkpoints").join(format!("trial-{trial:04}.safetensors"))
 }
 
+/// What an unfinished trial needs to go on, such as `checkpoints/trial-0007.unfinished`.
+pub fn unfinished(dir: &Path, trial: usize) -> PathBuf {
+    dir.join("checkpoints").join(format!("trial-{trial:04}.unfinished"))
+}
+
 /// Makes the folder of a study and that of its checkpoints.
 ///
 /// # Errors

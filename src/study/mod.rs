@@ -3,6 +3,7 @@
 //! [`Study::open`] claims a folder and replays its journal, [`Study::run`] trains what is left,
 //! and [`state::read`] gives what the journal says to whoever only looks.
 
+mod checkpoint;
 pub mod difference;
 pub mod display;
 pub mod environment;

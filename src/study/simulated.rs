@@ -57,9 +57,15 @@ impl Trainer for Simulated {
     fn train(&self, task: &TrialTask, observer: &mut dyn TrialObserver) -> Result<TrialEnd> {
         let label = task.network.name.as_str();
         let key = format!("{} {} {}", task.study_seed, task.candidate_hash, task.seed);
-        for epoch in 1..=self.epochs {
+        // A checkpoint is the number of epochs that are over.
+        let kept = observer.continues().map_or(0, |kept| String::from_utf8(kept).unwrap().parse().unwrap());
+        for epoch in kept + 1..=self.epochs {
             for step in 1..=3 {
-                if observer.should_stop() {
+                let stop = observer.should_stop();
+                if stop || observer.wants_checkpoint() {
+                    observer.keep((epoch - 1).to_string().as_bytes())?;
+                }
+                if stop {
                     return Ok(TrialEnd::Interrupted);
                 }
                 if self.paced {

@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
+use super::checkpoint;
 use super::display::Display;
 use super::event::{EpochMetrics, Event, TrialResult};
 use super::folder;
@@ -50,6 +52,7 @@ pub struct Pool<'a> {
     trainer: &'a dyn Trainer,
     display: &'a dyn Display,
     jobs: usize,
+    checkpoint_every: Duration,
     stop: &'a AtomicBool,
     /// What ended the study, the first of several.
     fatal: Mutex<Option<Error>>,
@@ -76,6 +79,7 @@ impl<'a> Pool<'a> {
             trainer,
             display: settings.display,
             jobs: settings.jobs.max(1),
+            checkpoint_every: settings.checkpoint_every,
             stop: settings.stop,
             fatal: Mutex::new(None),
             failed: AtomicBool::new(false),
@@ -195,8 +199,7 @@ impl<'a> Pool<'a> {
     fn train(&self, next: Numbered) -> Result<()> {
         let trial = next.trial;
         let task = self.task(&next);
-        self.record(vec![Event::TrialStarted { trial }])?;
-        let mut observer = Observer { pool: self, trial, epoch: 1, result: None };
+        let mut observer = self.begin(trial)?;
         let end = match caught(|| self.trainer.train(&task, &mut observer)) {
             Ok(end) => end?,
             Err(panic) => TrialEnd::Failed { epoch: observer.epoch, reason: panic },
@@ -220,7 +223,29 @@ impl<'a> Pool<'a> {
             (TrialEnd::Interrupted, _) if self.halted() => return Ok(()),
             (TrialEnd::Interrupted, _) => failed(observer.epoch, "it stopped though nobody had asked it to"),
         };
-        self.record(vec![event])
+        self.record(vec![event])?;
+        checkpoint::remove(self.dir, trial);
+        Ok(())
+    }
+
+    /// Journals that a trial starts, or goes on from its checkpoint.
+    fn begin(&self, trial: usize) -> Result<Observer<'_, 'a>> {
+        let mut observer =
+            Observer { pool: self, trial, epoch: 1, result: None, checkpoint: None, kept: Instant::now() };
+        let known = lock(&self.written).1.trial(trial).cloned();
+        let found = known.as_ref().map_or(Ok(None), |known| checkpoint::read(self.dir, known));
+        let found = found.unwrap_or_else(|why| {
+            self.display.on_notice(&format!("trial {trial} starts anew: its checkpoint {why}"));
+            None
+        });
+        let (Some(found), Some(known)) = (found, known) else {
+            self.record(vec![Event::TrialStarted { trial }])?;
+            return Ok(observer);
+        };
+        self.record(vec![Event::TrialResumed { trial, epochs: found.epochs }])?;
+        known.epochs.iter().take(found.epochs).for_each(|epoch| observer.add(epoch));
+        observer.checkpoint = Some(found.bytes);
+        Ok(observer)
     }
 
     fn test(&self, next: Numbered) -> Result<()> {
@@ -267,6 +292,24 @@ struct Observer<'p, 'a> {
     /// The epoch under way.
     epoch: usize,
     result: Option<TrialResult>,
+    /// What an earlier attempt left.
+    checkpoint: Option<Vec<u8>>,
+    /// When the trial started, or was kept last.
+    kept: Instant,
+}
+
+impl Observer<'_, '_> {
+    /// Counts an epoch into the result.
+    fn add(&mut self, epoch: &EpochMetrics) {
+        self.epoch = epoch.epoch + 1;
+        let before = self.result.take().map_or(0.0, |r| r.seconds);
+        self.result = Some(TrialResult {
+            epochs: epoch.epoch,
+            train: epoch.train,
+            validation: epoch.validation,
+            seconds: before + epoch.seconds,
+        });
+    }
 }
 
 impl TrialObserver for Observer<'_, '_> {
@@ -276,14 +319,7 @@ impl TrialObserver for Observer<'_, '_> {
     }
 
     fn on_epoch(&mut self, epoch: &EpochMetrics) -> Result<()> {
-        self.epoch = epoch.epoch + 1;
-        let before = self.result.take().map_or(0.0, |r| r.seconds);
-        self.result = Some(TrialResult {
-            epochs: epoch.epoch,
-            train: epoch.train,
-            validation: epoch.validation,
-            seconds: before + epoch.seconds,
-        });
+        self.add(epoch);
         let event = Event::EpochFinished { trial: self.trial, epoch: epoch.clone() };
         // Failing here and not only in the return value: no trainer can overlook that the journal is lost.
         self.pool.record(vec![event]).inspect_err(|e| self.pool.fail(e.clone()))
@@ -291,6 +327,21 @@ impl TrialObserver for Observer<'_, '_> {
 
     fn should_stop(&self) -> bool {
         self.pool.halted()
+    }
+
+    fn continues(&mut self) -> Option<Vec<u8>> {
+        self.checkpoint.take()
+    }
+
+    fn wants_checkpoint(&self) -> bool {
+        self.kept.elapsed() >= self.pool.checkpoint_every
+    }
+
+    fn keep(&mut self, bytes: &[u8]) -> Result<()> {
+        let trial = lock(&self.pool.written).1.trial(self.trial).cloned();
+        let kept = trial.map_or(Ok(()), |trial| checkpoint::write(self.pool.dir, &trial, bytes));
+        self.kept = Instant::now();
+        kept.inspect_err(|e| self.pool.fail(e.clone()))
     }
 }
 

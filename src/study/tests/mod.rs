@@ -9,6 +9,7 @@ mod running;
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use super::display::Silent;
 use super::event::Record;
@@ -27,6 +28,7 @@ fn run(dir: &Path, experiment: &Experiment, trainer: &Simulated, jobs: usize) ->
     let study = Study::open(dir, experiment)?;
     let settings = RunSettings {
         jobs,
+        checkpoint_every: Duration::ZERO,
         environment: environment(jobs, "data-hash"),
         stop: &trainer.stop,
         display: &Silent,
