@@ -13,6 +13,7 @@ pub mod profile;
 mod profiled;
 pub mod progress;
 pub mod report;
+pub mod retry;
 pub mod run;
 pub mod searched;
 mod shares;
@@ -50,6 +51,7 @@ enum Command {
     Run(run::Args),
     Status(status::Args),
     Report(report::ReportArgs),
+    Retry(retry::Args),
     Enumerate(enumerate::Args),
     Profile(profile::Args),
     Bench(bench::Args),
@@ -64,6 +66,7 @@ pub fn execute(cli: Cli) -> Result<()> {
         Command::Run(args) => run::execute(&args),
         Command::Status(args) => status::execute(&args),
         Command::Report(args) => report::run(&args),
+        Command::Retry(args) => retry::execute(&args),
         Command::Enumerate(args) => enumerate::execute(&args),
         Command::Profile(args) => profile::execute(&args),
         Command::Bench(args) => bench::execute(&args),

@@ -17,7 +17,7 @@ pub struct Difference {
 
 /// Settings that differ and on which some trial depends.
 ///
-/// Words and places are left out: the name and description, the published figures, the baseline of the table, and where
+/// Words and places are left out: the name and description, the published figures, the baseline of the table, what to do about failures, and where
 /// files lie (the data is compared by its hash, the search space by the candidates it proposes).
 pub fn differences(journal: &Experiment, file: &Experiment) -> Vec<Difference> {
     let (mut before, mut after) = (journal.clone(), file.clone());
@@ -25,6 +25,7 @@ pub fn differences(journal: &Experiment, file: &Experiment) -> Vec<Difference> {
         experiment.name.clear();
         experiment.description = None;
         experiment.baseline = None;
+        experiment.failures = Default::default();
         experiment.data.path = None;
         if let Some(search) = &mut experiment.search {
             search.space = Default::default();

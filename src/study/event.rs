@@ -63,6 +63,10 @@ pub enum Event {
         epoch: usize,
         reason: String,
     },
+    /// The trial is tried again: a retry of its own study, or one that the user asked for.
+    TrialRetried {
+        trial: usize,
+    },
     /// The test split was read for this trial, once, after every search decision was made.
     TestEvaluated {
         trial: usize,

@@ -21,6 +21,11 @@ pub fn unfinished(dir: &Path, trial: usize) -> PathBuf {
     dir.join("checkpoints").join(format!("trial-{trial:04}.unfinished"))
 }
 
+/// What became of the attempts of a trial that failed, such as `logs/trial-0007.log`.
+pub fn log(dir: &Path, trial: usize) -> PathBuf {
+    dir.join("logs").join(format!("trial-{trial:04}.log"))
+}
+
 /// Makes the folder of a study and that of its checkpoints.
 ///
 /// # Errors

@@ -12,6 +12,7 @@ pub mod folder;
 pub mod journal;
 pub mod lock;
 mod number;
+mod observer;
 mod panics;
 pub mod plan;
 pub mod runner;

@@ -116,7 +116,7 @@ impl Study {
         }
         let pool = Pool::new(
             &self.dir,
-            self.experiment.seed,
+            (self.experiment.seed, self.experiment.failures),
             trainer,
             settings,
             Queue::new(plan, ready),

@@ -8,7 +8,7 @@ use super::event::{CandidateRecord, DataRecord, Environment, EpochMetrics, Metri
 use super::plan::PlannedTrial;
 use crate::arch::{Layer, Network, Op, Shape};
 use crate::config::{
-    Augment, DataConfig, DataFormat, Experiment, Limit, Published, Schedule, TrainConfig, Variant,
+    Augment, DataConfig, DataFormat, Experiment, Failures, Limit, Published, Schedule, TrainConfig, Variant,
 };
 use crate::error::{Error, Result};
 use crate::train::contract::{Trainer, TrialEnd, TrialObserver, TrialTask};
@@ -23,6 +23,8 @@ pub struct Simulated {
     /// Trials trained to their end, and tested, in order.
     pub trained: Mutex<Vec<usize>>,
     pub tested: Mutex<Vec<usize>>,
+    /// Trials of the label `flaky` that have panicked, each once.
+    pub panicked: Mutex<Vec<usize>>,
 }
 
 impl Simulated {
@@ -33,6 +35,7 @@ impl Simulated {
             stop: AtomicBool::new(false),
             trained: Mutex::default(),
             tested: Mutex::default(),
+            panicked: Mutex::default(),
         }
     }
 }
@@ -78,6 +81,10 @@ impl Trainer for Simulated {
                     return Ok(TrialEnd::Failed { epoch, reason: "the loss is NaN".into() });
                 }
                 "panics" if epoch == 2 => panic!("index 7 is out of range"),
+                "flaky" if epoch == 2 && !self.panicked.lock().unwrap().contains(&task.trial) => {
+                    self.panicked.lock().unwrap().push(task.trial);
+                    panic!("index 8 is out of range");
+                }
                 "gives-up" => return Ok(TrialEnd::Interrupted),
                 "ends-the-study" => return Err(Error::run("the data set is gone")),
                 _ => {}
@@ -144,6 +151,7 @@ pub fn experiment(labels: &[&str], seeds: &[u64]) -> Experiment {
             })
             .collect(),
         baseline: None,
+        failures: Failures { stop_after_consecutive: 0, ..Failures::default() },
     }
 }
 

@@ -133,6 +133,12 @@ impl StudyState {
                 trial.status = TrialStatus::Failed;
                 trial.failure = Some(Failure { epoch, reason });
             }
+            Event::TrialRetried { trial } => {
+                let trial = self.trial_mut(trial)?;
+                trial.status = TrialStatus::Queued;
+                trial.failure = None;
+                self.finished = false;
+            }
             Event::TestEvaluated { trial, test } => self.trial_mut(trial)?.test = Some(test),
             Event::StudyInterrupted => {
                 self.interrupted = true;

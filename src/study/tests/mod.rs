@@ -1,6 +1,7 @@
 //! A study from start to end with a simulated trainer.
 
 mod changes;
+mod failures;
 mod journal;
 mod locking;
 mod resume;
