@@ -3,7 +3,7 @@
 //! One experiment flows down this list of rooms and never back up:
 //! `config` (the experiment file) -> `space` (what may vary) -> `search` (who asks for candidates) ->
 //! `arch` (a candidate as layers) -> `cost` (params, multiply-adds, memory) -> `data` -> `engine` (a dfdx model) ->
-//! `train` (the epoch loop) -> `study` (the journal) -> `analysis` (statistics) -> `report` (tables, plots).
+//! `export` (weights and networks in the formats of others) -> `train` (the epoch loop) -> `study` (the journal) -> `analysis` (statistics) -> `report` (tables, plots).
 //! `cli` stands over all and, with the progress display, is the only room that prints.
 #![deny(unsafe_code)]
 
@@ -15,6 +15,7 @@ pub mod cost;
 pub mod data;
 pub mod engine;
 pub mod error;
+pub mod export;
 pub mod report;
 pub mod search;
 pub mod space;

@@ -184,7 +184,7 @@ fn wrong_arguments() {
     starts(&refusal(&["enumerate", "no-such.yaml"]), "no-such.yaml: there is no such search space file");
     starts(
         &refusal(&["profile", "mxi"]),
-        "`mxi` is neither a named network (mix, mix_imagenette, cse_only, optimized, mobilenet_v2) nor block notation such as `stem_c16 ir_s2_e4_c24`; did you mean `mix`?",
+        "`mxi` is neither a named network (`blocksmith zoo` lists them) nor block notation such as `stem_c16 ir_s2_e4_c24`; did you mean `mix`?",
     );
     starts(&refusal(&["profile", "mix", "--input", "3x32"]), "--input 3x32: not channels x height x width");
     starts(

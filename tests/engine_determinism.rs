@@ -2,29 +2,48 @@
 
 use std::sync::Arc;
 
-use blocksmith::arch::{Shape, zoo};
+use blocksmith::arch::{self, Network, Shape, zoo};
 use blocksmith::engine::simd::Isa;
 use blocksmith::engine::{Batch, Model, Sgd, SgdSettings, Workers, grad};
+use blocksmith::space;
+
+#[path = "support/engine_networks.rs"]
+mod networks;
 
 /// A network with squeeze-and-excitation, h-swish, 5x5 and 7x7 kernels, a projected shortcut and a CSE block.
 const SE: &str = "stem_k3_s2_c12_nhs ir_r2_k5_s1_e3_c20_se0.25_nhs_project ir_r1_k7_s2_h30_c24_se0.5 \
                   cse_r2_k3_s2_c36_cap4_rr4 head_c72_g4";
 
-/// Everything that three training steps and an evaluation leave behind, as bits.
-fn bits(network: &str, images: usize, threads: usize) -> Vec<u32> {
+/// A network by name or notation, or one that has no notation.
+fn network(name: &str) -> Network {
     let options =
         zoo::Options { classes: Some(10), input: Some(Shape::new(3, 32, 32)), ..Default::default() };
-    let network = zoo::network(network, &options).unwrap();
+    match name {
+        "shuffle unit" => networks::shuffle_unit(1, 20),
+        "shuffle unit, stride 2" => networks::shuffle_unit(2, 20),
+        "inception" => networks::inception(1),
+        "residual pool" => networks::residual_pool(1),
+        _ => zoo::network(name, &options).unwrap(),
+    }
+}
+
+/// What block notation has no word for: slices, concatenations, shuffles, grouped convolutions, pools, response norm, dropout.
+const BUILT: [&str; 4] = ["shuffle unit", "shuffle unit, stride 2", "inception", "residual pool"];
+
+/// Everything that three training steps and an evaluation leave behind, as bits.
+fn bits(name: &str, images: usize, threads: usize) -> Vec<u32> {
+    let network = network(name);
+    let each = network.input().len();
     let mut model = Model::<f32>::new(network, [3; 32], Arc::new(Workers::new(threads).unwrap()));
     let settings =
         SgdSettings { momentum: 0.9, nesterov: true, weight_decay: 1e-4, decay_norm_and_bias: false };
     let mut sgd = Sgd::new(settings);
-    let pixels: Vec<f32> =
-        (0..images * 3 * 32 * 32).map(|i| ((i * 7919 % 1009) as f32 / 504.0) - 1.0).collect();
+    let pixels: Vec<f32> = (0..images * each).map(|i| ((i * 7919 % 1009) as f32 / 504.0) - 1.0).collect();
     let labels: Vec<u32> = (0..images as u32).map(|i| i * 3 % 10).collect();
     let batch = Batch { images: &pixels, labels: &labels };
     let mut all = Vec::new();
-    for _ in 0..3 {
+    for step in 0..3 {
+        model.set_step(step);
         let (outcome, mut grads) = model.gradients(batch, 0.1);
         assert!(outcome.loss.is_finite());
         all.extend([(outcome.loss as f32).to_bits(), outcome.correct as u32]);
@@ -69,11 +88,38 @@ fn squeeze_and_excitation_does_not_depend_on_threads() {
     check(SE, &[2, 5, 8, 13]);
 }
 
+#[test]
+fn channels_pools_and_dropout_do_not_depend_on_threads() {
+    for name in BUILT {
+        check(name, &[2, 5, 13]);
+    }
+}
+
+/// A step drops the same values whenever it comes, and another step others: a training that goes on from the start of an
+/// epoch is the one that was never stopped.
+#[test]
+fn what_is_dropped_is_the_steps_alone() {
+    let images: Vec<f32> = (0..4 * 3 * 16 * 15).map(|i| ((i * 7919 % 1009) as f32 / 504.0) - 1.0).collect();
+    let batch = Batch { images: &images, labels: &[1, 2, 3, 4] };
+    let workers = Arc::new(Workers::new(1).unwrap());
+    let losses = |seed: u8, steps: &[u64]| -> Vec<f64> {
+        let mut model = Model::<f32>::new(networks::inception(1), [seed; 32], workers.clone());
+        let mut loss = |step: &u64| {
+            model.set_step(*step);
+            model.gradients(batch, 0.0).0.loss
+        };
+        steps.iter().map(&mut loss).collect()
+    };
+    let [a, b, c] = losses(3, &[0, 1, 2])[..] else { unreachable!() };
+    assert_eq!(losses(3, &[2, 0, 1, 0]), [c, a, b, a]);
+    assert!(a != b && b != c && a != c);
+}
+
 /// Every instruction set gives the same numbers, so that a study can go on on another machine, and what is proved of one
 /// set's gradients holds for all.
 #[test]
 fn nothing_depends_on_the_instruction_set() {
-    for network in ["mix", SE] {
+    for network in ["mix", SE].into_iter().chain(BUILT) {
         let mut first: Option<Vec<u32>> = None;
         for isa in Isa::available() {
             isa.select();

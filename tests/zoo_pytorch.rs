@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use blocksmith::arch::{Network, Shape, zoo};
 use blocksmith::engine::grad::Grads;
-use blocksmith::engine::{Batch, Model, Real, Workers};
+use blocksmith::engine::{Batch, Model, Real, Workers, weights};
+use blocksmith::export::Naming;
 use fixtures::{Fixture, difference, labels, parameter, transposed, unit};
 use serde_json::Value as Json;
 
@@ -24,7 +25,7 @@ fn name(case: &Json) -> &str {
 fn network(case: &Json) -> Network {
     let set = case["set"].as_object().into_iter().flatten();
     let mut set: BTreeMap<_, _> = set.map(|(k, v)| (k.clone(), v.as_str().unwrap().to_string())).collect();
-    if case["notation"].is_null() && name(case) != "shufflenet_v2" {
+    if case["notation"].is_null() && !["shufflenet_v2", "mobilenet_v2"].contains(&name(case)) {
         set.insert("dropout".into(), "0".into());
     }
     let side = size(case, "side");
@@ -37,17 +38,27 @@ fn network(case: &Json) -> Network {
 /// PyTorch's name and shape of every parameter, in the order of ours.
 fn parameters<E: Real>(case: &Json, model: &Model<E>) -> Vec<(String, Vec<usize>)> {
     let theirs: Vec<(String, Vec<usize>)> = serde_json::from_value(case["params"].clone()).unwrap();
-    let shapes: BTreeMap<String, Vec<usize>> = theirs.into_iter().collect();
-    assert_eq!(shapes.len(), model.params.len(), "{}", name(case));
-    let names = match case["notation"].as_str() {
-        Some(_) => model.params.iter().map(|param| param.name.clone()).collect(),
-        None => torchvision_names(model),
+    assert_eq!(theirs.len(), model.params.len(), "{}", name(case));
+    let names: Vec<String> = match (case["notation"].as_str(), name(case)) {
+        (Some(_), _) => model.params.iter().map(|param| param.name.clone()).collect(),
+        // These have one way through, and layers in the order of torchvision's.
+        (None, "vgg16" | "alexnet" | "squeezenet") => theirs.iter().map(|(name, _)| name.clone()).collect(),
+        _ => torchvision_names(model),
     };
+    let shapes: BTreeMap<String, Vec<usize>> = theirs.into_iter().collect();
     let find = |name: String| {
         let shape = shapes.get(&name).unwrap_or_else(|| panic!("PyTorch has no {name}"));
         (name, shape.clone())
     };
     names.into_iter().map(find).collect()
+}
+
+/// The names that our weights get when they are exported for torchvision, statistics left out.
+fn torchvision_names<E: Real>(model: &Model<E>) -> Vec<String> {
+    let slots = weights::slots(&model.network);
+    let entries = Naming::Torchvision.entries(&model.network, &slots).unwrap();
+    let learned = |part| matches!(part, weights::Part::Weight | weights::Part::Bias);
+    slots.iter().zip(entries).filter(|(slot, _)| learned(slot.part)).map(|(_, entry)| entry.name).collect()
 }
 
 /// A parameter's values by the formula; what has one dimension and is no bias is a norm's, or a PReLU's slope.
@@ -223,8 +234,4 @@ fn random_candidates_are_pytorchs() {
     let candidates: Vec<_> = fixture.cases.iter().filter(|case| !case["notation"].is_null()).collect();
     assert_eq!(candidates.len(), 24);
     agree_with_pytorch(&candidates, &fixture);
-}
-
-fn torchvision_names<E: Real>(_: &Model<E>) -> Vec<String> {
-    todo!()
 }

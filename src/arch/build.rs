@@ -10,6 +10,11 @@ pub struct Builder {
     conv_bias: bool,
     /// The constants of every batch norm from now on.
     pub norm: Norm,
+    /// Whether a kernel may be larger than the map it runs over, as published networks have it on small images: their
+    /// padding makes up for it. In a search space such a kernel is refused, for much of it would be wasted.
+    pub large_kernels: bool,
+    /// The last block's expanded tensor, for a shortcut between expansions.
+    pub(super) expanded: Option<LayerId>,
 }
 
 /// A convolution to add; kernel, stride and groups are 1 unless set.
@@ -49,7 +54,13 @@ impl Builder {
             return Err(format!("the input {input} has no pixels or too many"));
         }
         let layer = Layer { name: "input".into(), op: Op::Input, inputs: vec![], output: input };
-        Ok(Self { layers: vec![layer], conv_bias, norm: Norm::default() })
+        let norm = Norm::default();
+        Ok(Self { layers: vec![layer], conv_bias, norm, large_kernels: false, expanded: None })
+    }
+
+    /// A published network that holds its input alone: kernels may be larger than the map.
+    pub fn published(input: Shape, conv_bias: bool) -> Built<Self> {
+        Ok(Self { large_kernels: true, ..Self::new(input, conv_bias)? })
     }
 
     /// The shape of a layer's output.
@@ -61,7 +72,13 @@ impl Builder {
     pub fn push(&mut self, name: impl Into<String>, op: Op, inputs: &[LayerId]) -> Built<LayerId> {
         let name = name.into();
         let shapes: Vec<Shape> = inputs.iter().map(|&id| self.shape(id)).collect();
-        let output = infer(&op, &shapes).map_err(|what| format!("{name}: {what}"))?;
+        let refused = |what| format!("{name}: {what}");
+        if let (Op::Conv { kernel, .. }, Some(x), false) = (&op, shapes.first(), self.large_kernels)
+            && (*kernel > x.h || *kernel > x.w)
+        {
+            return Err(refused(too_large(*kernel, *x)));
+        }
+        let output = infer(&op, &shapes).map_err(refused)?;
         self.layers.push(Layer { name, op, inputs: inputs.to_vec(), output });
         Ok(self.layers.len() - 1)
     }
@@ -105,6 +122,18 @@ impl Builder {
     ) -> Built<LayerId> {
         let normed = self.conv_norm(name, from, spec)?;
         self.activation(name, normed, activation)
+    }
+
+    /// Ends the network as most end: global average pooling, dropout where there is a rate, and a linear classifier.
+    pub fn classify(&mut self, from: LayerId, dropout: f64, classes: usize) -> Built<LayerId> {
+        let pooled = self.push("pool", Op::GlobalAvgPool, &[from])?;
+        let dropped = self.dropout("dropout", pooled, dropout)?;
+        self.push("classifier", Op::Linear { out: classes, bias: true }, &[dropped])
+    }
+
+    /// Adds dropout; without a rate nothing.
+    pub fn dropout(&mut self, name: &str, from: LayerId, rate: f64) -> Built<LayerId> {
+        if rate == 0.0 { Ok(from) } else { self.push(name, Op::Dropout { rate }, &[from]) }
     }
 
     /// The finished network.
@@ -169,14 +198,23 @@ fn conv_shape(
             x.c
         ));
     }
-    if kernel > x.h || kernel > x.w {
+    if kernel > x.h + 2 * pad || kernel > x.w + 2 * pad {
+        return Err(too_large(kernel, x));
+    }
+    if out_channels == 0 || kernel == 0 || stride == 0 {
         return Err(format!(
-            "a {kernel}x{kernel} kernel is larger than the {}x{} map; use a smaller kernel, fewer strides or a larger input",
-            x.h, x.w
+            "no convolution has {out_channels} channels, kernel {kernel} and stride {stride}"
         ));
     }
     let side = |n: usize| (n + 2 * pad - kernel) / stride + 1;
     Ok(Shape::new(out_channels, side(x.h), side(x.w)))
+}
+
+fn too_large(kernel: usize, x: Shape) -> String {
+    format!(
+        "a {kernel}x{kernel} kernel is larger than the {}x{} map; use a smaller kernel, fewer strides or a larger input",
+        x.h, x.w
+    )
 }
 
 fn pooled(x: Shape, window: Window) -> Built<Shape> {
@@ -203,15 +241,24 @@ fn list(shapes: &[Shape]) -> String {
     shapes.iter().map(Shape::to_string).collect::<Vec<_>>().join(" and ")
 }
 
+/// Whether a classifier can tell so many classes apart.
+///
+/// # Errors
+/// There are fewer than 2.
+pub fn enough(classes: usize) -> Built<()> {
+    if classes < 2 {
+        return Err(format!("{classes} classes: a classifier needs at least 2"));
+    }
+    Ok(())
+}
+
 /// The network of a candidate for images of shape `input`.
 ///
 /// # Errors
 /// A sentence naming the layer whose shape is impossible.
 pub fn network(candidate: &Candidate, input: Shape, classes: usize) -> Built<Network> {
     candidate.check()?;
-    if classes < 2 {
-        return Err(format!("{classes} classes: a classifier needs at least 2"));
-    }
+    enough(classes)?;
     let mut builder = Builder::new(input, candidate.conv_bias)?;
     let mut last = 0;
     if let Some(stem) = &candidate.stem {
@@ -228,7 +275,6 @@ pub fn network(candidate: &Candidate, input: Shape, classes: usize) -> Built<Net
         let spec = ConvSpec { groups: conv.groups, ..ConvSpec::pointwise(conv.channels) };
         last = builder.conv_norm_act("head", last, spec, conv.activation)?;
     }
-    let pooled = builder.push("pool", Op::GlobalAvgPool, &[last])?;
-    builder.push("classifier", Op::Linear { out: classes, bias: true }, &[pooled])?;
+    builder.classify(last, candidate.head.dropout.unwrap_or(0.0), classes)?;
     Ok(builder.finish(candidate.text(), classes))
 }

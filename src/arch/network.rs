@@ -18,6 +18,15 @@ impl Shape {
         Self { c, h, w }
     }
 
+    /// A shape written as it prints, such as 3x32x32; `None` where the text is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        let sides: Option<Vec<usize>> = text.split('x').map(|side| side.trim().parse().ok()).collect();
+        match sides.as_deref() {
+            Some(&[c, h, w]) => Some(Self { c, h, w }),
+            _ => None,
+        }
+    }
+
     /// Values in one image.
     pub fn len(&self) -> usize {
         self.c * self.h * self.w

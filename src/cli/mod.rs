@@ -2,13 +2,17 @@
 
 pub mod bench;
 mod breakdown;
+pub mod draw;
 pub mod enumerate;
+pub mod export;
 pub mod interrupt;
+mod loaded;
 mod memory;
 mod numbers;
 pub mod output;
 mod place;
 pub mod plan;
+pub mod predict;
 pub mod profile;
 mod profiled;
 pub mod progress;
@@ -17,7 +21,9 @@ pub mod retry;
 pub mod run;
 pub mod searched;
 mod shares;
+mod start;
 pub mod status;
+pub mod zoo;
 
 use clap::{Parser, Subcommand};
 
@@ -38,7 +44,11 @@ use crate::error::Result;
         blocksmith report reports/quickstart                     its tables and plots again\n  \
         blocksmith enumerate search-spaces/quickstart.yaml       how large a search space is\n  \
         blocksmith profile mix                                   the layers of a network and their cost\n  \
-        blocksmith bench --network mix                           how fast it trains here\n\n\
+        blocksmith zoo --table                                   every named network beside its published figures\n  \
+        blocksmith bench --network mix                           how fast it trains here\n  \
+        blocksmith export reports/quickstart --out best.onnx     a trained network for other programs\n  \
+        blocksmith predict --weights reports/quickstart cat.png  what it takes an image for\n  \
+        blocksmith draw mix                                      its stages and blocks as a figure\n\n\
         Exit codes: 0 done, 1 the run failed, 2 the request was wrong, 130 interrupted."
 )]
 pub struct Cli {
@@ -54,7 +64,11 @@ enum Command {
     Retry(retry::Args),
     Enumerate(enumerate::Args),
     Profile(profile::Args),
+    Zoo(zoo::Args),
     Bench(bench::Args),
+    Export(export::Args),
+    Predict(predict::Args),
+    Draw(draw::Args),
 }
 
 /// Carries out what the command line asks.
@@ -69,7 +83,11 @@ pub fn execute(cli: Cli) -> Result<()> {
         Command::Retry(args) => retry::execute(&args),
         Command::Enumerate(args) => enumerate::execute(&args),
         Command::Profile(args) => profile::execute(&args),
+        Command::Zoo(args) => zoo::execute(&args),
         Command::Bench(args) => bench::execute(&args),
+        Command::Export(args) => export::execute(&args),
+        Command::Predict(args) => predict::execute(&args),
+        Command::Draw(args) => draw::execute(&args),
     }
 }
 

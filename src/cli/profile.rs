@@ -17,8 +17,7 @@ use crate::report::table::{self, Table};
 /// live activations of one image in inference, 4 bytes a value; training memory is what a process that takes one training
 /// step of --batch images is foretold to need at its peak. Shapes are channels x height x width.
 ///
-/// NETWORK is a named network (mix, mix_imagenette, cse_only, optimized, mobilenet_v2), a candidate in block notation
-/// (in quotes), a search space file (its first candidate), or an experiment file (a line for each of its variants).
+/// NETWORK is a named network (`blocksmith zoo` lists them), a candidate in block notation (in quotes), a search space file (its first candidate), or an experiment file (a line for each of its variants).
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     blocksmith profile mix\n  \

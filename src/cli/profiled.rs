@@ -40,6 +40,13 @@ pub struct Options {
     set: Vec<String>,
 }
 
+impl Asked<'_> {
+    /// Whether the network is to be as it is.
+    pub fn is_nothing(&self) -> bool {
+        self.set.is_empty() && self.input.is_none() && self.classes.is_none()
+    }
+}
+
 impl Options {
     /// What they ask.
     ///
@@ -99,9 +106,8 @@ pub fn find(network: &str, asked: &Asked) -> Result<Target> {
 /// # Errors
 /// It is none.
 fn input(text: &str) -> Result<Shape> {
-    let sides: Option<Vec<usize>> = text.split('x').map(|side| side.trim().parse().ok()).collect();
-    match sides.as_deref() {
-        Some(&[c, h, w]) if [c, h, w].iter().all(|side| (1..=4096).contains(side)) => Ok(Shape::new(c, h, w)),
+    match Shape::parse(text) {
+        Some(shape) if [shape.c, shape.h, shape.w].iter().all(|side| (1..=4096).contains(side)) => Ok(shape),
         _ => Err(Error::request(format!(
             "--input {text}: not channels x height x width, each 1 to 4096; write it such as 3x32x32"
         ))),
@@ -219,25 +225,26 @@ pub fn variant(
     let options = |set| zoo::Options { set, classes: Some(classes), input: Some(input) };
     let resolved = zoo::resolve(&variant.network, &options(variant.set.clone()));
     resolved.map_err(|error| {
-        // What resolves without its options has a mistake in them.
-        let alone = zoo::resolve(&variant.network, &options(BTreeMap::new()));
-        at(if variant.set.is_empty() || alone.is_err() { "network" } else { "set" }, error.to_string())
+        // What is as wrong without its options has no mistake in them.
+        let alone = zoo::resolve(&variant.network, &options(BTreeMap::new())).err();
+        at(if alone.as_ref() == Some(&error) { "network" } else { "set" }, error.to_string())
     })
 }
 
 /// Shape and classes of the images, as far as they are known without reading them.
 fn images(experiment: &Experiment, asked: &Asked, place: Place) -> Result<(Shape, usize)> {
-    let known = match experiment.data.format {
-        DataFormat::Shapes | DataFormat::Cifar10 => Some((32, 10)),
-        DataFormat::Images => None,
-    };
-    let side = experiment.data.side.or(known.map(|(side, _)| side));
-    let input = asked.input.or(side.map(|side| Shape::new(3, side, side)));
-    match (input, asked.classes.or(known.map(|(_, classes)| classes))) {
+    let classes = (experiment.data.format != DataFormat::Images).then_some(10);
+    match (asked.input.or(images_of(experiment)), asked.classes.or(classes)) {
         (Some(input), Some(classes)) => Ok((input, classes)),
         _ => Err(place.key(
             "data",
             "the images decide input and classes; give both, such as --input 3x64x64 --classes 10",
         )),
     }
+}
+
+/// Shape of an experiment's images, where it is known without reading them.
+pub fn images_of(experiment: &Experiment) -> Option<Shape> {
+    let known = (experiment.data.format != DataFormat::Images).then_some(32);
+    experiment.data.side.or(known).map(|side| Shape::new(3, side, side))
 }

@@ -10,6 +10,7 @@ use super::place::Place;
 use super::plan::{self, ExperimentPlan};
 use super::report::ReportArgs;
 use super::shares::{self, Count, Shares, Wanted};
+use super::start::Start;
 use super::{interrupt, output, progress, searched};
 use crate::arch::{Network, Shape};
 use crate::config::Experiment;
@@ -57,6 +58,9 @@ pub struct Args {
     /// Folder of the study [default: reports/NAME, after the experiment's name]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Safetensors file that every trial starts from, instead of the experiment's `train.weights`
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
     /// File or folder of the images, instead of the experiment's `data.path`
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
@@ -73,12 +77,13 @@ pub enum Device {
 /// # Errors
 /// A sentence for what is wrong with the request, before anything is trained where it can be known; what ended the run.
 pub fn execute(args: &Args) -> Result<()> {
-    let experiment = Experiment::load(&args.experiment, &args.set)?;
+    let mut experiment = Experiment::load(&args.experiment, &args.set)?;
+    let place = Place { file: &args.experiment, what: "experiment file", set: &args.set };
+    let start = Start::read(&mut experiment, args.weights.as_ref(), Budget::new(args.memory), place)?;
     let dir = args.out.clone().unwrap_or_else(|| Path::new("reports").join(&experiment.name));
     // A study that exists is claimed before anything is read; the folder of a new one is made only once all that can be
     // known to be wrong is known, so that a mistake leaves nothing behind.
     let existing = folder::journal(&dir).exists().then(|| Study::open(&dir, &experiment)).transpose()?;
-    let place = Place { file: &args.experiment, what: "experiment file", set: &args.set };
     units(experiment.train.precision)
         .map_err(|error| place.located(Error::request(format!("train.precision: {error}"))))?;
     let data = load_data(&experiment, args.data.as_deref(), place)?;
@@ -86,6 +91,7 @@ pub fn execute(args: &Args) -> Result<()> {
     let variants = plan::variants(&experiment, place, input, classes)?;
     let searched = searched::candidates(&experiment, &variants, input, classes)?;
     let mut plan = ExperimentPlan::new(&experiment.seeds, variants, searched);
+    start.check(plan.look_ahead(LOOK_AHEAD).map(|(_, network)| network), place)?;
     let shares = shares(args, &experiment, &data, &mut plan, existing.as_ref(), place);
     let study = match existing {
         Some(study) => study,
@@ -109,6 +115,7 @@ pub fn execute(args: &Args) -> Result<()> {
                     augment: experiment.data.augment,
                     threads: shares.threads,
                     memory: Memory::new(shares.memory),
+                    start: start.weights.clone(),
                 },
             };
             let stop = interrupt::watch()?;

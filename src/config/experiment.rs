@@ -94,7 +94,7 @@ impl Experiment {
             seed: keys.or("seed", 1, |at| at.whole(.., "a seed (a whole number from 0)"))?,
             seeds: keys.or("seeds", vec![1], |at| seeds(&at))?,
             data,
-            train: TrainConfig::read(&keys.required("train", "train: {epochs: 30}")?)?,
+            train: TrainConfig::read(&keys.required("train", "train: {epochs: 30}")?, folder)?,
             search: keys.optional("search").map(|at| SearchConfig::read(&at, folder)).transpose()?,
             baseline: keys.optional("baseline").map(|at| baseline(&at, &variants)).transpose()?,
             variants,

@@ -11,7 +11,7 @@ pub use data::{Augment, DataConfig, DataFormat, Limit};
 pub use experiment::{Experiment, Published, Variant};
 pub use failures::Failures;
 pub use search::{SearchConfig, StrategyKind};
-pub use train::{Precision, Schedule, TrainConfig};
+pub use train::{Precision, Schedule, StartWeights, TrainConfig};
 
 #[cfg(test)]
 mod tests;

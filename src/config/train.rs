@@ -1,7 +1,10 @@
 //! The `train` section.
 
+use std::path::{Path, PathBuf};
+
 use serde::{Deserialize, Serialize};
 
+use super::search::resolve;
 use super::yaml::{At, Read};
 
 /// How every trial is trained. Learning rates are per step of one batch, as PyTorch counts them.
@@ -25,6 +28,18 @@ pub struct TrainConfig {
     /// What the products of 1x1 convolutions are taken in; all else is f32.
     #[serde(default)]
     pub precision: Precision,
+    /// What every trial starts from, instead of fresh weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<StartWeights>,
+}
+
+/// A safetensors file to start from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StartWeights {
+    /// In the experiment file it is relative to that file's folder.
+    pub path: PathBuf,
+    /// SHA-256 of the file, as hex, once it was read: two files of one name are two starts.
+    pub hash: Option<String>,
 }
 
 /// Numbers that matrix products take; they are summed in f32.
@@ -60,7 +75,7 @@ pub enum Schedule {
     },
 }
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "epochs",
     "batch",
     "lr",
@@ -72,11 +87,12 @@ const KEYS: [&str; 11] = [
     "schedule",
     "label_smoothing",
     "precision",
+    "weights",
 ];
 
 impl TrainConfig {
-    /// Reads the section. Only `epochs` must be there.
-    pub(super) fn read(at: &At<'_>) -> Read<Self> {
+    /// Reads the section. Only `epochs` must be there; `folder` is the file's.
+    pub(super) fn read(at: &At<'_>, folder: &Path) -> Read<Self> {
         let keys = at.keys("train", &KEYS)?;
         let epochs = keys
             .required("epochs", "epochs: 30")?
@@ -105,6 +121,10 @@ impl TrainConfig {
             label_smoothing: keys
                 .or("label_smoothing", 0.0, |at| at.number(0.0..1.0, "a label smoothing (a number from 0, below 1)"))?,
             precision: keys.or("precision", Precision::F32, |at| at.one_of("a precision", &Precision::NAMED))?,
+            weights: match keys.optional("weights") {
+                Some(at) => Some(StartWeights { path: resolve(folder, at.text()?), hash: None }),
+                None => None,
+            },
         };
         if config.nesterov && config.momentum == 0.0 {
             let place = keys.required("nesterov", "")?;

@@ -73,7 +73,7 @@ impl Profile {
         blocks
     }
 
-    /// What a block is, by the layers that only its kind has.
+    /// What a block is, by layers that its kind has.
     fn kind(&self, block: &str) -> String {
         let inside: Vec<&LayerCost> = self.layers.iter().filter(|l| block_of(&l.name) == block).collect();
         let has = |part: &str| inside.iter().any(|l| l.name.strip_prefix(block) == Some(part));
@@ -81,6 +81,11 @@ impl Profile {
             [only] => only.op.clone(),
             [first, ..] if !block.starts_with("stages.") => first.op.clone(),
             _ if has(".squeeze") && has(".scale") && has(".gate") && has(".restore") => "cse".into(),
+            _ if has(".shuffle") || has(".add_act") || has(".concat_act") => "shuffle unit".into(),
+            _ if has(".squeeze") => "fire".into(),
+            _ if has(".branch4.pool") => "inception".into(),
+            _ if has(".pointwise") => "depthwise separable".into(),
+            [first, ..] if !has(".depthwise") => first.op.clone(),
             _ => "inverted residual".into(),
         }
     }
@@ -92,7 +97,9 @@ fn block_of(name: &str) -> &str {
         let end = name.match_indices('.').nth(2).map_or(name.len(), |(at, _)| at);
         return &name[..end];
     }
-    name.split('_').next().unwrap_or(name)
+    // The classifier's hidden layers have the one name with an underscore of its own.
+    let own = if name.starts_with("pre_") { "pre_".len() } else { 0 };
+    name[own..].find('_').map_or(name, |at| &name[..own + at])
 }
 
 fn layer_cost(network: &Network, id: LayerId) -> LayerCost {
@@ -179,6 +186,29 @@ mod tests {
         assert_eq!(names[8], ("stages.3.0", "cse"));
         assert_eq!(names[19], ("head", "conv 1x1 g320"));
         assert_eq!(blocks[8].inputs, ["stages.2.2"]);
+    }
+
+    #[test]
+    fn blocks_are_called_by_their_kind() {
+        for (network, block, kind) in [
+            ("mobilenet_v1", "stages.3.5", "depthwise separable"),
+            ("mobilenet_v1 variant=full", "stages.0.0", "conv 3x3"),
+            ("mobilenet_v2 shortcut=expansion", "stages.2.1", "inverted residual"),
+            ("mobilenet_v3_small variant=book", "stages.0.0", "inverted residual"),
+            ("mobilenet_v3_small", "pre_classifier", "linear bias"),
+            ("shufflenet_v1 groups=1", "stages.0.0", "shuffle unit"),
+            ("shufflenet_v1 groups=1", "stages.0.1", "shuffle unit"),
+            ("shufflenet_v2", "stages.2.3", "shuffle unit"),
+            ("googlenet", "stages.2.4", "inception"),
+            ("squeezenet", "stages.1.2", "fire"),
+            ("vgg16", "stages.4.pool", "max pool 2x2 s2"),
+            ("alexnet", "pre_classifier.1", "linear bias"),
+        ] {
+            let profile = Profile::of(&zoo::network(network, &zoo::Options::default()).unwrap());
+            let blocks = profile.blocks();
+            let found = blocks.iter().find(|b| b.name == block).map(|b| b.op.as_str());
+            assert_eq!(found, Some(kind), "{network} {block}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@
 mod layout;
 
 use std::fs;
-use std::io::Cursor;
+use std::io::{BufRead, Cursor, Seek};
 use std::path::{Path, PathBuf};
 
 use image::imageops::{self, FilterType};
@@ -155,8 +155,30 @@ fn decode(encoded: Encoded) -> std::result::Result<RgbImage, String> {
         Encoded::Bytes(bytes) => bytes,
         Encoded::File(path) => fs::read(path).map_err(|error| error.to_string())?,
     };
-    let reader =
-        ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|error| error.to_string())?;
+    picture(ImageReader::new(Cursor::new(bytes)))
+}
+
+/// Reads one image, outside any data set, and brings it to `side` (height, width) as the images of a data set are: its
+/// pixels `(H, W, 3)`, red first.
+///
+/// # Errors
+/// A clause where the file cannot be read or is no image.
+pub fn read_one(path: &Path, side: (usize, usize)) -> std::result::Result<Vec<u8>, String> {
+    let (Ok(height), Ok(width)) = (u32::try_from(side.0), u32::try_from(side.1)) else {
+        return Err("no image is as large as asked for".into());
+    };
+    let image = picture(ImageReader::open(path).map_err(|error| error.to_string())?)?;
+    let fitted = match height == width {
+        _ if image.dimensions() == (width, height) => image,
+        true => fit(image, width),
+        // Sides that differ: the longer side of what is asked for is filled, and the centre cut out.
+        false => centre(fit(image, height.max(width)), width, height),
+    };
+    Ok(fitted.into_raw())
+}
+
+fn picture<R: BufRead + Seek>(reader: ImageReader<R>) -> std::result::Result<RgbImage, String> {
+    let reader = reader.with_guessed_format().map_err(|error| error.to_string())?;
     let image = reader.decode().map_err(|error| error.to_string())?.into_rgb8();
     if image.width() == 0 || image.height() == 0 {
         return Err("it has no pixels".to_string());

@@ -31,6 +31,7 @@ pub fn training_values(network: &Network, batch: usize) -> u64 {
     let plan = keep::plan(network);
     let readers = keep::readers(network);
     let layers = &network.layers;
+    let needs = needs_grad(network);
     let mut walk = Backward { gradients: vec![None; layers.len()], live: 0, peak: 0 };
     let size = |id: LayerId| (layers[id].output.len() as u64).saturating_mul(batch as u64);
     let stored = |id: LayerId| match plan[id] {
@@ -51,8 +52,9 @@ pub fn training_values(network: &Network, batch: usize) -> u64 {
         let from = layer.inputs.first().copied().unwrap_or(0);
         match layer.op {
             Op::Input => {}
-            // The images' gradient is nobody's.
-            Op::Conv { .. } | Op::Linear { .. } if from == 0 => {}
+            // The images' gradient is nobody's, nor is that of what is made of them without params.
+            Op::Conv { .. } | Op::Linear { .. } if !needs[from] => {}
+            _ if !needs[id] => {}
             Op::Conv { stride: 1, kernel, pad, .. }
                 if keep::is_depthwise(&layer.op, layers[from].output.c)
                     && 2 * pad + 1 == kernel
@@ -90,12 +92,16 @@ pub fn training_values(network: &Network, batch: usize) -> u64 {
             | Op::LocalResponseNorm { .. }
             | Op::Dropout { .. }
             | Op::Flatten => {
-                if walk.gradients[from].is_none() {
-                    let fresh = walk.fresh(size(from));
-                    walk.put(from, fresh);
+                for &input in layer.inputs.iter().filter(|&&input| needs[input]) {
+                    if walk.gradients[input].is_none() {
+                        let fresh = walk.fresh(size(input));
+                        walk.put(input, fresh);
+                    }
                 }
                 // Weights laid out for the product, and a gradient of them for each chunk of images.
-                let copies = if keep::is_product(&layer.op) { 1 + chunks(batch).len() as u64 } else { 0 };
+                let is_product = matches!(layer.op, Op::Conv { .. } | Op::Linear { .. })
+                    && !keep::is_depthwise(&layer.op, layers[from].output.c);
+                let copies = if is_product { 1 + chunks(batch).len() as u64 } else { 0 };
                 let weights = cost::params(network, id).saturating_mul(copies);
                 walk.take(weights);
                 walk.give(weights);
@@ -105,6 +111,15 @@ pub fn training_values(network: &Network, batch: usize) -> u64 {
         walk.give(stored(id));
     }
     walk.peak
+}
+
+/// Whether each layer's gradient is needed: by params of its own, or of a layer before it.
+fn needs_grad(network: &Network) -> Vec<bool> {
+    let mut needs: Vec<bool> = Vec::with_capacity(network.layers.len());
+    for (id, layer) in network.layers.iter().enumerate() {
+        needs.push(cost::params(network, id) > 0 || layer.inputs.iter().any(|&from| needs[from]));
+    }
+    needs
 }
 
 /// The buffers of a backward pass: a gradient is its number of values, shared by those who read it.

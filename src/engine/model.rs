@@ -3,6 +3,9 @@
 mod forward;
 mod init;
 #[cfg(test)]
+#[path = "../../tests/support/engine_networks.rs"]
+pub mod networks;
+#[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
@@ -13,6 +16,7 @@ use super::grad::Grads;
 use super::infer::Inference;
 use super::keep::{self, Keep};
 use super::measure::Clock;
+use super::ops::dropout::Coins;
 use super::ops::matmul::bf16::Units;
 use super::pool::Buf;
 use super::real::{Flat, Real};
@@ -35,6 +39,8 @@ pub struct Model<E: Real> {
     bf16: Option<Units>,
     /// What a training step does with every layer's output.
     keep: Vec<Keep>,
+    /// What dropout drops.
+    coins: Coins,
     /// Where the time of each layer goes, if somebody wants to know.
     pub clock: Option<Clock>,
 }
@@ -92,7 +98,14 @@ impl<E: Real> Model<E> {
         });
         let running = running.collect();
         let keep = keep::plan(&network);
-        Self { network, params, layers, running, workers, bf16: None, keep, clock: None }
+        let coins = Coins { seed: init::coins(stream), step: 0 };
+        Self { network, params, layers, running, workers, bf16: None, keep, coins, clock: None }
+    }
+
+    /// Says which training step comes next, of all steps since the first: what dropout drops in it depends on this number
+    /// and the model's random stream alone, so that a training that goes on after a pause drops the same.
+    pub fn set_step(&mut self, step: u64) {
+        self.coins.step = step;
     }
 
     /// Computes gradients in this precision from now on; evaluation stays in f32.

@@ -48,6 +48,12 @@ pub trait Real:
     fn fma(self, a: Self, b: Self) -> Self;
     /// e to this power.
     fn exponential(self) -> Self;
+    /// The square root, rounded once.
+    fn root(self) -> Self;
+    /// This to some power.
+    fn power(self, exponent: f64) -> Self;
+    /// The other where it is larger or not a number, else this.
+    fn or_larger(self, other: Self) -> Self;
     /// The same numbers where they are f32.
     fn f32s(values: &[Self]) -> Option<&[f32]>;
     /// As [`f32s`](Self::f32s), to write to.
@@ -92,6 +98,18 @@ macro_rules! real {
             #[inline(always)]
             fn exponential(self) -> Self {
                 self.exp()
+            }
+            #[inline(always)]
+            fn root(self) -> Self {
+                self.sqrt()
+            }
+            #[inline(always)]
+            fn power(self, exponent: f64) -> Self {
+                self.powf(exponent as $t)
+            }
+            #[inline(always)]
+            fn or_larger(self, other: Self) -> Self {
+                if other > self || other.is_nan() { other } else { self }
             }
             fn f32s(values: &[Self]) -> Option<&[f32]> {
                 $as_f32(values)

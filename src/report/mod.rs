@@ -2,6 +2,7 @@
 //!
 //! The same records give the same files to the byte.
 
+pub mod drawing;
 pub mod figure;
 mod files;
 pub mod format;

@@ -29,6 +29,10 @@ pub fn training(train: &TrainConfig, augment: &Augment) -> String {
     if train.precision == Precision::Bf16 {
         parts.push("products of 1x1 convolutions in bf16 summed in f32".to_owned());
     }
+    if let Some(weights) = &train.weights {
+        let name = weights.path.file_name().unwrap_or_default().to_string_lossy();
+        parts.push(format!("starting from the weights of {name}"));
+    }
     parts.push(format!("batches of {}", train.batch));
     parts.push(counted(train.epochs, "epoch"));
     if augment.pad_crop > 0 {

@@ -223,6 +223,7 @@ fn train(epochs: usize) -> TrainConfig {
         schedule: Schedule::Cosine,
         label_smoothing: 0.1,
         precision: Default::default(),
+        weights: None,
     }
 }
 

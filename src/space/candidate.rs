@@ -53,7 +53,12 @@ pub enum Block {
         shortcut: Shortcut,
         /// Keep the expansion convolution where it does not widen (t = 1), as the CSE paper does.
         keep_expansion: bool,
+        projection: Projection,
     },
+    /// Depthwise then 1x1 convolution, each with batch norm and activation, no shortcut (MobileNetV1, Figure 3; timm's `dsa`).
+    DepthwiseSeparable,
+    /// Full convolution with batch norm and activation (timm's `cn`).
+    Conv,
     /// Channel-wise squeeze and excitation ('Further Optimize MobileNetV2 with Channel-wise Squeeze and Excitation').
     Cse {
         /// Guard of the squeeze width; `None` is no guard.
@@ -81,8 +86,20 @@ pub enum Shortcut {
     Identity,
     /// Wherever stride is 1; a 1x1 convolution with batch norm where the channels change (the CSE paper).
     Project,
+    /// Between expanded tensors (MobileNetV2, Figure 6b): the previous block's expanded tensor, after its activation, is
+    /// added to this block's, before its activation, where both blocks expand and the shapes agree.
+    Expansion,
     /// Never.
     None,
+}
+
+/// What follows the last convolution and batch norm of an inverted residual.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Projection {
+    /// Nothing: a linear bottleneck (MobileNetV2, section 3.2). The default.
+    Linear,
+    /// The block's activation, before the shortcut is added (MobileNetV2, Figure 6a).
+    Nonlinear,
 }
 
 /// How `cap` guards the squeeze width side*side/reduction of a CSE block.
@@ -114,11 +131,13 @@ pub enum Activation {
     Prelu,
 }
 
-/// Last convolution (1x1, batch norm, activation), then global average pooling and a linear classifier with bias.
+/// Last convolution (1x1, batch norm, activation), then global average pooling, dropout and a linear classifier with bias.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Head {
     /// Output channels of the last convolution; `None` leaves it out.
     pub conv: Option<HeadConv>,
+    /// Rate of the dropout before the classifier; `None` is no dropout.
+    pub dropout: Option<f64>,
 }
 
 /// The head's 1x1 convolution.
@@ -170,7 +189,12 @@ impl Candidate {
             within("head", "channels", conv.channels, CHANNELS)?;
             within("head", "groups", conv.groups, CHANNELS)?;
         }
-        Ok(())
+        match self.head.dropout {
+            Some(rate) if !(rate > 0.0 && rate < 1.0) => {
+                Err(format!("dropout: the rate is {rate}; it must be above 0, below 1"))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -202,6 +226,7 @@ impl Stage {
                     _ => Ok(()),
                 }
             }
+            Block::DepthwiseSeparable | Block::Conv => within(place, "stride", self.stride, 1..=4),
             Block::Cse { cap, reduction, .. } => {
                 within(place, "stride", self.stride, 1..=2)?;
                 within(place, "cap", cap.unwrap_or(1), CHANNELS)?;

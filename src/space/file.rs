@@ -18,7 +18,7 @@
 //! ```
 //!
 //! Defaults: kernel 3, stride 1, repeats 1, relu6 (in a CSE block prelu); `ir`: no `se`, identity shortcut, no
-//! expansion where it does not widen; `cse`: no cap, reduction 16, cap mode min, form paper; head: one group; neither
+//! expansion where it does not widen, linear projection; `cse`: no cap, reduction 16, cap mode min, form paper; head: one group; neither
 //! stem nor head, no biases, no constraints.
 
 use super::candidate::MAX_STAGES;
@@ -54,7 +54,7 @@ const KEYS: [&str; 10] = [
 const STEM: [Field; 4] = [Field::Kernel, Field::Stride, Field::Channels, Field::Activation];
 const HEAD: [Field; 3] = [Field::Channels, Field::Groups, Field::Activation];
 /// In the order of [`Field`], which `Unit` needs.
-const STAGE: [Field; 15] = [
+const STAGE: [Field; 16] = [
     Field::Block,
     Field::Form,
     Field::Expand,
@@ -69,6 +69,7 @@ const STAGE: [Field; 15] = [
     Field::Channels,
     Field::Repeats,
     Field::Shortcut,
+    Field::Projection,
     Field::Activation,
 ];
 

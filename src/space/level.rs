@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Activation, CapMode, CseForm, Shortcut};
+use super::{Activation, CapMode, CseForm, Projection, Shortcut};
 use crate::config::yaml::{At, Read};
 
 /// What may vary in a unit. The order is that of decisions: whether a field has an effect depends on earlier ones only.
@@ -25,6 +25,7 @@ pub(super) enum Field {
     Groups,
     Repeats,
     Shortcut,
+    Projection,
     Activation,
     ConvBias,
 }
@@ -44,6 +45,7 @@ pub(super) enum Level {
     Form(CseForm),
     CapMode(CapMode),
     Shortcut(Shortcut),
+    Projection(Projection),
     Activation(Activation),
 }
 
@@ -52,13 +54,24 @@ pub(super) enum Level {
 pub(super) enum BlockKind {
     Ir,
     Cse,
+    /// Depthwise separable.
+    Dsa,
+    /// Full convolution.
+    Cn,
 }
 
-const BLOCKS: [(&str, BlockKind); 2] = [("ir", BlockKind::Ir), ("cse", BlockKind::Cse)];
+const BLOCKS: [(&str, BlockKind); 4] =
+    [("ir", BlockKind::Ir), ("cse", BlockKind::Cse), ("dsa", BlockKind::Dsa), ("cn", BlockKind::Cn)];
 const FORMS: [(&str, CseForm); 2] = [("paper", CseForm::Paper), ("lite", CseForm::Lite)];
 const CAP_MODES: [(&str, CapMode); 2] = [("min", CapMode::Min), ("max", CapMode::Max)];
-const SHORTCUTS: [(&str, Shortcut); 3] =
-    [("identity", Shortcut::Identity), ("project", Shortcut::Project), ("none", Shortcut::None)];
+const SHORTCUTS: [(&str, Shortcut); 4] = [
+    ("identity", Shortcut::Identity),
+    ("project", Shortcut::Project),
+    ("expansion", Shortcut::Expansion),
+    ("none", Shortcut::None),
+];
+const PROJECTIONS: [(&str, Projection); 2] =
+    [("linear", Projection::Linear), ("nonlinear", Projection::Nonlinear)];
 const ACTIVATIONS: [(&str, Activation); 4] = [
     ("relu", Activation::Relu),
     ("relu6", Activation::Relu6),
@@ -89,6 +102,7 @@ impl Field {
             Field::Groups => "groups",
             Field::Repeats => "repeats",
             Field::Shortcut => "shortcut",
+            Field::Projection => "projection",
             Field::Activation => "activation",
             Field::ConvBias => "conv_bias",
         }
@@ -104,6 +118,7 @@ impl Field {
             Field::Form => Ok(Level::Form(at.one_of("a form of the CSE block", &FORMS)?)),
             Field::CapMode => Ok(Level::CapMode(at.one_of("a cap mode", &CAP_MODES)?)),
             Field::Shortcut => Ok(Level::Shortcut(at.one_of("a shortcut", &SHORTCUTS)?)),
+            Field::Projection => Ok(Level::Projection(at.one_of("a projection", &PROJECTIONS)?)),
             Field::Activation => Ok(Level::Activation(at.one_of("an activation", &ACTIVATIONS)?)),
             Field::KeepExpansion | Field::ConvBias => Ok(Level::Flag(at.bool()?)),
             Field::Expand => {
@@ -160,6 +175,7 @@ impl fmt::Display for Level {
             Level::Form(value) => f.write_str(name(&FORMS, value)),
             Level::CapMode(value) => f.write_str(name(&CAP_MODES, value)),
             Level::Shortcut(value) => f.write_str(name(&SHORTCUTS, value)),
+            Level::Projection(value) => f.write_str(name(&PROJECTIONS, value)),
             Level::Activation(value) => f.write_str(name(&ACTIVATIONS, value)),
         }
     }

@@ -33,7 +33,7 @@ fn mistakes_in_stages_have_their_place() {
         ),
         (
             "block: [ir, csee], expand: 6, channels: 16",
-            "s.yaml:5:16: stages[0].block[1]: `csee` is not a block (ir, cse); did you mean `cse`?",
+            "s.yaml:5:16: stages[0].block[1]: `csee` is not a block (ir, cse, dsa, cn); did you mean `cse`?",
         ),
         (
             "block: ir, expand: 6",
@@ -42,7 +42,7 @@ fn mistakes_in_stages_have_their_place() {
         ("channels: 6", "s.yaml:5:3: stages[0]: a stage needs the key `block`, such as `block: ir`"),
         (
             "block: ir, expand: 6, chanels: 16",
-            "s.yaml:5:26: stages[0].chanels: a stage has no key `chanels`; did you mean `channels`? Known keys: block, form, expand, hidden, keep_expansion, se, cap, cap_mode, reduction, kernel, stride, channels, repeats, shortcut, activation",
+            "s.yaml:5:26: stages[0].chanels: a stage has no key `chanels`; did you mean `channels`? Known keys: block, form, expand, hidden, keep_expansion, se, cap, cap_mode, reduction, kernel, stride, channels, repeats, shortcut, projection, activation",
         ),
         (
             "block: [ir, cse], channels: 16",

@@ -11,7 +11,8 @@ mod shared;
 mod unit;
 
 pub use candidate::{
-    Activation, Block, Candidate, CapMode, CseForm, Expand, Head, HeadConv, Shortcut, Stage, Stem, hash,
+    Activation, Block, Candidate, CapMode, CseForm, Expand, Head, HeadConv, Projection, Shortcut, Stage,
+    Stem, hash,
 };
 pub use constraints::{Constraints, Range};
 pub use search_space::{Drawn, Factor, SearchSpace};

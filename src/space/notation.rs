@@ -7,17 +7,27 @@
 //! | token | parts | left out when |
 //! |---|---|---|
 //! | `stem` | `k` kernel, `s` stride, `c` channels, activation | the first stage reads the image |
-//! | `ir` | `r` repeats, `k`, `s`, `e` expansion or `h` hidden width, `c`, `se` ratio, activation, `project` or `noskip`, `keep` | |
+//! | `ir` | `r` repeats, `k`, `s`, `e` expansion or `h` hidden width, `c`, `se` ratio, activation, `project`, `expansion` or `noskip`, `keep`, `nonlinear` | |
+//! | `dsa` | `r`, `k`, `s`, `c`, activation: depthwise and 1x1 convolution, an activation after each | |
+//! | `cn` | `r`, `k`, `s`, `c`, activation: full convolution | |
 //! | `cse` | `r`, `k`, `s`, `c`, `cap`, `rr` reduction ratio, activation, `max` (cap is a floor), `lite` (the stand-in's form) | |
 //! | `head` | `c`, `g` groups, activation | the classifier reads the last stage |
+//! | `dropout` | `p` rate, before the classifier | there is none |
 //! | `bias` | every convolution has a bias | it has none |
+//!
+//! `dsa` and `cn` are timm's. Its `ds`, whose 1x1 convolution is linear, is `ir_e1`: without expansion nothing else is left.
+//! The shortcut of `ir` is an identity where it can be, with `project` a 1x1 convolution where the channels change, with
+//! `expansion` the previous block's expanded tensor, with `noskip` none; `nonlinear` has the activation after the projection too.
 //!
 //! Activations: `nre` ReLU, `nr6` ReLU6, `nhs` h-swish, `npr` PReLU; the default (ReLU6, in a CSE block PReLU) is not
 //! printed, nor is any part without effect, so that one network has one text.
 
 use super::candidate::{
-    Activation, Block, Candidate, CapMode, CseForm, Expand, Head, HeadConv, Shortcut, Stage, Stem,
+    Activation, Block, Candidate, CapMode, CseForm, Expand, Head, HeadConv, Projection, Shortcut, Stage, Stem,
 };
+
+/// What a token may begin with.
+pub const KINDS: [&str; 8] = ["stem", "ir", "cse", "dsa", "cn", "head", "dropout", "bias"];
 
 /// The canonical text of a candidate.
 pub fn print(candidate: &Candidate) -> String {
@@ -37,6 +47,9 @@ pub fn print(candidate: &Candidate) -> String {
         let activation = activation_part(conv.activation, Activation::Relu6);
         tokens.push(format!("head_c{}{groups}{activation}", conv.channels));
     }
+    if let Some(rate) = candidate.head.dropout {
+        tokens.push(format!("dropout_p{rate}"));
+    }
     if candidate.conv_bias {
         tokens.push("bias".into());
     }
@@ -46,7 +59,7 @@ pub fn print(candidate: &Candidate) -> String {
 fn print_stage(stage: &Stage) -> String {
     let Stage { kernel, stride, channels, repeats, activation, .. } = stage;
     match &stage.block {
-        Block::InvertedResidual { expand, se, shortcut, keep_expansion } => {
+        Block::InvertedResidual { expand, se, shortcut, keep_expansion, projection } => {
             let width = match expand {
                 Expand::Ratio(t) => format!("e{t}"),
                 Expand::Hidden(h) => format!("h{h}"),
@@ -54,14 +67,24 @@ fn print_stage(stage: &Stage) -> String {
             let se = se.map_or(String::new(), |ratio| format!("_se{ratio}"));
             // A shortcut's kind shows only where some block of the stage has stride 1.
             let has_stride_one = *stride == 1 || *repeats > 1;
+            let expands = *keep_expansion || *expand != Expand::Ratio(1.0);
             let shortcut = match shortcut {
                 Shortcut::Project if *stride == 1 => "_project",
-                Shortcut::None if has_stride_one => "_noskip",
+                Shortcut::Expansion if expands => "_expansion",
+                Shortcut::None | Shortcut::Expansion if has_stride_one => "_noskip",
                 _ => "",
             };
             let keep = if *keep_expansion && *expand == Expand::Ratio(1.0) { "_keep" } else { "" };
+            let projection = if *projection == Projection::Nonlinear { "_nonlinear" } else { "" };
             let activation = activation_part(*activation, Activation::Relu6);
-            format!("ir_r{repeats}_k{kernel}_s{stride}_{width}_c{channels}{se}{activation}{shortcut}{keep}")
+            format!(
+                "ir_r{repeats}_k{kernel}_s{stride}_{width}_c{channels}{se}{activation}{shortcut}{keep}{projection}"
+            )
+        }
+        Block::DepthwiseSeparable | Block::Conv => {
+            let kind = if stage.block == Block::Conv { "cn" } else { "dsa" };
+            let activation = activation_part(*activation, Activation::Relu6);
+            format!("{kind}_r{repeats}_k{kernel}_s{stride}_c{channels}{activation}")
         }
         Block::Cse { cap, reduction, cap_mode, form } => {
             let guard = cap.map_or(String::new(), |cap| format!("_cap{cap}"));
@@ -95,13 +118,18 @@ fn activation_part(activation: Activation, default: Activation) -> String {
 /// # Errors
 /// A sentence naming the token and part that does not fit.
 pub fn parse(text: &str) -> Result<Candidate, String> {
-    let mut candidate =
-        Candidate { stem: None, stages: Vec::new(), head: Head { conv: None }, conv_bias: false };
+    let mut candidate = Candidate {
+        stem: None,
+        stages: Vec::new(),
+        head: Head { conv: None, dropout: None },
+        conv_bias: false,
+    };
     for token in text.split_whitespace() {
-        if candidate.head.conv.is_some() && token != "bias" {
-            return Err(format!("{token}: only `bias` may follow the head"));
-        }
         let mut parts = Parts::new(token);
+        let ended = candidate.head.conv.is_some() || candidate.head.dropout.is_some();
+        if ended && !matches!(parts.kind, "dropout" | "bias") {
+            return Err(format!("{token}: only `dropout` and `bias` may follow the head"));
+        }
         match parts.kind {
             "stem" if candidate.stem.is_none() && candidate.stages.is_empty() => {
                 candidate.stem = Some(parts.stem()?);
@@ -109,10 +137,13 @@ pub fn parse(text: &str) -> Result<Candidate, String> {
             "stem" => return Err(format!("{token}: the stem stands first, and once")),
             "ir" => candidate.stages.push(parts.inverted_residual()?),
             "cse" => candidate.stages.push(parts.cse()?),
+            "dsa" => candidate.stages.push(parts.stage(Block::DepthwiseSeparable, Activation::Relu6)?),
+            "cn" => candidate.stages.push(parts.stage(Block::Conv, Activation::Relu6)?),
             "head" => candidate.head.conv = Some(parts.head()?),
+            "dropout" => candidate.head.dropout = Some(parts.required("p", "rate")?),
             "bias" => candidate.conv_bias = true,
             kind => {
-                return Err(format!("{token}: `{kind}` is not a block (stem, ir, cse, head, bias)"));
+                return Err(format!("{token}: `{kind}` is not a block ({})", KINDS.join(", ")));
             }
         }
         parts.finish()?;
@@ -199,13 +230,17 @@ impl<'a> Parts<'a> {
         };
         let shortcut = if self.flag("project") {
             Shortcut::Project
+        } else if self.flag("expansion") {
+            Shortcut::Expansion
         } else if self.flag("noskip") {
             Shortcut::None
         } else {
             Shortcut::Identity
         };
         let keep_expansion = self.flag("keep");
-        self.stage(Block::InvertedResidual { expand, se, shortcut, keep_expansion }, Activation::Relu6)
+        let projection = if self.flag("nonlinear") { Projection::Nonlinear } else { Projection::Linear };
+        let block = Block::InvertedResidual { expand, se, shortcut, keep_expansion, projection };
+        self.stage(block, Activation::Relu6)
     }
 
     fn cse(&mut self) -> Result<Stage, String> {
@@ -249,6 +284,8 @@ mod tests {
             MIX,
             "ir_r1_k5_s2_e4.5_c40_se0.25_nhs",
             "ir_r2_k7_s2_h88_c24_noskip bias",
+            "cn_r1_k5_s2_c16_nre dsa_r2_k3_s1_c24 ir_r1_k3_s2_e6_c24_expansion_nonlinear dropout_p0.2",
+            "ir_r1_k3_s1_e1_c24_expansion_keep head_c64 dropout_p0.5 bias",
             "stem_k5_s2_c16_nhs cse_r2_k3_s1_c24_rr8_nre_lite_x",
         ] {
             match parse(text) {
@@ -266,6 +303,7 @@ mod tests {
             ("ir_e6_c24_keep_nr6", "ir_r1_k3_s1_e6_c24"),
             ("ir_s2_e6_c24_project", "ir_r1_k3_s2_e6_c24"),
             ("ir_s2_e6_c24_noskip", "ir_r1_k3_s2_e6_c24"),
+            ("ir_e1_c24_expansion", "ir_r1_k3_s1_e1_c24_noskip"),
             ("cse_c24_max", "cse_r1_k3_s1_c24_rr16"),
             ("cse_c24_cap8_nre_lite", "cse_r1_k3_s1_c24_cap8_rr16_lite"),
             ("ir_c8_e1.0 head_c64_g1", "ir_r1_k3_s1_e1_c8 head_c64"),
@@ -281,12 +319,16 @@ mod tests {
             ("", "a candidate needs at least one stage"),
             ("ir_c24", "ir_c24: needs `eT` or `hN`, the width"),
             ("ir_e6_k4_c24", "stages[0]: 4 is not a kernel size (3, 5, 7)"),
-            ("mb_c24", "mb_c24: `mb` is not a block (stem, ir, cse, head, bias)"),
+            ("mb_c24", "mb_c24: `mb` is not a block (stem, ir, cse, dsa, cn, head, dropout, bias)"),
+            ("ir_e6_c24 dropout_p1", "dropout: the rate is 1; it must be above 0, below 1"),
+            ("ir_e6_c24 dropout", "dropout: needs `pN`, the rate"),
+            ("dsa_s5_c24", "stages[0]: stride is 5; it must be between 1 and 4"),
+            ("cn_e6_c24", "cn_e6_c24: `e6` is not a part of `cn`"),
             ("cse_c0", "stages[0]: channels is 0; it must be between 1 and 65536"),
             (&"ir_e1_c8 ".repeat(129), "129 stages; a network has 1 to 128"),
             ("cse_s3_c8", "stages[0]: stride is 3; it must be between 1 and 2"),
             ("ir_e6_c24 stem_c8", "stem_c8: the stem stands first, and once"),
-            ("head_c8 ir_e6_c24", "ir_e6_c24: only `bias` may follow the head"),
+            ("head_c8 ir_e6_c24", "ir_e6_c24: only `dropout` and `bias` may follow the head"),
             (
                 "ir_e6_c99999999999999999999",
                 "ir_e6_c99999999999999999999: `c99999999999999999999` is not `c` and a number",

@@ -125,8 +125,12 @@ impl SearchSpace {
                 choices.push((choice.name.clone(), level.clone()));
             }
         }
-        let mut candidate =
-            Candidate { stem: None, stages: Vec::new(), head: Head { conv: None }, conv_bias: false };
+        let mut candidate = Candidate {
+            stem: None,
+            stages: Vec::new(),
+            head: Head { conv: None, dropout: None },
+            conv_bias: false,
+        };
         for (number, (variant, groups)) in picks.units.iter().enumerate() {
             let unit = &self.units[number];
             let mut values: Values = Vec::new();

@@ -114,7 +114,11 @@ fn candidate(units: &BTreeMap<String, HashMap<String, String>>) -> Candidate {
     let stages = units.iter().filter(|(name, _)| name.chars().all(char::is_numeric)).map(|(_, unit)| {
         let is = |key: &str, value: &str| unit.get(key).is_some_and(|v| v == value);
         let cse = is("block", "cse");
-        let block = if cse {
+        let block = if is("block", "dsa") {
+            Block::DepthwiseSeparable
+        } else if is("block", "cn") {
+            Block::Conv
+        } else if cse {
             Block::Cse {
                 cap: unit.get("cap").and_then(|v| v.parse().ok()),
                 reduction: number(unit, "reduction", 16),
@@ -130,10 +134,16 @@ fn candidate(units: &BTreeMap<String, HashMap<String, String>>) -> Candidate {
                 se: unit.get("se").and_then(|v| v.parse().ok()),
                 shortcut: match unit.get("shortcut").map(String::as_str) {
                     Some("project") => Shortcut::Project,
+                    Some("expansion") => Shortcut::Expansion,
                     Some("none") => Shortcut::None,
                     _ => Shortcut::Identity,
                 },
                 keep_expansion: is("keep_expansion", "true"),
+                projection: if is("projection", "nonlinear") {
+                    Projection::Nonlinear
+                } else {
+                    Projection::Linear
+                },
             }
         };
         Stage {
@@ -145,12 +155,12 @@ fn candidate(units: &BTreeMap<String, HashMap<String, String>>) -> Candidate {
             activation: activation(unit, if cse { Activation::Prelu } else { Activation::Relu6 }),
         }
     });
-    Candidate { stem, stages: stages.collect(), head: Head { conv }, conv_bias: false }
+    Candidate { stem, stages: stages.collect(), head: Head { conv, dropout: None }, conv_bias: false }
 }
 
 /// Levels a field may have, with repeats, so that a drawn list may name one twice.
 const POOL: &[(&str, &[&str])] = &[
-    ("block", &["ir", "cse"]),
+    ("block", &["ir", "cse", "dsa", "cn"]),
     ("form", &["paper", "lite"]),
     ("expand", &["1", "6", "h24", "1.0"]),
     ("keep_expansion", &["true", "false"]),
@@ -162,7 +172,8 @@ const POOL: &[(&str, &[&str])] = &[
     ("stride", &["1", "2"]),
     ("channels", &["8", "16"]),
     ("repeats", &["1", "2"]),
-    ("shortcut", &["identity", "project", "none"]),
+    ("shortcut", &["identity", "project", "none", "expansion"]),
+    ("projection", &["linear", "nonlinear"]),
     ("activation", &["relu", "hswish", "relu6"]),
 ];
 

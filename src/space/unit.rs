@@ -2,7 +2,7 @@
 //! an effect together.
 
 use super::level::{BlockKind, Field, Level};
-use super::{Activation, Block, CapMode, CseForm, Expand, HeadConv, Shortcut, Stage, Stem};
+use super::{Activation, Block, CapMode, CseForm, Expand, HeadConv, Projection, Shortcut, Stage, Stem};
 
 /// Where a field's levels come from.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,8 +84,7 @@ impl Unit {
                 classes.len() - 1
             });
             let groups = &mut classes[at].1;
-            let same =
-                |group: &&mut Vec<usize>| same_effect(*field, source.levels()[group[0]], *level, &decided);
+            let same = |group: &&mut Vec<usize>| same_effect(source.levels()[group[0]], *level, &decided);
             match groups.iter_mut().find(same) {
                 Some(group) => group.push(i),
                 None => groups.push(vec![i]),
@@ -117,9 +116,8 @@ fn has_effect(field: Field, decided: Decided) -> bool {
     let is_cse = block == Some(Level::Block(BlockKind::Cse));
     match field {
         Field::Present | Field::Block | Field::ConvBias => true,
-        Field::Expand | Field::Hidden | Field::Se => is_ir,
+        Field::Expand | Field::Hidden | Field::Se | Field::Shortcut | Field::Projection => is_ir,
         Field::KeepExpansion => is_ir && decided(Field::Expand) == Some(Level::Real(1.0)),
-        Field::Shortcut => is_ir && (stride_is_one(decided) || repeats(decided) > 1),
         Field::Form | Field::Cap | Field::Reduction => is_cse,
         Field::CapMode => is_cse && !matches!(decided(Field::Cap), None | Some(Level::Off)),
         Field::Activation => present && decided(Field::Form) != Some(Level::Form(CseForm::Lite)),
@@ -143,7 +141,12 @@ fn effect_class(field: Field, level: Level, decided: Decided) -> u8 {
     let is_ir = decided(Field::Block) == Some(Level::Block(BlockKind::Ir));
     match (field, level) {
         (Field::Present | Field::Cap, level) => (level == Level::Off).into(),
-        (Field::Block, Level::Block(kind)) => (kind == BlockKind::Cse).into(),
+        (Field::Block, Level::Block(kind)) => match kind {
+            BlockKind::Ir => 0,
+            BlockKind::Cse => 1,
+            BlockKind::Dsa | BlockKind::Cn => 2,
+        },
+        (Field::KeepExpansion, level) => (level == Level::Flag(true)).into(),
         (Field::Form, Level::Form(form)) => (form == CseForm::Lite).into(),
         (Field::Expand, level) => (level == Level::Real(1.0)).into(),
         (Field::Stride, level) if is_ir => (level == Level::Whole(1)).into(),
@@ -152,11 +155,27 @@ fn effect_class(field: Field, level: Level, decided: Decided) -> u8 {
     }
 }
 
-/// Whether two levels of a field make the same text: without a block of equal shapes and stride 1 whose channels may
-/// change, a projection is an identity.
-fn same_effect(field: Field, a: Level, b: Level, decided: Decided) -> bool {
-    let adds = |level| level != Level::Shortcut(Shortcut::None);
-    a == b || (field == Field::Shortcut && !stride_is_one(decided) && adds(a) && adds(b))
+/// Whether two levels of a field make the same text.
+fn same_effect(a: Level, b: Level, decided: Decided) -> bool {
+    match (a, b) {
+        (Level::Shortcut(a), Level::Shortcut(b)) => shortcut(a, decided) == shortcut(b, decided),
+        _ => a == b,
+    }
+}
+
+/// The shortcut that a stage really has: only a first block of stride 1 can project, only blocks of stride 1 can leave
+/// an identity out, and only blocks that expand have an expanded tensor.
+fn shortcut(asked: Shortcut, decided: Decided) -> Shortcut {
+    let expands = decided(Field::KeepExpansion) == Some(Level::Flag(true))
+        || decided(Field::Expand) != Some(Level::Real(1.0));
+    let has_stride_one = stride_is_one(decided) || repeats(decided) > 1;
+    match asked {
+        Shortcut::Project if !stride_is_one(decided) => Shortcut::Identity,
+        Shortcut::Expansion if expands => Shortcut::Expansion,
+        Shortcut::None | Shortcut::Expansion if has_stride_one => Shortcut::None,
+        Shortcut::None | Shortcut::Expansion => Shortcut::Identity,
+        other => other,
+    }
 }
 
 /// The value of every field that has an effect.
@@ -203,9 +222,12 @@ pub(super) fn conv_bias(values: &Values) -> bool {
 }
 
 pub(super) fn stage(values: &Values) -> Stage {
-    let is_cse = find(values, Field::Block) == Some(Level::Block(BlockKind::Cse));
-    let block = if is_cse { cse(values) } else { inverted_residual(values) };
-    let default = if is_cse { Activation::Prelu } else { Activation::Relu6 };
+    let (block, default) = match find(values, Field::Block) {
+        Some(Level::Block(BlockKind::Cse)) => (cse(values), Activation::Prelu),
+        Some(Level::Block(BlockKind::Dsa)) => (Block::DepthwiseSeparable, Activation::Relu6),
+        Some(Level::Block(BlockKind::Cn)) => (Block::Conv, Activation::Relu6),
+        _ => (inverted_residual(values), Activation::Relu6),
+    };
     Stage {
         block,
         kernel: whole(values, Field::Kernel, 3),
@@ -228,13 +250,14 @@ fn inverted_residual(values: &Values) -> Block {
             _ => None,
         },
         shortcut: match find(values, Field::Shortcut) {
-            Some(Level::Shortcut(Shortcut::Project)) if whole(values, Field::Stride, 1) > 1 => {
-                Shortcut::Identity
-            }
-            Some(Level::Shortcut(shortcut)) => shortcut,
+            Some(Level::Shortcut(asked)) => shortcut(asked, &|field| find(values, field)),
             _ => Shortcut::Identity,
         },
         keep_expansion: find(values, Field::KeepExpansion) == Some(Level::Flag(true)),
+        projection: match find(values, Field::Projection) {
+            Some(Level::Projection(projection)) => projection,
+            _ => Projection::Linear,
+        },
     }
 }
 

@@ -17,8 +17,9 @@ pub struct Difference {
 
 /// Settings that differ and on which some trial depends.
 ///
-/// Words and places are left out: the name and description, the published figures, the baseline of the table, what to do about failures, and where
-/// files lie (the data is compared by its hash, the search space by the candidates it proposes).
+/// Words and places are left out: the name and description, the published figures, the baseline of the table, what to do
+/// about failures, and where files lie (data and weights are compared by their hashes, the search space by the candidates it
+/// proposes).
 pub fn differences(journal: &Experiment, file: &Experiment) -> Vec<Difference> {
     let (mut before, mut after) = (journal.clone(), file.clone());
     for experiment in [&mut before, &mut after] {
@@ -27,6 +28,9 @@ pub fn differences(journal: &Experiment, file: &Experiment) -> Vec<Difference> {
         experiment.baseline = None;
         experiment.failures = Default::default();
         experiment.data.path = None;
+        if let Some(weights) = &mut experiment.train.weights {
+            weights.path = Default::default();
+        }
         if let Some(search) = &mut experiment.search {
             search.space = Default::default();
         }

@@ -139,6 +139,7 @@ pub fn experiment(labels: &[&str], seeds: &[u64]) -> Experiment {
             schedule: Schedule::Cosine,
             label_smoothing: 0.0,
             precision: Default::default(),
+            weights: None,
         },
         search: None,
         variants: labels

@@ -309,6 +309,7 @@ impl<'a> Pool<'a> {
         TrialTask {
             trial: next.trial,
             network: next.planned.network.clone(),
+            text: next.planned.candidate.text.clone(),
             candidate_hash: next.planned.candidate.hash.clone(),
             study_seed: self.study_seed,
             seed: next.planned.seed,

@@ -10,6 +10,8 @@ pub struct TrialTask {
     /// Number of the trial in its study.
     pub trial: usize,
     pub network: Network,
+    /// Its zoo name with options, or block notation.
+    pub text: String,
     /// Hash of the candidate; with the study's seed and `seed` it fixes every random stream of the trial.
     pub candidate_hash: String,
     pub study_seed: u64,

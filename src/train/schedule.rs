@@ -46,6 +46,7 @@ mod tests {
             schedule,
             label_smoothing: 0.0,
             precision: Default::default(),
+            weights: None,
         }
     }
 

@@ -39,12 +39,14 @@ fn recipe(lr: f64) -> TrainConfig {
         schedule: Schedule::Cosine,
         label_smoothing: 0.1,
         precision: Default::default(),
+        weights: None,
     }
 }
 
 fn trainer(lr: f64, threads: usize) -> NetworkTrainer {
     let augment = Augment { pad_crop: 2, flip: true };
-    NetworkTrainer { data: data(), config: recipe(lr), augment, threads, memory: Memory::default() }
+    let (memory, start) = (Memory::default(), None);
+    NetworkTrainer { data: data(), config: recipe(lr), augment, threads, memory, start }
 }
 
 fn network(side: usize, classes: usize) -> Network {
@@ -53,7 +55,7 @@ fn network(side: usize, classes: usize) -> Network {
 }
 
 fn task(network: Network, seed: u64) -> TrialTask {
-    TrialTask { trial: 1, network, candidate_hash: "a".into(), study_seed: 1, seed }
+    TrialTask { trial: 1, network, text: NETWORK.into(), candidate_hash: "a".into(), study_seed: 1, seed }
 }
 
 /// Keeps what it is told, and stops after a number of steps.

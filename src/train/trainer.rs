@@ -13,6 +13,7 @@ use crate::config::{Augment, TrainConfig};
 use crate::data::{Batcher, Data, Split};
 use crate::engine::{Batch, Model, Sgd, SgdSettings, Workers};
 use crate::error::{Error, Result};
+use crate::export::{About, Naming, Weights, safetensors};
 use crate::study::event::{EpochMetrics, Metrics};
 
 /// Images evaluated at once.
@@ -30,6 +31,8 @@ pub struct NetworkTrainer {
     pub threads: usize,
     /// What all trials that run at once may take together.
     pub memory: Memory,
+    /// What every trial starts from, instead of fresh weights.
+    pub start: Option<Arc<Weights>>,
 }
 
 impl NetworkTrainer {
@@ -56,6 +59,18 @@ impl NetworkTrainer {
     }
 }
 
+impl NetworkTrainer {
+    /// What the weights of a trial are to be used with.
+    fn about(&self, task: &TrialTask) -> About {
+        About {
+            class_names: self.data.classes.clone(),
+            normalisation: Some(self.data.normalisation),
+            precision: self.config.precision,
+            ..About::new(&task.text, task.network.input(), task.network.classes)
+        }
+    }
+}
+
 impl Trainer for NetworkTrainer {
     fn train(&self, task: &TrialTask, observer: &mut dyn TrialObserver) -> Result<TrialEnd> {
         let need = memory::trial_bytes(&task.network, self.config.batch, &self.data);
@@ -68,6 +83,9 @@ impl Trainer for NetworkTrainer {
             }
         };
         let mut model = self.model(task)?;
+        if let Some(start) = &self.start {
+            start.load_into(&mut model)?;
+        }
         let TrainConfig { momentum, nesterov, weight_decay, decay_norm_and_bias, .. } = self.config;
         let mut sgd = Sgd::new(SgdSettings { momentum, nesterov, weight_decay, decay_norm_and_bias });
         let seed = streams::seed(task, "batches");
@@ -97,6 +115,7 @@ impl Trainer for NetworkTrainer {
                     break;
                 }
                 let batch = Batch { images: &images, labels: &labels };
+                model.set_step(((epoch - 1) * per_epoch + at.done) as u64);
                 let (outcome, mut grads) = model.gradients(batch, self.config.label_smoothing);
                 if diverged(outcome.loss) {
                     let what =
@@ -123,7 +142,7 @@ impl Trainer for NetworkTrainer {
             observer.on_epoch(&EpochMetrics { epoch, lr, train, validation, seconds })?;
             at = Progress { epoch: epoch + 1, ..Progress::default() };
         }
-        Ok(TrialEnd::Finished { weights: model.to_safetensors()? })
+        Ok(TrialEnd::Finished { weights: safetensors::bytes(&model, &self.about(task), Naming::Ours)? })
     }
 
     fn test(&self, task: &TrialTask, weights: &[u8]) -> Result<Metrics> {

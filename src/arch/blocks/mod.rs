@@ -1,8 +1,8 @@
-//! The blocks of the notation, one file each.
+//! The blocks of the notation, one file each; the named networks use them too.
 
 mod cse;
 mod inverted_residual;
-mod squeeze_excite;
+pub mod squeeze_excite;
 
 use super::build::{Builder, ConvSpec};
 use super::network::{LayerId, Op};
@@ -16,9 +16,22 @@ pub fn block(
     stage: &Stage,
     stride: usize,
 ) -> Result<LayerId, String> {
+    // A shortcut between expansions reaches back over one block.
+    let before = builder.expanded.take();
+    let activation = stage.activation;
     match &stage.block {
-        Block::InvertedResidual { .. } => inverted_residual::add(builder, name, from, stage, stride),
+        Block::InvertedResidual { .. } => inverted_residual::add(builder, name, from, before, stage, stride),
         Block::Cse { .. } => cse::add(builder, name, from, stage, stride),
+        Block::DepthwiseSeparable => {
+            let spec = ConvSpec::depthwise(builder.shape(from).c, stage.kernel, stride);
+            let last = builder.conv_norm_act(&format!("{name}.depthwise"), from, spec, activation)?;
+            let spec = ConvSpec::pointwise(stage.channels);
+            builder.conv_norm_act(&format!("{name}.pointwise"), last, spec, activation)
+        }
+        Block::Conv => {
+            let spec = ConvSpec::full(stage.channels, stage.kernel, stride);
+            builder.conv_norm_act(&format!("{name}.conv"), from, spec, activation)
+        }
     }
 }
 

@@ -1,18 +1,32 @@
-//! Squeeze-and-excitation as MobileNetV3 has it: ReLU inside, hard sigmoid as the gate, biases in both layers.
+//! Squeeze-and-excitation as MobileNetV3 has it: ReLU inside, hard sigmoid as the gate.
 
 use crate::arch::build::Builder;
 use crate::arch::network::{Elementwise, LayerId, Op};
 
-/// Adds the squeeze, two fully connected layers and the scaling; the squeezed width is `ratio` of the channels,
-/// rounded to a multiple of 8 (torchvision's `_make_divisible`).
-pub fn add(builder: &mut Builder, name: &str, from: LayerId, ratio: f64) -> Result<LayerId, String> {
+/// The two published forms differ in the squeezed width and in the biases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SqueezeExcite {
+    /// Outputs of the first fully connected layer.
+    pub squeezed: usize,
+    /// Whether both fully connected layers have biases.
+    pub bias: bool,
+}
+
+impl SqueezeExcite {
+    /// torchvision's: a multiple of 8 near `width`, with biases.
+    pub fn rounded(width: f64) -> Self {
+        Self { squeezed: divisible_by_8(width), bias: true }
+    }
+}
+
+/// Adds the squeeze, two fully connected layers and the scaling.
+pub fn add(builder: &mut Builder, name: &str, from: LayerId, se: SqueezeExcite) -> Result<LayerId, String> {
+    let SqueezeExcite { squeezed, bias } = se;
     let channels = builder.shape(from).c;
-    let squeezed = divisible_by_8(ratio * channels as f64);
     let pool = builder.push(format!("{name}.pool"), Op::GlobalAvgPool, &[from])?;
-    let reduce = builder.push(format!("{name}.reduce"), Op::Linear { out: squeezed, bias: true }, &[pool])?;
+    let reduce = builder.push(format!("{name}.reduce"), Op::Linear { out: squeezed, bias }, &[pool])?;
     let relu = builder.push(format!("{name}.reduce_act"), Op::Elementwise(Elementwise::Relu), &[reduce])?;
-    let restore =
-        builder.push(format!("{name}.restore"), Op::Linear { out: channels, bias: true }, &[relu])?;
+    let restore = builder.push(format!("{name}.restore"), Op::Linear { out: channels, bias }, &[relu])?;
     let gate = builder.push(format!("{name}.gate"), Op::Elementwise(Elementwise::Hsigmoid), &[restore])?;
     builder.push(format!("{name}.scale"), Op::ScaleChannels, &[from, gate])
 }

@@ -1,15 +1,29 @@
-//! The published networks by name, each a text in block notation with options.
+//! The published networks by name: each a text in block notation, or layers added one by one, with options.
+//!
+//! Layers are named alike in all of them, as weights are exported by these names: `stem`, `stages.I.J.` with the parts of
+//! a block, `head`, `pool`, `classifier` (before it `pre_classifier`, numbered where there are several). `_norm` after a
+//! layer's name is its batch norm, `_act` its activation. The files of the networks name their blocks' parts.
 
+mod alexnet;
 mod cse_paper;
+mod entry;
+mod googlenet;
+mod mobilenet_v1;
 mod mobilenet_v2;
+mod mobilenet_v3;
+pub mod published;
+mod shufflenet_v1;
+mod shufflenet_v2;
+mod squeezenet;
+mod vgg;
 
 use std::collections::BTreeMap;
 
 use super::build;
 use super::network::{Network, Shape};
-use crate::config::yaml::nearest;
 use crate::error::{Error, Result};
 use crate::space::notation;
+use entry::{Definition, Entry, Settings, did_you_mean};
 
 /// What `--set`, `--classes` and `--input` (or the same keys in YAML) ask of a named network.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -35,123 +49,63 @@ impl Named {
     }
 }
 
-/// A named network before its options: how it is made and what it is made for.
-struct Entry {
-    name: &'static str,
-    about: &'static str,
-    /// Options that `--set` takes.
-    options: &'static [Choice],
-    input: Shape,
-    classes: usize,
-    definition: Definition,
-}
-
-/// An option of a named network.
-struct Choice {
-    name: &'static str,
-    values: Values,
-}
-
-/// The values of an option, the default first.
-enum Values {
-    Words(&'static [&'static str]),
-    /// A number: default, least, most.
-    Number(f64, f64, f64),
-}
-
-/// How a named network is made.
-enum Definition {
-    /// A text in block notation.
-    Notation(fn(&Settings) -> String),
-    /// Layer by layer, for images of a shape and so many classes.
-    Built(fn(&Settings, Shape, usize) -> std::result::Result<Network, String>),
-}
-
-/// The options of an entry, all known, each with an allowed value.
-struct Settings<'a> {
-    entry: &'a Entry,
-    set: BTreeMap<&'a str, String>,
-}
-
-impl<'a> Settings<'a> {
-    /// Reads options for an entry; those set to their default are as if not set.
-    fn read(entry: &'a Entry, set: &'a BTreeMap<String, String>) -> Result<Self> {
-        let mut read = BTreeMap::new();
-        for (option, value) in set {
-            let Some(choice) = entry.options.iter().find(|choice| choice.name == option) else {
-                return Err(Error::request(no_option(entry, option)));
-            };
-            if let Some(value) = choice.values.read(entry, option, value)? {
-                read.insert(option.as_str(), value);
-            }
-        }
-        Ok(Self { entry, set: read })
-    }
-
-    /// Whether an option has this value.
-    fn is(&self, option: &str, value: &str) -> bool {
-        match self.set.get(option) {
-            Some(set) => set == value,
-            None => matches!(self.values(option), Some(Values::Words([first, ..])) if *first == value),
-        }
-    }
-
-    /// The value of an option that is a number.
-    fn number(&self, option: &str) -> f64 {
-        let default = match self.values(option) {
-            Some(Values::Number(default, ..)) => *default,
-            _ => 0.0,
-        };
-        self.set.get(option).and_then(|value| value.parse().ok()).unwrap_or(default)
-    }
-
-    fn values(&self, option: &str) -> Option<&Values> {
-        self.entry.options.iter().find(|choice| choice.name == option).map(|choice| &choice.values)
-    }
-
-    /// The name and what is set.
-    fn text(&self) -> String {
-        let set = self.set.iter().map(|(option, value)| format!(" {option}={value}"));
-        std::iter::once(self.entry.name.to_owned()).chain(set).collect()
-    }
-}
-
-impl Values {
-    /// A value as it is written in a network's text; `None` where it is the default.
-    fn read(&self, entry: &Entry, option: &str, value: &str) -> Result<Option<String>> {
-        let name = entry.name;
-        match self {
-            Self::Words(allowed) if allowed.contains(&value) => {
-                Ok((allowed.first() != Some(&value)).then(|| value.to_owned()))
-            }
-            Self::Words(allowed) => Err(Error::request(format!(
-                "{name}: {option} cannot be `{value}` (values: {}){}",
-                allowed.join(", "),
-                did_you_mean(value, allowed.iter().copied())
-            ))),
-            Self::Number(default, least, most) => match value.parse::<f64>() {
-                Ok(number) if (*least..=*most).contains(&number) => {
-                    Ok((number != *default).then(|| number.to_string()))
-                }
-                _ => Err(Error::request(format!(
-                    "{name}: {option} cannot be `{value}`; it is a number from {least} to {most}"
-                ))),
-            },
-        }
-    }
-}
-
 const ENTRIES: &[Entry] = &[
     cse_paper::MIX,
     cse_paper::MIX_IMAGENETTE,
     cse_paper::CSE_ONLY,
     cse_paper::OPTIMIZED,
+    mobilenet_v1::MOBILENET_V1,
     mobilenet_v2::MOBILENET_V2,
+    mobilenet_v3::LARGE,
+    mobilenet_v3::SMALL,
+    shufflenet_v1::SHUFFLENET_V1,
+    shufflenet_v2::SHUFFLENET_V2,
+    alexnet::ALEXNET,
+    googlenet::GOOGLENET,
+    squeezenet::SQUEEZENET,
+    vgg::VGG16,
 ];
 
-/// Names and one-line descriptions of all named networks.
-pub fn names() -> Vec<(&'static str, &'static str)> {
-    ENTRIES.iter().map(|entry| (entry.name, entry.about)).collect()
+/// What a user may want to know of a named network.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct About {
+    pub name: &'static str,
+    pub about: &'static str,
+    /// The images it is made for, unless others are asked for.
+    pub input: Shape,
+    pub classes: usize,
+    pub options: Vec<AboutOption>,
+}
+
+/// An option of a named network.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct AboutOption {
+    pub name: &'static str,
+    pub about: &'static str,
+    pub default: String,
+    /// The values in words: `1, 2, 4` or `0.05 to 4`.
+    pub values: String,
+}
+
+/// All named networks.
+pub fn catalogue() -> Vec<About> {
+    let about = |entry: &Entry| About {
+        name: entry.name,
+        about: entry.about,
+        input: entry.input,
+        classes: entry.classes,
+        options: entry
+            .options
+            .iter()
+            .map(|choice| AboutOption {
+                name: choice.name,
+                about: choice.about,
+                default: choice.values.default_text(),
+                values: choice.values.allowed_text(),
+            })
+            .collect(),
+    };
+    ENTRIES.iter().map(about).collect()
 }
 
 /// The network of a zoo name (options may follow it, as in `mobilenet_v2 stem=cifar`) or of a text in block notation.
@@ -182,38 +136,26 @@ pub fn resolve(network: &str, options: &Options) -> Result<Named> {
             let built = build::network(&candidate, input, classes).map_err(impossible)?;
             Ok(Named { network: Network { name: name.into(), ..built }, text: candidate.text() })
         }
-        Definition::Built(build) => {
-            let built = build(&settings, input, classes).map_err(impossible)?;
+        Definition::Built(make) => {
+            let made = build::enough(classes).and_then(|()| make(&settings, input, classes));
+            let built = made.map_err(impossible)?;
             Ok(Named { network: Network { name: name.into(), ..built }, text: settings.text() })
         }
     }
 }
 
-fn no_option(entry: &Entry, option: &str) -> String {
-    let known = || entry.options.iter().map(|choice| choice.name);
-    let name = entry.name;
-    if entry.options.is_empty() {
-        return format!("{name} has no options, so no `{option}` either; take it away");
-    }
-    let (list, near) = (known().collect::<Vec<_>>().join(", "), did_you_mean(option, known()));
-    format!("{name} has no option `{option}` (options: {list}){near}")
-}
-
-/// `; did you mean ...?`, where one of `known` is near.
-fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
-    nearest(name, known).map_or(String::new(), |near| format!("; did you mean `{near}`?"))
-}
-
 fn notation_with_options(network: &str, options: &Options) -> Result<Named> {
-    // One word without a part is meant as a name.
+    // A word without a part is meant as a name, and so is what is near to one.
+    let names = || ENTRIES.iter().map(|entry| entry.name);
+    let first = network.split_whitespace().next().unwrap_or_default();
+    let is_block = first.split('_').next().is_some_and(|kind| notation::KINDS.contains(&kind));
+    let near = did_you_mean(first, names());
     if !network.contains('_')
         || network.split_whitespace().all(|token| !token.contains(|c: char| c.is_ascii_digit()))
+        || !is_block && !near.is_empty()
     {
-        let names = || ENTRIES.iter().map(|entry| entry.name);
         return Err(Error::request(format!(
-            "`{network}` is neither a named network ({}) nor block notation such as `stem_c16 ir_s2_e4_c24`{}",
-            names().collect::<Vec<_>>().join(", "),
-            did_you_mean(network, names())
+            "`{network}` is neither a named network (`blocksmith zoo` lists them) nor block notation such as `stem_c16 ir_s2_e4_c24`{near}"
         )));
     }
     if let Some(option) = options.set.keys().next() {

@@ -2,7 +2,7 @@
 //! second-level cache.
 //!
 //! - `fold`: batch norm goes into the weights and bias of the layer before it.
-//! - `plan`: layers become steps; an activation function, a shortcut's sum and the depthwise convolution before a product
+//! - `plan`: layers become steps (`work`); an activation function, a shortcut's sum and the depthwise convolution before a product
 //!   become part of that product's step.
 //! - `segments`: where one activation alone is alive the steps are cut; within a segment a group of images runs through
 //!   all steps before the next group, in scratch memory whose places are planned once.
@@ -14,7 +14,7 @@
 
 mod depthwise;
 mod elementwise;
-mod fold;
+pub mod fold;
 mod grouped;
 mod patches;
 mod plan;
@@ -22,6 +22,7 @@ mod run;
 mod segments;
 #[cfg(test)]
 mod tests;
+mod work;
 
 use std::sync::Arc;
 

@@ -4,12 +4,17 @@ use super::depthwise::Depthwise;
 use super::fold;
 use super::grouped::Grouped;
 use super::patches::Patches;
-use crate::arch::{Elementwise, LayerId, Network, Op};
+pub use super::work::{Channels, Front, Product, Step, Work};
+use crate::arch::{Elementwise, LayerId, Network, Op, Shape};
 use crate::engine::act::Act;
 use crate::engine::grad;
 use crate::engine::model::Model;
+use crate::engine::ops::channels::{Run, Transpose};
+use crate::engine::ops::conv::Geometry;
 use crate::engine::ops::gate::Per;
 use crate::engine::ops::matmul::{Mat, Packed};
+use crate::engine::ops::pool2d::{Of, Pool2d};
+use crate::engine::ops::response_norm::ResponseNorm;
 use crate::engine::ops::squeeze::Over;
 use crate::engine::real::Real;
 use crate::engine::value::Affine;
@@ -21,59 +26,6 @@ pub type TensorId = usize;
 pub struct Plan<E: Real> {
     pub steps: Vec<Step<E>>,
     pub tensors: Vec<usize>,
-}
-
-/// One step: what it computes, from which activations, into which.
-pub struct Step<E: Real> {
-    pub work: Work<E>,
-    pub x: TensorId,
-    /// A shortcut, or a gate's factors.
-    pub second: Option<TensorId>,
-    pub out: TensorId,
-    /// The layer that its time counts for: the first of those it computes, or the product that others became part of.
-    pub layer: LayerId,
-}
-
-/// What a step computes.
-pub enum Work<E: Real> {
-    Product(Product<E>),
-    Depthwise(Depthwise<E>),
-    Grouped(Grouped<E>),
-    /// A batch norm that could not be folded, an activation function, or both.
-    Affine(Option<Affine<E>>, Act<E>),
-    /// The sum with the second.
-    Add(Act<E>),
-    /// The mean of rows of so many channels.
-    Mean(Over, usize),
-    /// Times the second; rows of so many channels.
-    Scale(Per, usize),
-}
-
-impl<E: Real> Work<E> {
-    /// Whether it changes values where they lie.
-    pub fn is_in_place(&self) -> bool {
-        matches!(self, Self::Affine(..) | Self::Add(_) | Self::Scale(..))
-    }
-}
-
-/// A matrix product over the pixels, a shortcut's sum and an activation in its epilogue.
-pub struct Product<E: Real> {
-    pub front: Front<E>,
-    /// Pixels of one image's output.
-    pub rows: usize,
-    pub depth: usize,
-    pub cols: usize,
-    pub weights: Packed<E>,
-    pub bias: Vec<E>,
-    pub act: Act<E>,
-}
-
-/// What makes the product's left side, tile by tile.
-pub enum Front<E: Real> {
-    /// It is the input itself.
-    Input,
-    Patches(Patches),
-    Depthwise(Depthwise<E>),
 }
 
 /// Geometry of a convolution.
@@ -182,7 +134,8 @@ impl<E: Real> Planner<'_, E> {
         // Layers are in evaluation order, so every input is there.
         let Some(x) = input(0) else { return };
         let second = input(1);
-        let channels = layer.inputs.first().map_or(0, |&from| network.layers[from].output.c);
+        let from = layer.inputs.first().map_or(Shape::new(0, 0, 0), |&from| network.layers[from].output);
+        let channels = from.c;
         match layer.op {
             Op::Conv { .. } | Op::Linear { .. } => self.weighted(id, x),
             Op::BatchNorm(_) => {
@@ -203,15 +156,56 @@ impl<E: Real> Planner<'_, E> {
             Op::GlobalAvgPool => self.push(Work::Mean(Over::Map, channels), x, None, &[id], id),
             Op::ScaleMap => self.push(Work::Scale(Per::Pixel, channels), x, second, &[id], id),
             Op::ScaleChannels => self.push(Work::Scale(Per::Channel, channels), x, second, &[id], id),
-            Op::Concat
-            | Op::Slice { .. }
-            | Op::Shuffle { .. }
-            | Op::MaxPool(_)
-            | Op::AvgPool(_)
-            | Op::LocalResponseNorm { .. }
-            | Op::Dropout { .. }
-            | Op::Flatten => {}
+            Op::Concat => self.concat(id),
+            Op::Slice { start, len } => {
+                let copy = Channels { run: Run { from: start, to: 0, len }, from: channels, to: len };
+                self.push(Work::Copy(copy), x, None, &[id], id);
+            }
+            Op::Shuffle { groups } => self.transposed(id, x, Transpose::shuffle(channels, groups)),
+            Op::Flatten => self.transposed(id, x, Transpose::flatten(from)),
+            Op::MaxPool(window) | Op::AvgPool(window) => {
+                let of = if matches!(layer.op, Op::MaxPool(_)) { Of::Max } else { Of::Mean };
+                let pool = Pool2d { of, window, input: from, output: layer.output };
+                self.push(Work::Image(Box::new(pool)), x, None, &[id], id);
+            }
+            Op::LocalResponseNorm { size, alpha, beta, k } => {
+                let norm = ResponseNorm { channels, size, alpha, beta, k };
+                self.push(Work::Image(Box::new(norm)), x, None, &[id], id);
+            }
+            Op::Dropout { .. } => self.same(id, x),
             Op::Input => {}
+        }
+    }
+
+    /// A layer whose output is its input.
+    fn same(&mut self, id: LayerId, x: TensorId) {
+        if id + 1 == self.network.layers.len() {
+            // The output of the network is that of a step of its own.
+            return self.push(Work::Affine(None, Act::Identity), x, None, &[id], id);
+        }
+        (self.tensor[id], self.done[id]) = (Some(x), true);
+    }
+
+    fn transposed(&mut self, id: LayerId, x: TensorId, transpose: Transpose) {
+        if transpose.is_identity() {
+            return self.same(id, x);
+        }
+        self.push(Work::Image(Box::new(transpose)), x, None, &[id], id);
+    }
+
+    /// One input after another is copied to its place.
+    fn concat(&mut self, id: LayerId) {
+        let network = self.network;
+        let (mut at, to) = (0, network.layers[id].output.c);
+        for &input in &network.layers[id].inputs {
+            let Some(x) = self.tensor[input] else { continue };
+            let len = network.layers[input].output.c;
+            let copy = Channels { run: Run { from: 0, to: at, len }, from: len, to };
+            match self.tensor[id] {
+                None => self.push(Work::Copy(copy), x, None, &[id], id),
+                Some(begun) => self.push(Work::Join(copy), begun, Some(x), &[id], id),
+            }
+            at += len;
         }
     }
 
@@ -234,7 +228,10 @@ impl<E: Real> Planner<'_, E> {
             let work = if groups == from.c && layer.output.c == from.c {
                 Work::Depthwise(Depthwise::new(map, &weights, &bias, act))
             } else {
-                Work::Grouped(Grouped::new(map, groups, &weights, bias, act))
+                let input = (from.h, from.w, from.c);
+                let geometry =
+                    Geometry { input, out, out_channels: layer.output.c, kernel, stride, pad, groups };
+                Work::Grouped(Grouped::new(geometry, &weights, bias, act))
             };
             return self.push(work, x, None, &[id, normed], last);
         }

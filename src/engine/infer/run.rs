@@ -67,6 +67,10 @@ impl<E: Real> Inference<E> {
             Work::Mean(over, channels) => {
                 each(x, out, images).for_each(|(x, out)| squeeze::mean(x, *channels, *over, out));
             }
+            Work::Copy(copy) => copy.run.copy(x, copy.from, out, copy.to),
+            Work::Join(copy) => copy.run.copy(second.unwrap_or_default(), copy.from, out, copy.to),
+            // Only what is not computed here knows images by their number.
+            Work::Image(op) => each(x, out, images).for_each(|(x, out)| op.forward(0, x, out)),
             Work::Scale(per, channels) => {
                 for (factors, out) in each(second.unwrap_or_default(), out, images) {
                     elementwise::scale(out, *channels, factors, *per);

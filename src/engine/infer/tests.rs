@@ -1,13 +1,17 @@
 //! Folded inference against the layers' definitions, spelled out in f64.
 
+mod definition;
+
 use std::sync::Arc;
 
 use super::*;
 use crate::arch::build::{self, Builder, ConvSpec};
-use crate::arch::{Elementwise, Layer, Network, Norm, Op, Shape, zoo};
+use crate::arch::{Elementwise, Network, Norm, Op, Shape, Window, zoo};
 use crate::engine::grad;
+use crate::engine::model::networks::{inception, residual_pool, shuffle_unit};
 use crate::engine::simd::Isa;
 use crate::space::notation;
+use definition::by_definition;
 
 /// Numbers between -1 and 1 that look like nothing.
 fn noise(len: usize, seed: usize) -> Vec<f64> {
@@ -35,81 +39,6 @@ fn model<E: Real>(network: Network, threads: usize) -> Model<E> {
         running.variance = noise(c, at + 2).iter().map(|n| E::of(1.0 + n / 2.0)).collect();
     }
     model
-}
-
-/// One image through the network, layer by layer as `Op` defines them; activations are (H, W, C).
-fn by_definition(model: &Model<f64>, image: &[f64]) -> Vec<f64> {
-    let layers = &model.network.layers;
-    let mut values: Vec<Vec<f64>> = vec![image.to_vec()];
-    for (id, layer) in layers.iter().enumerate().skip(1) {
-        let x = &values[layer.inputs[0]];
-        let from = layers[layer.inputs[0]].output;
-        let (weight, bias) = model.weight_and_bias(id);
-        let weight = weight.map(grad::values).unwrap_or_default();
-        let bias = bias.map(grad::values);
-        let c = from.c;
-        let each = |f: &dyn Fn(f64, usize) -> f64| x.iter().enumerate().map(|(i, v)| f(*v, i)).collect();
-        let out: Vec<f64> = match &layer.op {
-            Op::Conv { .. } => convolution(layer, from, x, &weight, bias.as_deref()),
-            Op::Linear { out, .. } => (0..*out)
-                .map(|o| {
-                    let sum: f64 = x.iter().zip(&weight[o * c..][..c]).map(|(x, w)| x * w).sum();
-                    sum + bias.as_ref().map_or(0.0, |b| b[o])
-                })
-                .collect(),
-            Op::BatchNorm(_) => {
-                let (running, beta) = (model.running[id].as_ref().unwrap(), bias.unwrap());
-                each(&|v, i| {
-                    let i = i % c;
-                    (v - running.mean[i]) / (running.variance[i] + 1e-5).sqrt() * weight[i] + beta[i]
-                })
-            }
-            Op::Elementwise(function) => each(&|v, _| match function {
-                Elementwise::Relu => v.max(0.0),
-                Elementwise::Relu6 => v.clamp(0.0, 6.0),
-                Elementwise::Hswish => v * (v + 3.0).clamp(0.0, 6.0) / 6.0,
-                Elementwise::Hsigmoid => (v + 3.0).clamp(0.0, 6.0) / 6.0,
-                Elementwise::Sigmoid => 1.0 / (1.0 + (-v).exp()),
-            }),
-            Op::Prelu => each(&|v, _| if v > 0.0 { v } else { v * weight[0] }),
-            Op::Add => each(&|v, i| v + values[layer.inputs[1]][i]),
-            Op::ChannelMean => x.chunks(c).map(|row| row.iter().sum::<f64>() / c as f64).collect(),
-            Op::GlobalAvgPool => {
-                let pixels = (from.h * from.w) as f64;
-                (0..c).map(|i| x.iter().skip(i).step_by(c).sum::<f64>() / pixels).collect()
-            }
-            Op::ScaleMap => each(&|v, i| v * values[layer.inputs[1]][i / c]),
-            Op::ScaleChannels => each(&|v, i| v * values[layer.inputs[1]][i % c]),
-            _ => unreachable!(),
-        };
-        values.push(out);
-    }
-    values.pop().unwrap()
-}
-
-fn convolution(layer: &Layer, from: Shape, x: &[f64], weight: &[f64], bias: Option<&[f64]>) -> Vec<f64> {
-    let Op::Conv { kernel, stride, pad, groups, .. } = layer.op else { unreachable!() };
-    let Shape { c: outputs, h: oh, w: ow } = layer.output;
-    let inputs = from.c / groups;
-    let mut out = Vec::new();
-    for (y, column, o) in
-        (0..oh).flat_map(|y| (0..ow).flat_map(move |x| (0..outputs).map(move |o| (y, x, o))))
-    {
-        let mut sum = bias.map_or(0.0, |b| b[o]);
-        for (ky, kx) in (0..kernel).flat_map(|ky| (0..kernel).map(move |kx| (ky, kx))) {
-            let (iy, ix) = ((y * stride + ky).wrapping_sub(pad), (column * stride + kx).wrapping_sub(pad));
-            if iy >= from.h || ix >= from.w {
-                continue;
-            }
-            for i in 0..inputs {
-                let channel = o / (outputs / groups) * inputs + i;
-                sum += x[(iy * from.w + ix) * from.c + channel]
-                    * weight[((o * inputs + i) * kernel + ky) * kernel + kx];
-            }
-        }
-        out.push(sum);
-    }
-    out
 }
 
 /// Relative L2 difference.
@@ -262,6 +191,75 @@ fn what_does_not_fold() {
     let normed = builder.norm("sum", sum).unwrap();
     builder.push("last", Op::Add, &[normed, 0]).unwrap();
     check(&builder.finish("sums", 2));
+}
+
+/// Windows with and without padding, overlapping and apart, cut off and left out at the border.
+#[test]
+fn pools() {
+    for (kernel, stride, pad, ceil) in [
+        (2, 2, 0, false),
+        (3, 2, 0, true),
+        (3, 2, 1, false),
+        (3, 2, 1, true),
+        (3, 1, 1, false),
+        (2, 3, 1, true),
+        (4, 3, 2, true),
+        (7, 7, 0, false),
+    ] {
+        let window = Window { kernel, stride, pad, ceil };
+        for op in [Op::MaxPool(window), Op::AvgPool(window)] {
+            for (channels, h, w) in [(5, 7, 8), (18, 9, 7)] {
+                check(&alone(&format!("{op:?}"), Shape::new(channels, h, w), std::slice::from_ref(&op)));
+            }
+        }
+    }
+}
+
+#[test]
+fn response_norms() {
+    for (size, alpha, beta, k) in [
+        (5, 1e-4, 0.75, 2.0),
+        (4, 0.5, 0.75, 1.0),
+        (3, 2.0, 0.6, 0.5),
+        (1, 1.0, 1.0, 1.0),
+        (30, 1.0, 0.75, 1.0),
+    ] {
+        let norm = Op::LocalResponseNorm { size, alpha, beta, k };
+        check(&alone(&format!("{norm:?}"), Shape::new(23, 3, 2), &[norm]));
+    }
+}
+
+/// Channels put together, taken apart and in another order: each shape of transposition, with something pending before
+/// and after, inputs that are read again and outputs of the network.
+#[test]
+fn channels() {
+    for (channels, groups) in [(6, 2), (12, 3), (20, 4), (40, 8), (10, 5), (21, 7), (12, 6), (7, 1), (7, 7)] {
+        check(&alone(
+            &format!("{channels} in {groups}"),
+            Shape::new(channels, 3, 4),
+            &[Op::Shuffle { groups }],
+        ));
+    }
+    for shape in [Shape::new(18, 5, 7), Shape::new(3, 2, 2), Shape::new(5, 1, 1), Shape::new(1, 3, 3)] {
+        let relu = Op::Elementwise(Elementwise::Relu6);
+        check(&alone("flat", shape, &[Op::Flatten]));
+        let linear = Op::Linear { out: 7, bias: true };
+        check(&alone("classifier", shape, &[relu, Op::Flatten, Op::Dropout { rate: 0.5 }, linear]));
+    }
+    check(&alone("dropout", Shape::new(3, 4, 5), &[Op::Dropout { rate: 0.5 }]));
+    let hswish = Op::Elementwise(Elementwise::Hswish);
+    check(&alone("dropout, act", Shape::new(3, 4, 5), &[hswish, Op::Dropout { rate: 0.5 }, Op::Prelu]));
+    for mut network in [shuffle_unit(2, 8), shuffle_unit(1, 10), inception(1), residual_pool(1)] {
+        network.name = "unit".into();
+        check(&network);
+    }
+    let mut builder = Builder::new(Shape::new(5, 4, 3), false).unwrap();
+    let a = builder.conv("a", 0, ConvSpec::pointwise(4)).unwrap();
+    let twice = builder.push("twice", Op::Concat, &[a, 0, a, 0]).unwrap();
+    let b = builder.conv("b", twice, ConvSpec::depthwise(18, 3, 1)).unwrap();
+    let one = builder.push("one", Op::Concat, &[b]).unwrap();
+    builder.push("out", Op::Concat, &[one, twice, a]).unwrap();
+    check(&builder.finish("concat of concats", 2));
 }
 
 /// Every kind of block in the notation.

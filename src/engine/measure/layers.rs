@@ -104,7 +104,13 @@ fn work(network: &Network, id: LayerId, batch: usize, train: bool) -> (f64, f64)
     if is_pending {
         return (operations, 0.0);
     }
-    let inputs: usize = layer.inputs.iter().map(|&from| network.layers[from].output.len()).sum();
+    let inputs: usize = match layer.op {
+        // It reads what it writes.
+        Op::Slice { .. } => layer.output.len(),
+        // Of nothing that inference knows.
+        Op::Dropout { .. } if !train => return (operations, 0.0),
+        _ => layer.inputs.iter().map(|&from| network.layers[from].output.len()).sum(),
+    };
     let values = ((inputs + layer.output.len()) * batch) as f64 + cost::params(network, id) as f64;
     (operations, 4.0 * values * if train { 3.0 } else { 1.0 })
 }

@@ -1,14 +1,18 @@
 //! The walk over a network's layers, each turned into an op or into something pending.
 
 use super::Model;
-use crate::arch::{Elementwise, LayerId, Norm, Op};
+use crate::arch::{Elementwise, LayerId, Norm, Op, Shape};
 use crate::engine::act::Act;
 use crate::engine::grad;
 use crate::engine::keep::{self, Keep};
 use crate::engine::measure::Pass;
+use crate::engine::ops::channels::{self, Run, Transpose};
+use crate::engine::ops::dropout::Dropout;
 use crate::engine::ops::norm::BatchNorm;
 use crate::engine::ops::norm::moments::Moments;
-use crate::engine::ops::{add, conv, depthwise, gate, norm, pointwise, squeeze, tile_rows};
+use crate::engine::ops::pool2d::{Of, Pool2d};
+use crate::engine::ops::response_norm::ResponseNorm;
+use crate::engine::ops::{add, conv, depthwise, gate, image, norm, pointwise, squeeze, tile_rows};
 use crate::engine::pool::Buf;
 use crate::engine::real::{Flat, Real};
 use crate::engine::value::{Context, Value};
@@ -124,17 +128,41 @@ impl<E: Real> Model<E> {
                     None => x,
                 }
             }
-            (
-                Op::Concat
-                | Op::Slice { .. }
-                | Op::Shuffle { .. }
-                | Op::MaxPool(_)
-                | Op::AvgPool(_)
-                | Op::LocalResponseNorm { .. }
-                | Op::Dropout { .. }
-                | Op::Flatten,
-                _,
-            ) => x,
+            (Op::Concat, _) => {
+                let mut to = 0;
+                let runs = (0..layer.inputs.len()).filter_map(|at| input(walk, at)).map(|x| {
+                    let run = Run { from: 0, to, len: x.c };
+                    to += x.c;
+                    (x, run)
+                });
+                channels::forward(context, &runs.collect::<Vec<_>>(), layer.output.c)
+            }
+            (&Op::Slice { start, len }, _) => {
+                channels::forward(context, &[(x, Run { from: start, to: 0, len })], len)
+            }
+            (&Op::Shuffle { groups }, _) => {
+                let shape = (x.h, x.w, x.c);
+                image::apply(context, &x, Transpose::shuffle(x.c, groups), shape)
+            }
+            (Op::Flatten, _) => {
+                let (flat, shape) = (Shape::new(x.c, x.h, x.w), (1, 1, x.per_image()));
+                image::apply(context, &x, Transpose::flatten(flat), shape)
+            }
+            (&(Op::MaxPool(window) | Op::AvgPool(window)), _) => {
+                let of = if matches!(layer.op, Op::MaxPool(_)) { Of::Max } else { Of::Mean };
+                let pool = Pool2d { of, window, input: Shape::new(x.c, x.h, x.w), output: layer.output };
+                image::apply(context, &x, pool, (layer.output.h, layer.output.w, layer.output.c))
+            }
+            (&Op::LocalResponseNorm { size, alpha, beta, k }, _) => {
+                let (norm, shape) = (ResponseNorm { channels: x.c, size, alpha, beta, k }, (x.h, x.w, x.c));
+                image::apply(context, &x, norm, shape)
+            }
+            (&Op::Dropout { rate }, _) => {
+                let rate = if mode == Mode::Train { rate } else { 0.0 };
+                let dropout = Dropout { rate, key: self.coins.of_layer(id) };
+                let shape = (x.h, x.w, x.c);
+                image::apply(context, &x, dropout, shape)
+            }
             (Op::Input | Op::Conv { .. } | Op::Linear { .. } | Op::Prelu, _) => x,
         }
     }

@@ -1,7 +1,7 @@
 //! Parameters of a network, with their first values.
 
 use dfdx::prelude::{Cpu, TensorFromVec};
-use rand::SeedableRng;
+use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Normal, Uniform};
 
@@ -58,6 +58,13 @@ pub(super) fn params<E: Real>(network: &Network, stream: [u8; 32]) -> (Vec<Param
         }
     }
     (params, places)
+}
+
+/// The seed of dropout's coins, from the same stream; no other draw of it is a weight.
+pub(super) fn coins(stream: [u8; 32]) -> u64 {
+    let mut rng = ChaCha8Rng::from_seed(stream);
+    rng.set_stream(1);
+    rng.next_u64()
 }
 
 fn param<E: Real>(

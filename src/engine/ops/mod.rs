@@ -9,15 +9,24 @@
 //! | `gate` | a small tensor of factors | nothing: the gate becomes pending |
 //! | `squeeze` | an activation | its mean over channels or over the map |
 //! | `add` | two activations | their sum |
+//! | `channels` | one or more activations | their channels side by side, some of them, or in another order |
+//! | `pool2d` | an activation | maxima or means of windows |
+//! | `response_norm` | the same | each value beside its neighbouring channels' |
+//! | `dropout` | the same | what is not dropped |
 
 pub mod add;
+pub mod channels;
 pub mod conv;
 pub mod depthwise;
+pub mod dropout;
 pub mod gate;
+pub mod image;
 pub mod matmul;
 pub mod norm;
 pub mod passes;
 pub mod pointwise;
+pub mod pool2d;
+pub mod response_norm;
 pub mod squeeze;
 
 use dfdx::prelude::CpuError;

@@ -3,7 +3,8 @@
 use super::fixtures::{parameter, unit};
 use super::*;
 use crate::arch::build::{self, Builder, ConvSpec};
-use crate::arch::{Elementwise, LayerId, Norm, Op, Shape};
+use crate::arch::{Elementwise, LayerId, Norm, Op, Shape, Window};
+use crate::engine::model::networks::{inception, residual_pool, shuffle_unit};
 use crate::space::notation;
 
 /// Step of the differences: rounding then costs about 1e-9 of the sum.
@@ -163,6 +164,41 @@ fn squeezes_gates_and_sums() {
         let z = builder.conv("z", gated, ConvSpec::depthwise(9, 3, 1)).unwrap();
         builder.push("add", Op::Add, &[z, gated]).unwrap();
         check(builder.finish(name, 2), Mode::Train, 2);
+    }
+}
+
+/// Ops on a whole image or its channels: on the input, on something of which norm and activation are pending, read twice.
+#[test]
+fn channels_pools_and_response_norms() {
+    let window = |kernel, stride, pad, ceil| Window { kernel, stride, pad, ceil };
+    let local = |size, beta| Op::LocalResponseNorm { size, alpha: 0.7, beta, k: 1.5 };
+    for op in [
+        Op::Slice { start: 3, len: 4 },
+        Op::Shuffle { groups: 3 },
+        Op::Flatten,
+        Op::MaxPool(window(3, 2, 1, false)),
+        Op::MaxPool(window(2, 3, 0, true)),
+        Op::AvgPool(window(3, 2, 1, true)),
+        Op::AvgPool(window(3, 1, 1, false)),
+        local(5, 0.75),
+        local(4, 0.6),
+        Op::Dropout { rate: 0.3 },
+    ] {
+        let name = |what: &str| format!("{op:?}_{what}");
+        check(chain(&name("alone"), 9, &[(op.clone(), None)]), Mode::Train, 2);
+        let mut builder = Builder::new(Shape::new(5, 5, 4), false).unwrap();
+        let x = builder.conv_norm("a", 0, ConvSpec::pointwise(9)).unwrap();
+        let x = builder.activation("a", x, crate::space::Activation::Hswish).unwrap();
+        let one = builder.push("one", op.clone(), &[x]).unwrap();
+        let again = builder.conv("again", x, ConvSpec::depthwise(9, 3, 1)).unwrap();
+        let two = builder.push("two", op.clone(), &[x]).unwrap();
+        let changed = builder.push("two_act", Op::Prelu, &[two]).unwrap();
+        let again = builder.push("again_too", op.clone(), &[again]).unwrap();
+        builder.push("all", Op::Concat, &[one, changed, again, one]).unwrap();
+        check(builder.finish(name("shared"), 2), Mode::Train, 2);
+    }
+    for network in [shuffle_unit(2, 8), shuffle_unit(1, 10), inception(1), residual_pool(1)] {
+        check(network, Mode::Train, 2);
     }
 }
 

@@ -5,10 +5,19 @@ use serde_json::Value as Json;
 use super::fixtures::{Fixture, difference, parameter, transposed, unit};
 use super::*;
 use crate::arch::build::Builder;
-use crate::arch::{Elementwise, LayerId, Norm, Op, Shape};
+use crate::arch::{Elementwise, LayerId, Norm, Op, Shape, Window};
 
 fn size(json: &Json, key: &str) -> usize {
     json[key].as_u64().unwrap() as usize
+}
+
+fn number(json: &Json, key: &str) -> f64 {
+    json[key].as_f64().unwrap()
+}
+
+fn window(layer: &Json) -> Window {
+    let [kernel, stride, pad] = ["kernel", "stride", "pad"].map(|key| size(layer, key));
+    Window { kernel, stride, pad, ceil: layer["ceil"] == true }
 }
 
 /// The op that a layer of a fixture's case describes.
@@ -23,7 +32,11 @@ fn op(layer: &Json) -> Op {
             bias: layer["bias"] == true,
         },
         "linear" => Op::Linear { out: size(layer, "out"), bias: layer["bias"] == true },
-        "batch_norm" => Op::BatchNorm(Norm::default()),
+        "batch_norm" => {
+            let Norm { eps, momentum } = Norm::default();
+            let or = |key: &str, usual: f64| layer.get(key).map_or(usual, |_| number(layer, key));
+            Op::BatchNorm(Norm { eps: or("eps", eps), momentum: or("momentum", momentum) })
+        }
         "prelu" => Op::Prelu,
         "relu" => Op::Elementwise(Elementwise::Relu),
         "relu6" => Op::Elementwise(Elementwise::Relu6),
@@ -31,6 +44,18 @@ fn op(layer: &Json) -> Op {
         "hsigmoid" => Op::Elementwise(Elementwise::Hsigmoid),
         "sigmoid" => Op::Elementwise(Elementwise::Sigmoid),
         "add" => Op::Add,
+        "concat" => Op::Concat,
+        "slice" => Op::Slice { start: size(layer, "start"), len: size(layer, "len") },
+        "shuffle" => Op::Shuffle { groups: size(layer, "groups") },
+        "flatten" => Op::Flatten,
+        "max_pool" => Op::MaxPool(window(layer)),
+        "avg_pool" => Op::AvgPool(window(layer)),
+        "local_norm" => Op::LocalResponseNorm {
+            size: size(layer, "size"),
+            alpha: number(layer, "alpha"),
+            beta: number(layer, "beta"),
+            k: number(layer, "k"),
+        },
         "channel_mean" => Op::ChannelMean,
         "global_avg_pool" => Op::GlobalAvgPool,
         "scale_map" => Op::ScaleMap,
@@ -116,7 +141,7 @@ fn run<E: Real>(fixture: &Fixture, case: &Json, tolerance: f64) -> Vec<String> {
 
 fn all<E: Real>(tolerance: f64) {
     let fixture = Fixture::read("ops");
-    assert!(fixture.cases.len() > 80, "{} cases", fixture.cases.len());
+    assert!(fixture.cases.len() > 120, "{} cases", fixture.cases.len());
     let wrong: Vec<_> = fixture.cases.iter().flat_map(|case| run::<E>(&fixture, case, tolerance)).collect();
     assert!(wrong.is_empty(), "{} differ from PyTorch:\n{}", wrong.len(), wrong.join("\n"));
 }

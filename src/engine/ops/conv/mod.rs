@@ -1,19 +1,22 @@
-//! Any convolution: the image's patches as rows, then one matrix product per group.
+//! Any convolution: tiles of patches as rows, then one matrix product per group.
 //!
 //! The stem's 3x3 and grouped 1x1 convolutions come here; what has an op of its own (`pointwise`, `depthwise`) does not.
 
+mod groups;
 mod patches;
 
+use std::ops::Range;
+
 use crate::engine::grad;
-use crate::engine::ops::matmul::{Epilogue, Mat, Packed, Right, matmul};
 use crate::engine::ops::norm::moments::Moments;
-use crate::engine::ops::pointwise::{add_bias, sum_rows};
-use crate::engine::ops::{Share, input_grad_parts, put_shares, tile_rows};
+use crate::engine::ops::pointwise::sum_rows;
+use crate::engine::ops::{Share, input_grad_parts, put_shares};
 use crate::engine::pool::Buf;
 use crate::engine::real::{Flat, Real};
 use crate::engine::simd::vectorized;
 use crate::engine::value::{Context, Value};
 use crate::engine::workers::{chunks, split};
+pub use groups::{Groups, Weights};
 pub use patches::Geometry;
 
 /// The layer on `x`: `weight` is `(O, I/groups, K, K)`, `bias` `(O)`. With `moments`, also each chunk's statistics.
@@ -25,63 +28,57 @@ pub fn forward<E: Real>(
     geometry: Geometry,
     moments: bool,
 ) -> (Value<E>, Vec<Moments>) {
-    let weights = grad::values(weight);
+    let groups = geometry.groups();
+    let weights = Weights::forwards(groups, &geometry.taps_first(&grad::values(weight)));
     let biases = bias.map(grad::values);
-    let images = x.images();
-    let per_image = geometry.out_pixels() * geometry.out_channels;
-    let mut data = Buf::take(images * per_image);
-    let parts = chunks(images).into_iter().zip(split(&mut data, images, per_image)).collect();
+    let (images, pixels, outputs) = (x.images(), geometry.out_pixels(), geometry.out_channels);
+    let mut data = Buf::take(images * pixels * outputs);
+    let parts = chunks(images).into_iter().zip(split(&mut data, images, pixels * outputs)).collect();
     let statistics = context.workers.map(parts, |(range, out)| {
-        let mut scratch = Buf::take(x.per_image());
-        let mut patches = Buf::take(geometry.patches_len());
-        let mut gathered = Moments::new(geometry.out_channels);
-        for (image, out) in range.zip(out.chunks_mut(per_image)) {
-            let rows = x.rows(image * x.pixels()..(image + 1) * x.pixels(), &mut scratch);
-            let patches = geometry.gather(rows, &mut patches);
-            product(&geometry, patches, &weights, out);
-            if let Some(biases) = &biases {
-                add_bias(out, biases);
-            }
-            if moments {
-                let tile = tile_rows(geometry.out_channels) * geometry.out_channels;
-                out.chunks(tile).for_each(|tile| gathered.add(tile));
-            }
-        }
+        let mut scratch = Buf::take(groups.scratch(geometry.tile()));
+        let mut gathered = Moments::new(outputs);
+        let first = range.start * pixels;
+        tiles(&geometry, x, range, |rows, patches| {
+            let out = &mut out[(rows.start - first) * outputs..(rows.end - first) * outputs];
+            let moments = moments.then_some(&mut gathered);
+            weights.forward(patches, biases.as_deref(), &mut scratch, out, moments);
+        });
         gathered
     });
-    let shape = (geometry.out.0, geometry.out.1, geometry.out_channels);
+    let shape = (geometry.out.0, geometry.out.1, outputs);
     let out = Value::plain(data, images, shape, true);
     record_backward(context, x.clone(), out.clone(), weight.clone(), bias.cloned(), geometry);
     (out, statistics)
 }
 
-/// out\[r, g*og + o\] = sum over i of patches\[r, g, i\] * weight\[g*og + o, i\].
-fn product<E: Real>(geometry: &Geometry, patches: &[E], weights: &[E], out: &mut [E]) {
-    let (rows, width) = (geometry.out_pixels(), geometry.patch());
-    let outputs = geometry.out_channels;
-    if geometry.groups == 1 {
-        let weights = Packed::new(width, outputs, Mat::transposed(weights, width));
-        let patches = Mat::rows(patches, width);
-        matmul((rows, outputs, width), out, patches, Right::Packed(&weights), Epilogue::plain());
+/// Calls `visit(rows of the output, their patches)` for tile after tile of a chunk of images.
+fn tiles<E: Real>(
+    geometry: &Geometry,
+    x: &Value<E>,
+    images: Range<usize>,
+    mut visit: impl FnMut(Range<usize>, &[E]),
+) {
+    let (tile, pixels) = (geometry.tile(), geometry.out_pixels());
+    let read = if geometry.is_image() { tile * x.c } else { x.per_image() };
+    let mut scratch = Buf::take(if x.is_kept() { 0 } else { read });
+    if geometry.is_image() {
+        let end = images.end * pixels;
+        for start in (images.start * pixels..end).step_by(tile) {
+            let rows = start..end.min(start + tile);
+            visit(rows.clone(), x.rows(rows, &mut scratch));
+        }
         return;
     }
-    let each = outputs / geometry.groups;
-    vectorized(
-        #[inline(always)]
-        || {
-            for (patch, out) in
-                patches.chunks_exact(width * geometry.groups).zip(out.chunks_exact_mut(outputs))
-            {
-                for (g, out) in out.chunks_exact_mut(each).enumerate() {
-                    let patch = &patch[g * width..][..width];
-                    for (o, out) in out.iter_mut().enumerate() {
-                        let weights = &weights[(g * each + o) * width..][..width];
-                        *out = patch.iter().zip(weights).fold(E::ZERO, |sum, (p, w)| p.fma(*w, sum));
-                    }
-                }
-            }
-        },
-    );
+    let mut patches = Buf::take(tile * geometry.patch());
+    for image in images {
+        let values = x.rows(image * x.pixels()..(image + 1) * x.pixels(), &mut scratch);
+        for start in (0..pixels).step_by(tile) {
+            let rows = start..pixels.min(start + tile);
+            let patches = &mut patches[..rows.len() * geometry.patch()];
+            geometry.gather(values, rows.clone(), patches);
+            visit(image * pixels + rows.start..image * pixels + rows.end, patches);
+        }
+    }
 }
 
 fn record_backward<E: Real>(
@@ -94,37 +91,60 @@ fn record_backward<E: Real>(
 ) {
     let workers = context.workers.clone();
     context.record(move |grads| {
-        let Some(mut dz) = out.take_grad() else { return Ok(()) };
-        let weights = grad::values(&weight);
-        let images = x.images();
+        let Some(dy) = out.grad.take_shared() else { return Ok(()) };
+        let lazy = out.stored.take_lazy();
+        let (groups, tile) = (geometry.groups(), geometry.tile());
+        let plain = grad::values(&weight);
+        let weights = x.needs_grad.then(|| Weights::backwards(groups, &geometry.taps_first(&plain)));
+        let (images, pixels, outputs) = (x.images(), geometry.out_pixels(), geometry.out_channels);
         let (mut dx, accumulate) = if x.needs_grad { x.grad_target() } else { (Buf::take(0), false) };
         let dx_parts = input_grad_parts(&mut dx, x.needs_grad, images, x.per_image());
-        let dz_parts = split(&mut dz, images, out.per_image());
-        let parts = chunks(images).into_iter().zip(dz_parts).zip(dx_parts).collect();
-        let shares = workers.map(parts, |((range, dz), mut dx)| {
-            let mut scratch = Buf::take(x.per_image());
-            let mut patches = Buf::take(geometry.patches_len());
-            let mut d_patches = Buf::take(if dx.is_some() { geometry.patches_len() } else { 0 });
-            let mut dw = Buf::zeros(weights.len());
-            let mut db = vec![0.0; geometry.out_channels];
-            for (i, image) in range.enumerate() {
-                let dz = &dz[i * out.per_image()..][..out.per_image()];
-                let rows = x.rows(image * x.pixels()..(image + 1) * x.pixels(), &mut scratch);
-                let patches = geometry.gather(rows, &mut patches);
-                weight_grad(&geometry, patches, dz, &mut dw);
+        let parts = chunks(images).into_iter().zip(dx_parts).collect();
+        let shares = workers.map(parts, |(range, mut dx)| {
+            let mut scratch = Buf::take(groups.scratch(tile));
+            let mut dz_tile = Buf::take(if lazy.is_some() { tile * outputs } else { 0 });
+            let mut d_patches = Buf::take(if x.needs_grad { tile * geometry.patch() } else { 0 });
+            let mut dw = Buf::zeros(plain.len());
+            let mut db = vec![0.0; outputs];
+            if let (Some(dx), false) = (&mut dx, accumulate || geometry.is_image()) {
+                dx.fill(E::ZERO);
+            }
+            let first = range.start;
+            tiles(&geometry, &x, range, |rows, patches| {
+                let mut dz = &dy[rows.start * outputs..rows.end * outputs];
+                if let Some(lazy) = &lazy {
+                    // The convolution's own output is kept: reading it takes no scratch.
+                    let z = out.raw_rows(rows.clone(), &mut []);
+                    let to = &mut dz_tile[..dz.len()];
+                    lazy.read(dz, z, to);
+                    dz = to;
+                }
+                groups.weight_grad(patches, dz, &mut scratch, &mut dw);
                 if bias.is_some() {
                     sum_rows(dz, &mut db);
                 }
-                if let Some(dx) = &mut dx {
-                    let dx = &mut dx[i * x.per_image()..][..x.per_image()];
-                    patch_grad(&geometry, dz, &weights, &mut d_patches);
-                    geometry.scatter(&d_patches, dx, accumulate);
+                let (Some(dx), Some(weights)) = (&mut dx, &weights) else { return };
+                let of_rows = (rows.start - first * pixels) * x.c..(rows.end - first * pixels) * x.c;
+                if geometry.is_image() && !accumulate {
+                    return weights.backward(dz, &mut scratch, &mut dx[of_rows]);
                 }
-            }
-            Share { dw, db, sums: None }
+                let d_patches = &mut d_patches[..rows.len() * geometry.patch()];
+                weights.backward(dz, &mut scratch, d_patches);
+                if geometry.is_image() {
+                    return add(&mut dx[of_rows], d_patches);
+                }
+                let image = rows.start / pixels;
+                let rows = rows.start - image * pixels..rows.end - image * pixels;
+                geometry.scatter(
+                    d_patches,
+                    rows,
+                    &mut dx[(image - first) * x.per_image()..][..x.per_image()],
+                );
+            });
+            Share { dw: geometry.taps_last(groups.finish(dw)), db, sums: None }
         });
         put_shares(grads, (&weight, bias.as_ref()), None, shares)?;
-        drop(dz);
+        drop(dy);
         if x.needs_grad {
             x.grad.put(dx);
         }
@@ -132,37 +152,9 @@ fn record_backward<E: Real>(
     });
 }
 
-/// Adds one image's share to the weight gradient.
-fn weight_grad<E: Real>(geometry: &Geometry, patches: &[E], dz: &[E], dw: &mut [E]) {
-    let (rows, width, outputs) = (geometry.out_pixels(), geometry.patch(), geometry.out_channels);
-    if geometry.groups == 1 {
-        let dz = Mat::transposed(dz, outputs);
-        matmul((outputs, width, rows), dw, dz, Right::Rows(patches), Epilogue::accumulating(true));
-        return;
-    }
-    let each = outputs / geometry.groups;
-    for (patch, dz) in patches.chunks_exact(width * geometry.groups).zip(dz.chunks_exact(outputs)) {
-        for (o, (d, dw)) in dz.iter().zip(dw.chunks_exact_mut(width)).enumerate() {
-            let patch = &patch[o / each * width..][..width];
-            dw.iter_mut().zip(patch).for_each(|(w, p)| *w = p.fma(*d, *w));
-        }
-    }
-}
-
-/// Gradient of one image's patches.
-fn patch_grad<E: Real>(geometry: &Geometry, dz: &[E], weights: &[E], d_patches: &mut [E]) {
-    let (rows, width, outputs) = (geometry.out_pixels(), geometry.patch(), geometry.out_channels);
-    if geometry.groups == 1 {
-        let dz = Mat::rows(dz, outputs);
-        matmul((rows, width, outputs), d_patches, dz, Right::Rows(weights), Epilogue::plain());
-        return;
-    }
-    let each = outputs / geometry.groups;
-    d_patches.fill(E::ZERO);
-    for (patch, dz) in d_patches.chunks_exact_mut(width * geometry.groups).zip(dz.chunks_exact(outputs)) {
-        for (o, (d, weights)) in dz.iter().zip(weights.chunks_exact(width)).enumerate() {
-            let patch = &mut patch[o / each * width..][..width];
-            patch.iter_mut().zip(weights).for_each(|(p, w)| *p = w.fma(*d, *p));
-        }
-    }
+fn add<E: Real>(sum: &mut [E], more: &[E]) {
+    vectorized(
+        #[inline(always)]
+        || sum.iter_mut().zip(more).for_each(|(sum, more)| *sum += *more),
+    );
 }

@@ -1,0 +1,175 @@
+//! `blocksmith draw`: a network as an SVG.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::output;
+use super::profiled::{self, Target};
+use crate::error::{Error, Result};
+use crate::report::drawing::{self, Drawing};
+use crate::report::format::{counted, thousands};
+use crate::study::folder::write_whole;
+
+/// Draw a network as an SVG for a paper: stages, blocks, shapes and costs
+///
+/// From top to bottom a box for each stage, with the shape of the map that leaves it and its share of params and
+/// multiply-adds; then each kind of block once with its layers, those dashed that not every block of the kind has.
+/// In a label k is the kernel, e the expansion, g groups, w the width that a CSE block squeezes to, c output channels,
+/// s the stride. The drawing is as wide as a column of a paper and reads without colours too.
+///
+/// NETWORK is a named network, a candidate in block notation (in quotes), or a search space file (its first candidate).
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    blocksmith draw mix\n  \
+    blocksmith draw mobilenet_v2 --set stem=cifar --input 3x32x32 --classes 10 --out mobilenet.svg\n  \
+    blocksmith draw 'stem_c16 ir_s2_e4_c24_se0.25 cse_s2_c48_cap8_rr4' --width page --out network.svg\n  \
+    blocksmith draw search-spaces/quickstart.yaml --detail stages\n\n\
+    --json prints `file`, `name`, `params`, `madds`, `width` and `height` in points, and `stages` (each with `name`,\n  \
+    `label`, `blocks`, `output` as [channels, height, width], `params`, `madds`).")]
+pub struct Args {
+    /// A named network, a candidate in block notation, or a YAML file
+    #[arg(value_name = "NETWORK|CANDIDATE|FILE.yaml")]
+    network: String,
+    /// The file to write [default: the network's name with .svg, in this folder]
+    #[arg(long, value_name = "FILE.svg")]
+    out: Option<PathBuf>,
+    /// Write over a file that is there already
+    #[arg(long)]
+    force: bool,
+    /// How much is drawn
+    #[arg(long, value_enum, default_value_t = Detail::Blocks)]
+    detail: Detail,
+    /// A paper's column, or a page with the blocks beside the stages
+    #[arg(long, value_enum, default_value_t = Width::Column)]
+    width: Width,
+    #[command(flatten)]
+    options: profiled::Options,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// How much is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Detail {
+    /// The stages alone
+    Stages,
+    /// Stages, and each kind of block with its layers
+    Blocks,
+    /// Every block, and each that differs with its layers' shapes and params
+    Layers,
+}
+
+/// How wide it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Width {
+    Column,
+    Page,
+}
+
+/// Draws what was asked for, and says where.
+///
+/// # Errors
+/// A sentence where there is no such network, or the file is there already or cannot be written.
+pub fn execute(args: &Args) -> Result<()> {
+    let found = match profiled::find(&args.network, &args.options.asked()?)? {
+        Target::Network(found) => found,
+        Target::Experiment(_, variants) => {
+            let names: Vec<&str> = variants.iter().map(|variant| variant.name.as_str()).collect();
+            return Err(Error::request(format!(
+                "{}: an experiment has several networks ({}); name one network, or a search space file",
+                args.network,
+                names.join(", ")
+            )));
+        }
+    };
+    let out = args.out.clone().unwrap_or_else(|| PathBuf::from(file_name(&found.name, &found.hash)));
+    check(&out, args.force)?;
+    let detail = match args.detail {
+        Detail::Stages => drawing::Detail::Stages,
+        Detail::Blocks => drawing::Detail::Blocks,
+        Detail::Layers => drawing::Detail::Layers,
+    };
+    let width = match args.width {
+        Width::Column => drawing::Width::Column,
+        Width::Page => drawing::Width::Page,
+    };
+    let drawing = drawing::draw(&found.network, &found.name, detail, width);
+    write_whole(&out, drawing.svg.as_bytes()).map_err(|e| {
+        Error::request(format!(
+            "{}: the drawing cannot be written ({e}); name a file in a folder you may write to with --out",
+            out.display()
+        ))
+    })?;
+    if args.json {
+        return output::print_json(&as_json(&drawing, &found.name, &out));
+    }
+    let note = found.note.map_or(String::new(), |note| format!("\n{note}"));
+    output::print(&format!(
+        "{}: {} params, {} multiply-adds, {} in {}{note}\nwritten to {}",
+        found.name,
+        thousands(drawing.outline.params),
+        thousands(drawing.outline.madds),
+        counted(drawing.outline.blocks.len(), "block"),
+        counted(drawing.outline.stages.len(), "stage"),
+        out.display()
+    ))
+}
+
+/// Refuses a file that is there already, or a folder.
+fn check(out: &Path, force: bool) -> Result<()> {
+    if out.is_dir() || out.file_name().is_none() {
+        return Err(Error::request(format!(
+            "{}: a folder; name the file to write, such as network.svg",
+            out.display()
+        )));
+    }
+    if out.exists() && !force {
+        return Err(Error::request(format!(
+            "{}: there already; give --force to write over it, or another name with --out",
+            out.display()
+        )));
+    }
+    Ok(())
+}
+
+/// The network's name as a file name: a text in block notation is long, and told apart by its hash.
+fn file_name(name: &str, hash: &str) -> String {
+    const MOST: usize = 60;
+    let plain = |c: char| if c.is_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' };
+    let clean: String = name.trim_start_matches('.').chars().map(plain).collect();
+    if clean.chars().count() <= MOST && !clean.is_empty() {
+        return format!("{clean}.svg");
+    }
+    let start: String = clean.chars().take(MOST - 17).collect();
+    format!("{start}-{hash}.svg")
+}
+
+fn as_json(drawing: &Drawing, name: &str, out: &Path) -> Value {
+    let stages: Vec<Value> = drawing
+        .outline
+        .stages
+        .iter()
+        .map(|stage| {
+            let blocks = &drawing.outline.blocks[stage.blocks.clone()];
+            json!({
+                "name": stage.name,
+                "label": stage.label.join(", "),
+                "blocks": blocks.iter().map(|block| block.name.as_str()).collect::<Vec<_>>(),
+                "output": [stage.output.c, stage.output.h, stage.output.w],
+                "params": stage.params,
+                "madds": stage.madds,
+            })
+        })
+        .collect();
+    json!({
+        "file": out,
+        "name": name,
+        "params": drawing.outline.params,
+        "madds": drawing.outline.madds,
+        "width": drawing.width,
+        "height": drawing.height,
+        "stages": stages,
+    })
+}

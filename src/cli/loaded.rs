@@ -1,0 +1,150 @@
+//! A network with weights, from wherever the command line says: a name, a file of weights, a trial of a study.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::memory::Budget;
+use super::numbers;
+use super::profiled::{self, Asked, Target};
+use crate::arch::Network;
+use crate::arch::zoo;
+use crate::cost;
+use crate::engine::{Model, Workers};
+use crate::error::{Error, Result};
+use crate::export::{About, Weights, fold};
+use crate::study::{StudyState, Trial, TrialStatus, folder, state};
+
+/// A model and what is known of it.
+pub struct Loaded {
+    pub model: Model<f32>,
+    pub about: About,
+    /// Where the weights are from, for people.
+    pub source: String,
+}
+
+/// Copies of the weights that are in memory at once: the file read, the model, a folded one, the file to write.
+const COPIES: u64 = 5;
+
+/// A named network, block notation or a search space's first candidate, with weights at random from `seed`.
+///
+/// # Errors
+/// There is no such network, or it is larger than memory.
+pub fn of_network(network: &str, asked: &Asked<'_>, seed: u64) -> Result<Loaded> {
+    let found = find(network, asked)?;
+    let about = About::new(found.1, found.0.input(), found.0.classes);
+    let mut stream = [0; 32];
+    stream[..8].copy_from_slice(&seed.to_le_bytes());
+    let model = fresh(found.0, stream)?;
+    Ok(Loaded { model, about, source: format!("weights at random from seed {seed}") })
+}
+
+/// A file of weights, for the network that is named or that the file itself names.
+///
+/// # Errors
+/// A sentence where the file does not read or name a network, or does not fit it.
+pub fn of_file(path: &Path, network: Option<&str>, asked: &Asked<'_>) -> Result<Loaded> {
+    let weights = Weights::read(path, Budget::new(None).bytes)?;
+    let said = weights.about()?;
+    let Some(name) = network.or(said.as_ref().map(|about| about.network.as_str())) else {
+        return Err(Error::request(format!(
+            "{}: the file does not say which network it is for (blocksmith's own files do): name the network too",
+            path.display()
+        )));
+    };
+    let asked = Asked {
+        input: asked.input.or(said.as_ref().map(|about| about.input)),
+        classes: asked.classes.or(said.as_ref().map(|about| about.classes)),
+        ..asked.clone()
+    };
+    let (network, text) = find(name, &asked)?;
+    let own = About::new(text, network.input(), network.classes);
+    let about = match said {
+        Some(said) => About { network: own.network, input: own.input, classes: own.classes, ..said },
+        None => own,
+    };
+    load(network, about, &weights, format!("weights of {}", path.display()))
+}
+
+/// A trained trial of a study: the numbered one, or the one with the highest validation accuracy.
+///
+/// # Errors
+/// A sentence where there is no such trial, it did not finish, or its weights are gone.
+pub fn of_study(dir: &Path, number: Option<usize>) -> Result<Loaded> {
+    let study = state::read(dir)?;
+    let trial = choose(&study, dir, number)?;
+    let weights = Weights::read(&folder::checkpoint(dir, trial.number), Budget::new(None).bytes)?;
+    let said = weights.about()?;
+    let record = study.environments.first().map(|environment| &environment.data);
+    let class_names = record.map(|record| record.classes.clone()).unwrap_or_default();
+    let options = zoo::Options {
+        classes: Some(class_names.len()),
+        // Studies of before weights said what they are for have images of the format's own side, or of the experiment's.
+        input: said.as_ref().map(|about| about.input).or_else(|| profiled::images_of(&study.experiment)),
+        ..Default::default()
+    };
+    let named = zoo::resolve(&trial.candidate.text, &options)?;
+    let mut network = named.network;
+    network.name.clone_from(&trial.candidate.label);
+    let own = About { class_names, ..About::new(named.text, network.input(), network.classes) };
+    let about = said.unwrap_or(own);
+    let about = About { trial: Some((study.experiment.name.clone(), trial.number)), ..about };
+    let source = format!("weights of trial {} of {}", trial.number, study.experiment.name);
+    load(network, about, &weights, source)
+}
+
+fn choose<'a>(study: &'a StudyState, dir: &Path, number: Option<usize>) -> Result<&'a Trial> {
+    let wrong = |what: String| Error::request(format!("{}: {what}", dir.display()));
+    let Some(number) = number else {
+        return study.best().ok_or_else(|| {
+            wrong("no trial of this study has finished yet: give the command again once one has".into())
+        });
+    };
+    let trials = study.trials.len();
+    let Some(trial) = study.trial(number) else {
+        return Err(wrong(format!("there is no trial {number}: the study has trials 1 to {trials}")));
+    };
+    match (trial.status, &trial.failure) {
+        (TrialStatus::Finished, _) => Ok(trial),
+        (_, Some(failure)) => Err(wrong(format!(
+            "trial {number} failed ({}), so it has no weights: name another with --trial",
+            failure.reason
+        ))),
+        _ => Err(wrong(format!(
+            "trial {number} has not finished, so it has no weights yet: name another with --trial"
+        ))),
+    }
+}
+
+/// The network of a name, and its text.
+fn find(network: &str, asked: &Asked<'_>) -> Result<(Network, String)> {
+    match profiled::find(network, asked)? {
+        Target::Network(found) => Ok((found.network, found.text)),
+        Target::Experiment(..) => Err(Error::request(format!(
+            "{network}: an experiment has several networks: name one of them, or the folder of its study"
+        ))),
+    }
+}
+
+fn load(network: Network, about: About, weights: &Weights, source: String) -> Result<Loaded> {
+    let network = if about.folded { fold::structure(&network) } else { network };
+    // Before a model is made: what does not fit may be far too large.
+    weights.check(&network)?;
+    let mut model = fresh(network, [0; 32])?;
+    weights.load_into(&mut model)?;
+    Ok(Loaded { model, about, source })
+}
+
+/// A model with fresh weights, where there is room for them.
+fn fresh(network: Network, stream: [u8; 32]) -> Result<Model<f32>> {
+    let bytes = cost::of(&network).params.saturating_mul(4 * COPIES);
+    let budget = Budget::new(None);
+    if !budget.allows(bytes) {
+        return Err(Error::request(format!(
+            "{}: its weights need {} of memory, and {}: take a smaller network",
+            network.name,
+            numbers::bytes(bytes),
+            budget.text()
+        )));
+    }
+    Ok(Model::new(network, stream, Arc::new(Workers::new(1)?)))
+}
