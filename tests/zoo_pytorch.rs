@@ -85,9 +85,11 @@ fn model<E: Real>(case: &Json) -> (Model<E>, Vec<(String, Vec<usize>)>) {
     (model, parameters)
 }
 
-/// Loss, gradients and evaluation logits of one batch.
+/// Loss, gradients and logits of one batch.
 struct Step {
     loss: f64,
+    /// With the batch's statistics.
+    trained: Vec<f64>,
     gradients: Vec<Vec<f64>>,
     evaluated: Vec<f64>,
 }
@@ -98,14 +100,16 @@ fn step<E: Real>(model: &mut Model<E>, case: &Json, at: usize) -> Step {
     let pixels = unit(&format!("{base}/images"), images * 3 * side * side);
     let pixels: Vec<E> = transposed(&pixels, 3, side * side).into_iter().map(|u| E::of(2.0 * u)).collect();
     let labels = labels(&format!("{base}/labels"), images, size(case, "classes"));
+    let wide = |logits: Vec<E>| -> Vec<f64> { logits.iter().map(|l| l.wide()).collect() };
+    let trained = wide(model.training_logits(&pixels));
     let (outcome, mut grads): (_, Grads<E>) =
         model.gradients(Batch { images: &pixels, labels: &labels }, 0.0);
     let mut gradient = |param: &blocksmith::engine::model::Param<E>| -> Vec<f64> {
         grads.get_or_alloc_mut(&param.tensor).unwrap().iter().map(|g| g.wide()).collect()
     };
     let gradients = model.params.iter().map(&mut gradient).collect();
-    let evaluated = model.logits(&pixels).iter().map(|l| l.wide()).collect();
-    Step { loss: outcome.loss, gradients, evaluated }
+    let evaluated = wide(model.logits(&pixels));
+    Step { loss: outcome.loss, trained, gradients, evaluated }
 }
 
 /// Squared relative L2 error.
@@ -122,8 +126,12 @@ fn agrees_in_f64(case: &Json, fixture: &Fixture) {
     let first = step(&mut exact, case, 0);
     let loss = stored("loss")[0];
     assert!((first.loss / loss - 1.0).abs() < 1e-9, "{name}: loss {}, PyTorch's {loss}", first.loss);
-    let error = difference(&first.evaluated, stored("eval"));
-    assert!(error < 1e-9, "{name}: evaluation differs by {error:.1e}");
+    for (mode, ours, theirs) in
+        [("training", &first.trained, stored("logits")), ("evaluation", &first.evaluated, stored("eval"))]
+    {
+        let error = difference(ours, theirs);
+        assert!(error < 1e-9, "{name}: logits in {mode} mode differ by {error:.1e}");
+    }
     let order: Vec<String> = serde_json::from_value::<Vec<(String, Vec<usize>)>>(case["params"].clone())
         .unwrap()
         .into_iter()
@@ -153,8 +161,10 @@ fn errors_in_f32(case: &Json) -> (f64, f64) {
         let flat: Vec<f64> = exact.gradients.concat();
         of_gradients += squared_error(ours.gradients.iter().flatten(), &flat) / batches as f64;
         of_logits += squared_error(ours.evaluated.iter(), &exact.evaluated) / batches as f64;
-        let largest = difference(&ours.evaluated, &exact.evaluated);
-        assert!(largest < 1e-4, "{name}: evaluation in f32 differs by {largest:.1e}");
+        for (ours, exact) in [(&ours.trained, &exact.trained), (&ours.evaluated, &exact.evaluated)] {
+            let largest = difference(ours, exact);
+            assert!(largest < 1e-4, "{name}: logits in f32 differ by {largest:.1e}");
+        }
         let loss = (ours.loss / exact.loss - 1.0).abs();
         assert!(loss < 1e-4, "{name}: loss in f32 differs by {loss:.1e}");
     }

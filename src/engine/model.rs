@@ -128,6 +128,12 @@ impl<E: Real> Model<E> {
         self.inference().logits(images)
     }
 
+    /// Logits `(N, classes)` in training mode, of one batch: normalised by its own statistics, dropout at work.
+    pub fn training_logits(&self, images: &[E]) -> Vec<E> {
+        let mut context = self.context(None);
+        self.forward(&mut context, self.input(images), forward::Mode::Train).0.materialised()
+    }
+
     /// Loss and hits in evaluation mode, of one batch.
     pub fn evaluate(&self, batch: Batch<'_, E>) -> Outcome {
         self.inference().evaluate(batch)

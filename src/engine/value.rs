@@ -200,10 +200,10 @@ impl<E: Real> Value<E> {
         let mut raw = Buf::take(self.raw_scratch(rows.len()));
         let stored = self.raw_rows(rows.clone(), &mut raw);
         let out = &mut scratch[..stored.len()];
-        let to = RowsMut { data: &mut *out, row: self.c };
+        let to = RowsMut::new(&mut *out, self.c);
         let extent = (rows.len(), self.c);
         self.with_factors(0..self.c, |factors| {
-            passes::apply(self.act, factors, extent, Rows { data: stored, row: self.c }, to)
+            passes::apply(self.act, factors, extent, Rows::new(stored, self.c), to)
         });
         self.apply_gate(rows, out);
         out
@@ -313,13 +313,12 @@ impl<E: Real> LazyGrad<E> {
     /// dz of some rows, written to `to`.
     pub fn read(&self, dy: &[E], z: &[E], to: &mut [E]) {
         let c = self.a.len();
-        let rows = |data| Rows { data, row: c };
         passes::finish(
             [&self.a, &self.b, &self.c],
             (dy.len() / c, c),
-            rows(dy),
-            rows(z),
-            RowsMut { data: to, row: c },
+            Rows::new(dy, c),
+            Rows::new(z, c),
+            RowsMut::new(to, c),
         );
     }
 

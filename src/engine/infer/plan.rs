@@ -8,6 +8,7 @@ pub use super::work::{Channels, Front, Product, Step, Work};
 use crate::arch::{Elementwise, LayerId, Network, Op, Shape};
 use crate::engine::act::Act;
 use crate::engine::grad;
+use crate::engine::keep;
 use crate::engine::model::Model;
 use crate::engine::ops::channels::{Run, Transpose};
 use crate::engine::ops::conv::Geometry;
@@ -56,10 +57,7 @@ struct Planner<'a, E: Real> {
 /// The plan of a model.
 pub fn plan<E: Real>(model: &Model<E>) -> Plan<E> {
     let network = &model.network;
-    let mut readers = vec![Vec::new(); network.layers.len()];
-    for (id, layer) in network.layers.iter().enumerate() {
-        layer.inputs.iter().for_each(|&from| readers[from].push(id));
-    }
+    let readers = keep::readers(network);
     let mut tensor = vec![None; network.layers.len()];
     let mut done = vec![false; network.layers.len()];
     (tensor[0], done[0]) = (Some(0), true);

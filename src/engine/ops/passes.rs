@@ -21,12 +21,54 @@ pub struct RowsMut<'a, E> {
     pub row: usize,
 }
 
+impl<'a, E> Rows<'a, E> {
+    /// Rows that begin `row` apart.
+    pub fn new(data: &'a [E], row: usize) -> Self {
+        Self { data, row }
+    }
+}
+
+impl<'a, E> RowsMut<'a, E> {
+    /// Rows that begin `row` apart.
+    pub fn new(data: &'a mut [E], row: usize) -> Self {
+        Self { data, row }
+    }
+}
+
 /// Rows and columns of the matrices of a pass.
 pub type Extent = (usize, usize);
 
 fn check<E>(data: &[E], row: usize, (rows, width): Extent) {
     let fits = rows == 0 || (rows - 1).checked_mul(row).is_some_and(|last| data.len() >= last + width);
     assert!(fits && (rows <= 1 || row >= width), "a pass over more than there is");
+}
+
+/// A pass that works down some columns at a time.
+trait Pass<E: Real> {
+    fn extent(&self) -> Extent;
+
+    /// `N` vectors of columns from `col` on, each of `count` values.
+    fn block<S: Simd<E>, const N: usize>(&mut self, s: S, col: usize, count: usize);
+}
+
+/// Takes a pass over all columns: `WIDE` vectors at a time, then one by one.
+struct Blocks<P, const WIDE: usize>(P);
+
+impl<E: Real, P: Pass<E>, const WIDE: usize> Kernel<E> for Blocks<P, WIDE> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd<E>>(mut self, s: S) {
+        let (_, width) = self.0.extent();
+        let mut col = 0;
+        while col + WIDE * S::LANES <= width {
+            self.0.block::<S, WIDE>(s, col, S::LANES);
+            col += WIDE * S::LANES;
+        }
+        while col < width {
+            self.0.block::<S, 1>(s, col, S::LANES.min(width - col));
+            col += S::LANES;
+        }
+    }
 }
 
 /// to = f(scale * z + shift), scale and shift per column.
@@ -40,7 +82,7 @@ pub fn apply<E: Real>(
     check(z.data, z.row, extent);
     check(to.data, to.row, extent);
     assert!(scale.len() >= extent.1 && shift.len() >= extent.1, "fewer factors than columns");
-    with_act!(act, f => E::run(Apply { f, scale, shift, extent, z, to }));
+    with_act!(act, f => E::run(Blocks::<_, 4>(Apply { f, scale, shift, extent, z, to })));
 }
 
 struct Apply<'a, E, F> {
@@ -52,24 +94,11 @@ struct Apply<'a, E, F> {
     to: RowsMut<'a, E>,
 }
 
-impl<E: Real, F: ActFn<E>> Kernel<E> for Apply<'_, E, F> {
-    type Output = ();
-    #[inline(always)]
-    fn run<S: Simd<E>>(mut self, s: S) {
-        let mut col = 0;
-        while col + 4 * S::LANES <= self.extent.1 {
-            self.block::<S, 4>(s, col, S::LANES);
-            col += 4 * S::LANES;
-        }
-        while col < self.extent.1 {
-            self.block::<S, 1>(s, col, S::LANES.min(self.extent.1 - col));
-            col += S::LANES;
-        }
+impl<E: Real, F: ActFn<E>> Pass<E> for Apply<'_, E, F> {
+    fn extent(&self) -> Extent {
+        self.extent
     }
-}
 
-impl<E: Real, F: ActFn<E>> Apply<'_, E, F> {
-    /// `N` vectors of columns, each of `count` values.
     #[inline(always)]
     fn block<S: Simd<E>, const N: usize>(&mut self, s: S, col: usize, count: usize) {
         // SAFETY: extents were checked in `apply`; of a vector only `count` values are touched.
@@ -109,7 +138,7 @@ pub fn finish<E: Real>(
     check(z.data, z.row, extent);
     check(to.data, to.row, extent);
     assert!([a, b, c].iter().all(|factors| factors.len() >= extent.1), "fewer factors than columns");
-    E::run(Finish { factors: [a, b, c], extent, dy, z, to });
+    E::run(Blocks::<_, 4>(Finish { factors: [a, b, c], extent, dy, z, to }));
 }
 
 struct Finish<'a, E> {
@@ -120,23 +149,11 @@ struct Finish<'a, E> {
     to: RowsMut<'a, E>,
 }
 
-impl<E: Real> Kernel<E> for Finish<'_, E> {
-    type Output = ();
-    #[inline(always)]
-    fn run<S: Simd<E>>(mut self, s: S) {
-        let mut col = 0;
-        while col + 4 * S::LANES <= self.extent.1 {
-            self.block::<S, 4>(s, col, S::LANES);
-            col += 4 * S::LANES;
-        }
-        while col < self.extent.1 {
-            self.block::<S, 1>(s, col, S::LANES.min(self.extent.1 - col));
-            col += S::LANES;
-        }
+impl<E: Real> Pass<E> for Finish<'_, E> {
+    fn extent(&self) -> Extent {
+        self.extent
     }
-}
 
-impl<E: Real> Finish<'_, E> {
     #[inline(always)]
     fn block<S: Simd<E>, const N: usize>(&mut self, s: S, col: usize, count: usize) {
         // SAFETY: extents were checked in `finish`; of a vector only `count` values are touched.
@@ -193,7 +210,7 @@ pub fn begin<E: Real>(
     let shortest =
         [scale.len(), shift.len(), mean.len(), sums.dy.len(), sums.centred.len()].into_iter().min();
     assert!(shortest >= Some(extent.1), "fewer factors or sums than columns");
-    with_act!(act, f => E::run(Begin { f, factors: [scale, shift, mean], extent, da, z, dy, sums }));
+    with_act!(act, f => E::run(Blocks::<_, 2>(Begin { f, factors: [scale, shift, mean], extent, da, z, dy, sums })));
 }
 
 struct Begin<'a, E, F> {
@@ -206,23 +223,11 @@ struct Begin<'a, E, F> {
     sums: SumsMut<'a>,
 }
 
-impl<E: Real, F: ActFn<E>> Kernel<E> for Begin<'_, E, F> {
-    type Output = ();
-    #[inline(always)]
-    fn run<S: Simd<E>>(mut self, s: S) {
-        let mut col = 0;
-        while col + 2 * S::LANES <= self.extent.1 {
-            self.block::<S, 2>(s, col, S::LANES);
-            col += 2 * S::LANES;
-        }
-        while col < self.extent.1 {
-            self.block::<S, 1>(s, col, S::LANES.min(self.extent.1 - col));
-            col += S::LANES;
-        }
+impl<E: Real, F: ActFn<E>> Pass<E> for Begin<'_, E, F> {
+    fn extent(&self) -> Extent {
+        self.extent
     }
-}
 
-impl<E: Real, F: ActFn<E>> Begin<'_, E, F> {
     #[inline(always)]
     fn block<S: Simd<E>, const N: usize>(&mut self, s: S, col: usize, count: usize) {
         // SAFETY: extents were checked in `begin`; of a vector only `count` values are touched.

@@ -157,8 +157,8 @@ fn record_backward<E: Real>(
                     }
                     if let (Some(early), Some(sums)) = (early, &mut sums) {
                         let channels = block.start..block.start + block.width;
-                        let da = (&da[..x.pixels() * block.width], block.width);
-                        early.run(&x, channels, da, z, (&mut dx[block.start..], c), sums);
+                        let da = Rows::new(&da[..x.pixels() * block.width], block.width);
+                        early.run(&x, channels, da, z, RowsMut::new(&mut dx[block.start..], c), sums);
                     }
                 }
             }
@@ -291,20 +291,20 @@ fn read_block<'s, E: Real>(
     plane: Plane,
     source: &'s mut Source<'_, E>,
     out: &mut [E],
-) -> (&'s [E], usize) {
-    let (z, row): (&[E], usize) = match source {
-        Source::Image(image) => (&image[block.start..], x.c),
+) -> Rows<'s, E> {
+    let z = match source {
+        Source::Image(image) => Rows::new(&image[block.start..], x.c),
         Source::Product(product, inputs, raw) => {
             let raw = &mut raw[..x.pixels() * block.width];
             product.block(inputs, block.start, block.width, raw);
-            (raw, block.width)
+            Rows::new(raw, block.width)
         }
     };
     let (start, end) = (block.start, block.start + block.width);
     x.with_factors(start..end, |factors| {
         for y in 0..x.h {
-            let to = RowsMut { data: plane.line(y, block.padded, out), row: block.padded };
-            let z = Rows { data: &z[y * x.w * row..], row };
+            let to = RowsMut::new(plane.line(y, block.padded, out), block.padded);
+            let z = Rows::new(&z.data[y * x.w * z.row..], z.row);
             passes::apply(x.act, factors, (x.w, block.width), z, to);
         }
     });
@@ -323,7 +323,7 @@ fn read_block<'s, E: Real>(
             });
         }
     }
-    (z, row)
+    z
 }
 
 /// Writes a block of one image's output gradient, batch norm's backward applied, into the interior of a plane.
@@ -341,9 +341,9 @@ fn read_gradient<E: Real>(
     let z = &data[image * out.per_image()..][..out.per_image()];
     let range = block.start..block.start + block.width;
     for y in 0..out.h {
-        let to = RowsMut { data: plane.line(y, block.padded, to), row: block.padded };
+        let to = RowsMut::new(plane.line(y, block.padded, to), block.padded);
         let at = y * out.w * out.c + block.start;
-        let (dy, z) = (Rows { data: &gradient[at..], row: out.c }, Rows { data: &z[at..], row: out.c });
+        let (dy, z) = (Rows::new(&gradient[at..], out.c), Rows::new(&z[at..], out.c));
         let extent = (out.w, block.width);
         match lazy {
             None => passes::copy(extent, dy, to),

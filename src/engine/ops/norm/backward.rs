@@ -22,23 +22,22 @@ impl<E: Real> EarlyPass<E> {
     }
 
     /// Turns da of some rows into dy and adds to the sums, for the channels given. `da`, `z` (what the norm reads) and `dy`
-    /// begin with the first of these channels in the first of these rows, and say how far apart rows are.
+    /// begin with the first of these channels in the first of these rows.
     pub fn run(
         &self,
         view: &Value<E>,
         channels: Range<usize>,
-        da: (&[E], usize),
-        z: (&[E], usize),
-        dy: (&mut [E], usize),
+        da: Rows<'_, E>,
+        z: Rows<'_, E>,
+        dy: RowsMut<'_, E>,
         sums: &mut Sums,
     ) {
-        let extent = (da.0.len().div_ceil(da.1), channels.len());
-        let rows = |(data, row)| Rows { data, row };
+        let extent = (da.data.len().div_ceil(da.row), channels.len());
         let Sums { dy: sum, centred, slope } = sums;
         let sums = SumsMut { dy: &mut sum[channels.clone()], centred: &mut centred[channels.clone()], slope };
         view.with_factors(channels.clone(), |(scale, shift)| {
             let normed = Normed { act: view.act, scale, shift, mean: &self.mean[channels] };
-            passes::begin(normed, extent, rows(da), rows(z), RowsMut { data: dy.0, row: dy.1 }, sums);
+            passes::begin(normed, extent, da, z, dy, sums);
         });
     }
 

@@ -12,6 +12,7 @@ use dfdx::prelude::CpuError;
 
 use crate::engine::act::Act;
 use crate::engine::grad::{self, Grads, Slot, owned};
+use crate::engine::ops::passes::{Rows, RowsMut};
 use crate::engine::pool::Buf;
 use crate::engine::real::{Flat, Real};
 use crate::engine::value::{Affine, Context, LazyGrad, Value};
@@ -113,7 +114,8 @@ fn late<E: Real>(
                 Some(dy) => &mut dy[(first - rows.start) * c..][..da.len()],
                 None => &mut unread[..da.len()],
             };
-            pass.run(view, 0..c, (da, c), (view.raw_rows(tile, &mut raw), c), (dy, c), &mut sums);
+            let z = Rows::new(view.raw_rows(tile, &mut raw), c);
+            pass.run(view, 0..c, Rows::new(da, c), z, RowsMut::new(dy, c), &mut sums);
         }
         sums
     });

@@ -12,6 +12,7 @@ use crate::engine::ops::matmul::bf16::Units;
 use crate::engine::ops::matmul::{Epilogue, Mat, Packed, Right, matmul};
 use crate::engine::ops::norm::Sums;
 use crate::engine::ops::norm::moments::Moments;
+use crate::engine::ops::passes::{Rows, RowsMut};
 use crate::engine::ops::{Share, input_grad_parts, put_shares, tile_rows};
 use crate::engine::pool::Buf;
 use crate::engine::real::{Flat, Real};
@@ -159,7 +160,7 @@ fn record_backward<E: Real>(
                     let epilogue = Epilogue { next: [x.raw_source(next), &[]], ..Epilogue::plain() };
                     matmul((rows, cin, cout), da, dz, weights, epilogue);
                     let z = x.raw_rows(at..at + rows, &mut raw_x);
-                    early.run(&x, 0..cin, (da, cin), (z, cin), (dx, cin), sums);
+                    early.run(&x, 0..cin, Rows::new(da, cin), Rows::new(z, cin), RowsMut::new(dx, cin), sums);
                 } else {
                     matmul((rows, cin, cout), dx, dz, weights, Epilogue::accumulating(accumulate));
                 }
