@@ -17,6 +17,7 @@ pub mod profile;
 mod profiled;
 pub mod progress;
 pub mod report;
+pub mod retry;
 pub mod run;
 pub mod searched;
 mod shares;
@@ -60,6 +61,7 @@ enum Command {
     Run(run::Args),
     Status(status::Args),
     Report(report::ReportArgs),
+    Retry(retry::Args),
     Enumerate(enumerate::Args),
     Profile(profile::Args),
     Zoo(zoo::Args),
@@ -78,6 +80,7 @@ pub fn execute(cli: Cli) -> Result<()> {
         Command::Run(args) => run::execute(&args),
         Command::Status(args) => status::execute(&args),
         Command::Report(args) => report::run(&args),
+        Command::Retry(args) => retry::execute(&args),
         Command::Enumerate(args) => enumerate::execute(&args),
         Command::Profile(args) => profile::execute(&args),
         Command::Zoo(args) => zoo::execute(&args),

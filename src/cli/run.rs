@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::memory::{self, Budget};
 use super::place::Place;
@@ -45,6 +46,9 @@ pub struct Args {
     /// Memory that all trials may take together, such as 8GiB [default: 90 % of what is available]
     #[arg(long, value_name = "SIZE", value_parser = memory::size)]
     memory: Option<u64>,
+    /// Seconds between the checkpoints of a running trial: what a kill can cost it at most
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    checkpoint_every: u64,
     /// What to train on
     #[arg(long, value_enum, default_value_t = Device::Cpu)]
     device: Device,
@@ -121,6 +125,7 @@ pub fn execute(args: &Args) -> Result<()> {
             }
             let settings = RunSettings {
                 jobs: shares.jobs,
+                checkpoint_every: Duration::from_secs(args.checkpoint_every),
                 environment: environment::detect(shares.jobs, shares.threads, data.record.clone()),
                 stop: &stop,
                 display: display.as_ref(),

@@ -139,6 +139,7 @@ fn as_text(state: &StudyState, owner: Option<&Owner>) -> String {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::AtomicBool;
+    use std::time::Duration;
 
     use super::*;
     use crate::study::simulated::{Simulated, environment, experiment, plan};
@@ -149,6 +150,7 @@ mod tests {
         let experiment = experiment(&["mix", "diverges"], &[0]);
         let settings = RunSettings {
             jobs: 1,
+            checkpoint_every: Duration::ZERO,
             environment: environment(1, "hash"),
             stop: &AtomicBool::new(false),
             display: &Silent,

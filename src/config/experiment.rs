@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::search::resolve;
 use super::yaml::{At, Document, Keys, Node, Read, nearest};
-use super::{DataConfig, SearchConfig, TrainConfig};
+use super::{DataConfig, Failures, SearchConfig, TrainConfig};
 use crate::error::Result;
 
 /// An experiment: what to train (a search over a space, named variants, or both), on what, how, and how often.
@@ -29,6 +29,8 @@ pub struct Experiment {
     pub variants: Vec<Variant>,
     /// Name of the baseline variant of the ablation table.
     pub baseline: Option<String>,
+    #[serde(default)]
+    pub failures: Failures,
 }
 
 /// A named network of an ablation.
@@ -53,8 +55,8 @@ pub struct Published {
     pub accuracy: Option<f64>,
 }
 
-const KEYS: [&str; 9] =
-    ["name", "description", "seed", "seeds", "data", "train", "search", "variants", "baseline"];
+const KEYS: [&str; 10] =
+    ["name", "description", "seed", "seeds", "data", "train", "search", "variants", "baseline", "failures"];
 
 /// Most trial seeds of a study.
 const MAX_SEEDS: u64 = 1000;
@@ -96,6 +98,7 @@ impl Experiment {
             search: keys.optional("search").map(|at| SearchConfig::read(&at, folder)).transpose()?,
             baseline: keys.optional("baseline").map(|at| baseline(&at, &variants)).transpose()?,
             variants,
+            failures: keys.or("failures", Failures::default(), |at| Failures::read(&at))?,
         };
         if experiment.search.is_none() && experiment.variants.is_empty() {
             return Err(root.problem(

@@ -75,6 +75,17 @@ impl<'a> Batcher<'a> {
         }
     }
 
+    /// Passes over the next `batches` batches, as though they had been read.
+    pub fn skip(&mut self, batches: usize) {
+        let end = self.next.saturating_add(batches.saturating_mul(self.batch)).min(self.images());
+        if let Some(training) = &mut self.training {
+            for _ in self.next..end {
+                View::draw(&training.augment, &mut training.draws);
+            }
+        }
+        self.next = end;
+    }
+
     /// Number of images in an epoch.
     pub fn images(&self) -> usize {
         let (all, batch) = (self.split.len(), self.batch);

@@ -2,6 +2,7 @@
 
 use super::Model;
 use super::grad::Grads;
+use super::model::Param;
 use super::real::{Real, SgdStep};
 use crate::error::{Error, Result};
 
@@ -28,6 +29,15 @@ impl<E: Real> Sgd<E> {
         Self { settings, velocities: Grads::leaky() }
     }
 
+    /// The velocity of a model's parameter, to be read or replaced.
+    ///
+    /// # Errors
+    /// When memory runs out.
+    pub fn velocity(&mut self, param: &Param<E>) -> Result<&mut [E]> {
+        let velocity = self.velocities.get_or_alloc_mut(&param.tensor);
+        velocity.map(|velocity| &mut velocity[..]).map_err(|e| failed(&param.name, &e))
+    }
+
     /// One step of every parameter.
     ///
     /// # Errors
@@ -39,8 +49,12 @@ impl<E: Real> Sgd<E> {
             let weight_decay = if decays { weight_decay } else { 0.0 };
             let step = SgdStep { lr, momentum, nesterov, weight_decay };
             E::sgd(step, &mut param.tensor, &mut self.velocities, grads)
-                .map_err(|e| Error::run(format!("cannot update {}: {e:?}", param.name)))?;
+                .map_err(|e| failed(&param.name, &e))?;
         }
         Ok(())
     }
+}
+
+fn failed(param: &str, e: &dfdx::prelude::CpuError) -> Error {
+    Error::run(format!("cannot update {param}: {e:?}"))
 }

@@ -183,6 +183,7 @@ impl Synthetic {
                 search,
                 variants,
                 baseline: None,
+                failures: Default::default(),
             }),
             environment: Box::new(environment(self.name)),
         }

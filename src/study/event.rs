@@ -6,7 +6,7 @@ use crate::config::Experiment;
 pub use crate::data::DataRecord;
 
 /// Version of the journal's format, written in its first line.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// One line of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,6 +44,11 @@ pub enum Event {
     TrialStarted {
         trial: usize,
     },
+    /// The trial goes on from its last checkpoint, in which so many epochs were over; later ones are run again.
+    TrialResumed {
+        trial: usize,
+        epochs: usize,
+    },
     EpochFinished {
         trial: usize,
         epoch: EpochMetrics,
@@ -57,6 +62,10 @@ pub enum Event {
         trial: usize,
         epoch: usize,
         reason: String,
+    },
+    /// The trial is tried again: a retry of its own study, or one that the user asked for.
+    TrialRetried {
+        trial: usize,
     },
     /// The test split was read for this trial, once, after every search decision was made.
     TestEvaluated {

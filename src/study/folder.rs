@@ -16,6 +16,16 @@ pub fn checkpoint(dir: &Path, trial: usize) -> PathBuf {
     dir.join("checkpoints").join(format!("trial-{trial:04}.safetensors"))
 }
 
+/// What an unfinished trial needs to go on, such as `checkpoints/trial-0007.unfinished`.
+pub fn unfinished(dir: &Path, trial: usize) -> PathBuf {
+    dir.join("checkpoints").join(format!("trial-{trial:04}.unfinished"))
+}
+
+/// What became of the attempts of a trial that failed, such as `logs/trial-0007.log`.
+pub fn log(dir: &Path, trial: usize) -> PathBuf {
+    dir.join("logs").join(format!("trial-{trial:04}.log"))
+}
+
 /// Makes the folder of a study and that of its checkpoints.
 ///
 /// # Errors

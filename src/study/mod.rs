@@ -3,6 +3,7 @@
 //! [`Study::open`] claims a folder and replays its journal, [`Study::run`] trains what is left,
 //! and [`state::read`] gives what the journal says to whoever only looks.
 
+mod checkpoint;
 pub mod difference;
 pub mod display;
 pub mod environment;
@@ -11,6 +12,7 @@ pub mod folder;
 pub mod journal;
 pub mod lock;
 mod number;
+mod observer;
 mod panics;
 pub mod plan;
 pub mod runner;

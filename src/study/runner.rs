@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use super::difference::differences;
 use super::display::Display;
@@ -31,6 +32,8 @@ pub struct Study {
 pub struct RunSettings<'a> {
     /// Trials trained at once.
     pub jobs: usize,
+    /// How often a running trial leaves a checkpoint; when it is stopped it leaves one in any case.
+    pub checkpoint_every: Duration,
     pub environment: Environment,
     /// Set to end every trial at its next step and the study with it.
     pub stop: &'a AtomicBool,
@@ -113,7 +116,7 @@ impl Study {
         }
         let pool = Pool::new(
             &self.dir,
-            self.experiment.seed,
+            (self.experiment.seed, self.experiment.failures),
             trainer,
             settings,
             Queue::new(plan, ready),

@@ -8,7 +8,7 @@ use super::event::{CandidateRecord, DataRecord, Environment, EpochMetrics, Metri
 use super::plan::PlannedTrial;
 use crate::arch::{Layer, Network, Op, Shape};
 use crate::config::{
-    Augment, DataConfig, DataFormat, Experiment, Limit, Published, Schedule, TrainConfig, Variant,
+    Augment, DataConfig, DataFormat, Experiment, Failures, Limit, Published, Schedule, TrainConfig, Variant,
 };
 use crate::error::{Error, Result};
 use crate::train::contract::{Trainer, TrialEnd, TrialObserver, TrialTask};
@@ -23,6 +23,8 @@ pub struct Simulated {
     /// Trials trained to their end, and tested, in order.
     pub trained: Mutex<Vec<usize>>,
     pub tested: Mutex<Vec<usize>>,
+    /// Trials of the label `flaky` that have panicked, each once.
+    pub panicked: Mutex<Vec<usize>>,
 }
 
 impl Simulated {
@@ -33,6 +35,7 @@ impl Simulated {
             stop: AtomicBool::new(false),
             trained: Mutex::default(),
             tested: Mutex::default(),
+            panicked: Mutex::default(),
         }
     }
 }
@@ -57,9 +60,15 @@ impl Trainer for Simulated {
     fn train(&self, task: &TrialTask, observer: &mut dyn TrialObserver) -> Result<TrialEnd> {
         let label = task.network.name.as_str();
         let key = format!("{} {} {}", task.study_seed, task.candidate_hash, task.seed);
-        for epoch in 1..=self.epochs {
+        // A checkpoint is the number of epochs that are over.
+        let kept = observer.continues().map_or(0, |kept| String::from_utf8(kept).unwrap().parse().unwrap());
+        for epoch in kept + 1..=self.epochs {
             for step in 1..=3 {
-                if observer.should_stop() {
+                let stop = observer.should_stop();
+                if stop || observer.wants_checkpoint() {
+                    observer.keep((epoch - 1).to_string().as_bytes())?;
+                }
+                if stop {
                     return Ok(TrialEnd::Interrupted);
                 }
                 if self.paced {
@@ -72,6 +81,10 @@ impl Trainer for Simulated {
                     return Ok(TrialEnd::Failed { epoch, reason: "the loss is NaN".into() });
                 }
                 "panics" if epoch == 2 => panic!("index 7 is out of range"),
+                "flaky" if epoch == 2 && !self.panicked.lock().unwrap().contains(&task.trial) => {
+                    self.panicked.lock().unwrap().push(task.trial);
+                    panic!("index 8 is out of range");
+                }
                 "gives-up" => return Ok(TrialEnd::Interrupted),
                 "ends-the-study" => return Err(Error::run("the data set is gone")),
                 _ => {}
@@ -139,6 +152,7 @@ pub fn experiment(labels: &[&str], seeds: &[u64]) -> Experiment {
             })
             .collect(),
         baseline: None,
+        failures: Failures { stop_after_consecutive: 0, ..Failures::default() },
     }
 }
 

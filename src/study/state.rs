@@ -37,7 +37,7 @@ pub struct Trial {
     pub candidate: CandidateRecord,
     pub seed: u64,
     pub status: TrialStatus,
-    /// Epochs of the last attempt, in order.
+    /// Epochs so far, in order; of a trial that waits to go on, those of its last attempt.
     pub epochs: Vec<EpochMetrics>,
     /// Figures of the last epoch, once training is over.
     pub result: Option<TrialResult>,
@@ -111,6 +111,17 @@ impl StudyState {
                 trial.reset();
                 trial.status = TrialStatus::Running;
             }
+            Event::TrialResumed { trial: number, epochs } => {
+                let trial = self.trial_mut(number)?;
+                if trial.epochs.len() < epochs {
+                    return Err(format!(
+                        "trial {number} goes on after epoch {epochs}, but only {} of its epochs are told",
+                        trial.epochs.len()
+                    ));
+                }
+                trial.epochs.truncate(epochs);
+                trial.status = TrialStatus::Running;
+            }
             Event::EpochFinished { trial, epoch } => self.trial_mut(trial)?.epochs.push(epoch),
             Event::TrialFinished { trial, result } => {
                 let trial = self.trial_mut(trial)?;
@@ -121,6 +132,12 @@ impl StudyState {
                 let trial = self.trial_mut(trial)?;
                 trial.status = TrialStatus::Failed;
                 trial.failure = Some(Failure { epoch, reason });
+            }
+            Event::TrialRetried { trial } => {
+                let trial = self.trial_mut(trial)?;
+                trial.status = TrialStatus::Queued;
+                trial.failure = None;
+                self.finished = false;
             }
             Event::TestEvaluated { trial, test } => self.trial_mut(trial)?.test = Some(test),
             Event::StudyInterrupted => {
@@ -156,11 +173,11 @@ impl StudyState {
         best.map(|(trial, _)| trial)
     }
 
-    /// Trials that stopped when their process did: they run again from the start.
+    /// Trials that stopped when their process did: they go on from their checkpoints, or run again from the start.
     pub fn abandon_running(&mut self) {
         for trial in &mut self.trials {
             if trial.status == TrialStatus::Running {
-                trial.reset();
+                trial.status = TrialStatus::Queued;
             }
         }
     }

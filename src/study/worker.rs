@@ -2,20 +2,24 @@
 
 use std::collections::VecDeque;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
+use super::checkpoint;
 use super::display::Display;
-use super::event::{EpochMetrics, Event, TrialResult};
+use super::event::{EpochMetrics, Event};
 use super::folder;
 use super::journal::Journal;
+use super::observer::Observer;
 use super::panics::caught;
 use super::plan::{Plan, PlannedTrial};
 use super::runner::RunSettings;
 use super::state::StudyState;
+use crate::config::Failures;
 use crate::error::{Error, Result};
-use crate::train::contract::{Trainer, TrialEnd, TrialObserver, TrialTask};
+use crate::train::contract::{Trainer, TrialEnd, TrialTask};
 
 /// Trials queued ahead of the workers: enough for `status` to show what is to come, and bounded for spaces without end.
 const AHEAD: usize = 1024;
@@ -45,11 +49,14 @@ impl<'a> Queue<'a> {
 
 /// All that the workers share.
 pub struct Pool<'a> {
-    dir: &'a Path,
+    pub(super) dir: &'a Path,
     study_seed: u64,
     trainer: &'a dyn Trainer,
-    display: &'a dyn Display,
+    pub(super) display: &'a dyn Display,
     jobs: usize,
+    pub(super) checkpoint_every: Duration,
+    failures: Failures,
+    failures_in_a_row: AtomicUsize,
     stop: &'a AtomicBool,
     /// What ended the study, the first of several.
     fatal: Mutex<Option<Error>>,
@@ -57,13 +64,13 @@ pub struct Pool<'a> {
     // Locked in this order: queue, then written. Neither is held while a trial trains.
     queue: Mutex<Queue<'a>>,
     untested: Mutex<VecDeque<Numbered>>,
-    written: Mutex<(Journal, StudyState)>,
+    pub(super) written: Mutex<(Journal, StudyState)>,
 }
 
 impl<'a> Pool<'a> {
     pub fn new(
         dir: &'a Path,
-        study_seed: u64,
+        (study_seed, failures): (u64, Failures),
         trainer: &'a dyn Trainer,
         settings: &RunSettings<'a>,
         queue: Queue<'a>,
@@ -76,6 +83,9 @@ impl<'a> Pool<'a> {
             trainer,
             display: settings.display,
             jobs: settings.jobs.max(1),
+            checkpoint_every: settings.checkpoint_every,
+            failures,
+            failures_in_a_row: AtomicUsize::new(0),
             stop: settings.stop,
             fatal: Mutex::new(None),
             failed: AtomicBool::new(false),
@@ -192,35 +202,91 @@ impl<'a> Pool<'a> {
         self.record(events)
     }
 
+    /// Trains a trial to its end, again where it failed and may end otherwise.
     fn train(&self, next: Numbered) -> Result<()> {
         let trial = next.trial;
         let task = self.task(&next);
-        self.record(vec![Event::TrialStarted { trial }])?;
-        let mut observer = Observer { pool: self, trial, epoch: 1, result: None };
-        let end = match caught(|| self.trainer.train(&task, &mut observer)) {
-            Ok(end) => end?,
-            Err(panic) => TrialEnd::Failed { epoch: observer.epoch, reason: panic },
-        };
-        let failed = |epoch, reason: &str| Event::TrialFailed { trial, epoch, reason: reason.into() };
-        let event = match (end, observer.result) {
-            (TrialEnd::Finished { weights }, Some(result)) => {
-                // The journal says that a trial is finished only when its weights are on the disk.
-                let path = folder::checkpoint(self.dir, trial);
-                folder::write_whole(&path, &weights).map_err(|e| {
-                    Error::run(format!(
-                        "{}: cannot write the weights ({e}): free some space or restore access, and give the same command again",
-                        path.display()
-                    ))
-                })?;
-                lock(&self.untested).push_back(next);
-                Event::TrialFinished { trial, result }
+        for attempt in 0.. {
+            let mut observer = Observer::begin(self, trial)?;
+            let end = caught(|| self.trainer.train(&task, &mut observer));
+            let (epoch, reason, may_end_otherwise) = match (end, observer.result) {
+                (Ok(Err(e)), _) => return Err(e),
+                (Ok(Ok(TrialEnd::Finished { weights })), Some(result)) => {
+                    self.write_weights(trial, &weights)?;
+                    lock(&self.untested).push_back(next);
+                    self.record(vec![Event::TrialFinished { trial, result }])?;
+                    checkpoint::remove(self.dir, trial);
+                    self.failures_in_a_row.store(0, Ordering::SeqCst);
+                    return Ok(());
+                }
+                (Ok(Ok(TrialEnd::Interrupted)), _) if self.halted() => return Ok(()),
+                (Ok(Ok(TrialEnd::Failed { epoch, reason })), _) => (epoch, reason, false),
+                (Ok(Ok(TrialEnd::Finished { .. })), None) => {
+                    (1, "it ended without a single epoch".into(), false)
+                }
+                (Ok(Ok(TrialEnd::Interrupted)), _) => {
+                    (observer.epoch, "it stopped though nobody had asked it to".into(), true)
+                }
+                (Err(panic), _) => (observer.epoch, panic, true),
+            };
+            // What made it fail may be in the checkpoint.
+            checkpoint::remove(self.dir, trial);
+            self.log(trial, attempt + 1, epoch, &reason);
+            self.record(vec![Event::TrialFailed { trial, epoch, reason: reason.clone() }])?;
+            if !may_end_otherwise || attempt >= self.failures.retry || self.halted() {
+                return self.failed(trial, &reason);
             }
-            (TrialEnd::Finished { .. }, None) => failed(1, "it ended without a single epoch"),
-            (TrialEnd::Failed { epoch, reason }, _) => failed(epoch, &reason),
-            (TrialEnd::Interrupted, _) if self.halted() => return Ok(()),
-            (TrialEnd::Interrupted, _) => failed(observer.epoch, "it stopped though nobody had asked it to"),
+            self.record(vec![Event::TrialRetried { trial }])?;
+        }
+        Ok(())
+    }
+
+    /// The journal says that a trial is finished only when its weights are on the disk.
+    fn write_weights(&self, trial: usize, weights: &[u8]) -> Result<()> {
+        let path = folder::checkpoint(self.dir, trial);
+        folder::write_whole(&path, weights).map_err(|e| {
+            Error::run(format!(
+                "{}: cannot write the weights ({e}): free some space or restore access, and give the same command again",
+                path.display()
+            ))
+        })
+    }
+
+    /// Adds an attempt to the trial's log. The journal has the reason too, so a log that cannot be written is only said.
+    fn log(&self, trial: usize, attempt: usize, epoch: usize, reason: &str) {
+        let mut text = format!("attempt {attempt} failed in epoch {epoch}: {reason}\n");
+        for epoch in lock(&self.written).1.trial(trial).map_or(&[][..], |trial| &trial.epochs) {
+            let EpochMetrics { epoch, lr, train, validation, seconds } = epoch;
+            text += &format!(
+                "  epoch {epoch}: lr {lr:.6}, training loss {:.4}, validation loss {:.4} accuracy {:.2} %, {seconds:.1} s\n",
+                train.loss, validation.loss, validation.accuracy
+            );
+        }
+        let path = folder::log(self.dir, trial);
+        let before = std::fs::read(&path).unwrap_or_default();
+        let written = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+        let written = written.and_then(|()| folder::write_whole(&path, &[&before, text.as_bytes()].concat()));
+        if let Err(e) = written {
+            self.display.on_notice(&format!("{}: cannot write the log ({e})", path.display()));
+        }
+    }
+
+    /// Whether the study goes on after a trial that failed for good.
+    fn failed(&self, trial: usize, reason: &str) -> Result<()> {
+        let in_a_row = self.failures_in_a_row.fetch_add(1, Ordering::SeqCst) + 1;
+        let most = self.failures.stop_after_consecutive;
+        let what = match most {
+            _ if self.failures.fail_fast => "failures.fail_fast is set".to_owned(),
+            1.. if in_a_row >= most => {
+                format!("{in_a_row} trials in a row failed (failures.stop_after_consecutive)")
+            }
+            _ => return Ok(()),
         };
-        self.record(vec![event])
+        let dir = self.dir.display();
+        Err(Error::run(format!(
+            "stopped at trial {trial}, which failed ({reason}): {what}; the same command goes on with the trials that are left, \
+             and `blocksmith retry {dir} --failed` puts the failed ones back"
+        )))
     }
 
     fn test(&self, next: Numbered) -> Result<()> {
@@ -251,51 +317,17 @@ impl<'a> Pool<'a> {
     }
 
     /// Whether workers should stop: the user asked, or the study cannot go on.
-    fn halted(&self) -> bool {
+    pub(super) fn halted(&self) -> bool {
         self.stop.load(Ordering::SeqCst) || self.failed.load(Ordering::SeqCst)
     }
 
-    fn fail(&self, e: Error) {
+    pub(super) fn fail(&self, e: Error) {
         lock(&self.fatal).get_or_insert(e);
         self.failed.store(true, Ordering::SeqCst);
     }
 }
 
-/// One running trial's line to the study.
-struct Observer<'p, 'a> {
-    pool: &'p Pool<'a>,
-    trial: usize,
-    /// The epoch under way.
-    epoch: usize,
-    result: Option<TrialResult>,
-}
-
-impl TrialObserver for Observer<'_, '_> {
-    fn on_step(&mut self, epoch: usize, done: usize, total: usize) {
-        self.epoch = epoch;
-        self.pool.display.on_step(self.trial, epoch, done, total);
-    }
-
-    fn on_epoch(&mut self, epoch: &EpochMetrics) -> Result<()> {
-        self.epoch = epoch.epoch + 1;
-        let before = self.result.take().map_or(0.0, |r| r.seconds);
-        self.result = Some(TrialResult {
-            epochs: epoch.epoch,
-            train: epoch.train,
-            validation: epoch.validation,
-            seconds: before + epoch.seconds,
-        });
-        let event = Event::EpochFinished { trial: self.trial, epoch: epoch.clone() };
-        // Failing here and not only in the return value: no trainer can overlook that the journal is lost.
-        self.pool.record(vec![event]).inspect_err(|e| self.pool.fail(e.clone()))
-    }
-
-    fn should_stop(&self) -> bool {
-        self.pool.halted()
-    }
-}
-
 /// A worker that panicked while it held a lock has ended the study already; what it guarded is still whole.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -24,8 +24,17 @@ pub trait TrialObserver {
     fn on_step(&mut self, epoch: usize, done: usize, total: usize);
     /// Called after each epoch, in order.
     fn on_epoch(&mut self, epoch: &EpochMetrics) -> Result<()>;
-    /// Asked before each step; true ends the trial with [`TrialEnd::Interrupted`].
+    /// Asked before each step; true ends the trial with [`TrialEnd::Interrupted`], after a last checkpoint.
     fn should_stop(&self) -> bool;
+    /// What an earlier attempt left with [`keep`](Self::keep), if there was one; given once.
+    fn continues(&mut self) -> Option<Vec<u8>>;
+    /// Asked after each step; whether it is time for [`keep`](Self::keep).
+    fn wants_checkpoint(&self) -> bool;
+    /// Keeps all that the trial needs to go on from here to the same bits.
+    ///
+    /// # Errors
+    /// When it cannot be written: ends the study.
+    fn keep(&mut self, checkpoint: &[u8]) -> Result<()>;
 }
 
 /// How a trial ended.

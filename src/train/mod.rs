@@ -1,5 +1,6 @@
 //! Training one trial.
 
+mod checkpoint;
 pub mod contract;
 pub mod memory;
 mod schedule;

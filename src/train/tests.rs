@@ -63,11 +63,12 @@ struct Watch {
     steps: Cell<usize>,
     asked_to_stop_after: usize,
     epochs: Vec<EpochMetrics>,
+    kept: Option<Vec<u8>>,
 }
 
 impl Watch {
     fn new(asked_to_stop_after: usize) -> Self {
-        Self { steps: Cell::new(0), asked_to_stop_after, epochs: Vec::new() }
+        Self { steps: Cell::new(0), asked_to_stop_after, epochs: Vec::new(), kept: None }
     }
 }
 
@@ -85,6 +86,19 @@ impl TrialObserver for Watch {
 
     fn should_stop(&self) -> bool {
         self.steps.get() >= self.asked_to_stop_after
+    }
+
+    fn continues(&mut self) -> Option<Vec<u8>> {
+        self.kept.take()
+    }
+
+    fn wants_checkpoint(&self) -> bool {
+        false
+    }
+
+    fn keep(&mut self, checkpoint: &[u8]) -> Result<()> {
+        self.kept = Some(checkpoint.to_vec());
+        Ok(())
     }
 }
 
@@ -184,6 +198,45 @@ fn a_trial_stops_when_asked() {
         let end = trainer(0.05, 1).train(&task, &mut watch).unwrap();
         assert_eq!(end, TrialEnd::Interrupted);
         assert_eq!((watch.steps.get(), watch.epochs.len()), (steps, epochs));
+    }
+}
+
+/// Stopped after every possible step, and twice: the bytes and figures of one that never stopped.
+#[test]
+fn a_stopped_trial_goes_on_to_the_same_bits() {
+    let task = task(network(SIDE, 10), 1);
+    let figures = |epochs: &[EpochMetrics]| -> Vec<_> {
+        epochs.iter().map(|e| (e.epoch, e.lr, e.train, e.validation)).collect()
+    };
+    let mut whole = Watch::new(usize::MAX);
+    let expected = weights(trainer(0.05, 1).train(&task, &mut whole).unwrap());
+    for first in 0..=10 {
+        let mut watch = Watch::new(first);
+        for stop in [first, first + 2, usize::MAX] {
+            watch.asked_to_stop_after = stop;
+            match trainer(0.05, 1).train(&task, &mut watch).unwrap() {
+                TrialEnd::Interrupted => assert!(watch.kept.is_some()),
+                end => {
+                    assert!(weights(end) == expected, "other weights after a stop at step {first}");
+                    assert_eq!(figures(&watch.epochs), figures(&whole.epochs));
+                    break;
+                }
+            }
+        }
+        assert_eq!(watch.steps.get(), 10, "no step is run twice");
+    }
+}
+
+#[test]
+fn what_is_no_checkpoint_of_the_network_is_refused() {
+    let task = task(network(SIDE, 10), 1);
+    let mut watch = Watch::new(3);
+    trainer(0.05, 1).train(&task, &mut watch).unwrap();
+    let kept = watch.kept.unwrap();
+    for bytes in [&kept[..0], &kept[..40], &kept[..kept.len() - 1], &[kept.as_slice(), &[0; 4]].concat()] {
+        let mut watch = Watch::new(usize::MAX);
+        watch.kept = Some(bytes.to_vec());
+        assert_eq!(trainer(0.05, 1).train(&task, &mut watch).unwrap_err().exit_code(), 2);
     }
 }
 

@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use serde::{Deserialize, Serialize};
+
+use super::checkpoint::{self, Progress};
 use super::memory::{self, Memory, Wish};
 use super::{Trainer, TrialEnd, TrialObserver, TrialTask, learning_rate, streams};
 use crate::arch::Shape;
@@ -89,39 +92,55 @@ impl Trainer for NetworkTrainer {
         let mut batches = Batcher::train(&self.data.train, self.config.batch, seed, self.augment);
         let (mut images, mut labels) = (Vec::new(), Vec::new());
         let per_epoch = batches.batches();
-        for epoch in 1..=self.config.epochs {
+        let mut at = Progress { epoch: 1, ..Progress::default() };
+        if let Some(kept) = observer.continues() {
+            at = checkpoint::read(&kept, &mut model, &mut sgd)?;
+        }
+        while at.epoch <= self.config.epochs {
+            let epoch = at.epoch;
             let start = Instant::now();
+            let before = at.seconds;
             batches.epoch(epoch as u64);
-            let (mut sum, mut lr) = (Sum::default(), 0.0);
-            for done in 0..per_epoch {
-                if observer.should_stop() {
+            batches.skip(at.done);
+            while at.done < per_epoch {
+                at.seconds = before + start.elapsed().as_secs_f64();
+                let stop = observer.should_stop();
+                if stop || observer.wants_checkpoint() {
+                    observer.keep(&checkpoint::write(&at, &model, &mut sgd)?)?;
+                }
+                if stop {
                     return Ok(TrialEnd::Interrupted);
                 }
                 if !batches.next_batch(&mut images, &mut labels) {
                     break;
                 }
                 let batch = Batch { images: &images, labels: &labels };
-                model.set_step(((epoch - 1) * per_epoch + done) as u64);
+                model.set_step(((epoch - 1) * per_epoch + at.done) as u64);
                 let (outcome, mut grads) = model.gradients(batch, self.config.label_smoothing);
                 if diverged(outcome.loss) {
                     let what =
-                        format!("the loss is {:.3e} at step {} of epoch {epoch}", outcome.loss, done + 1);
+                        format!("the loss is {:.3e} at step {} of epoch {epoch}", outcome.loss, at.done + 1);
                     return Ok(TrialEnd::Failed { epoch, reason: reason(&what) });
                 }
-                sum.add(outcome.loss, outcome.correct, labels.len());
-                lr = learning_rate(&self.config, (epoch - 1) * per_epoch + done, per_epoch);
-                sgd.update(&mut model, &mut grads, lr)?;
-                observer.on_step(epoch, done + 1, per_epoch);
+                at.sum.add(outcome.loss, outcome.correct, labels.len());
+                at.lr = learning_rate(&self.config, (epoch - 1) * per_epoch + at.done, per_epoch);
+                sgd.update(&mut model, &mut grads, at.lr)?;
+                at.done += 1;
+                observer.on_step(epoch, at.done, per_epoch);
             }
             let Some(validation) = evaluate(&model, &self.data.validation, observer) else {
+                at.seconds = before + start.elapsed().as_secs_f64();
+                observer.keep(&checkpoint::write(&at, &model, &mut sgd)?)?;
                 return Ok(TrialEnd::Interrupted);
             };
             if diverged(validation.loss) {
                 let what = format!("the validation loss is {:.3e} after epoch {epoch}", validation.loss);
                 return Ok(TrialEnd::Failed { epoch, reason: reason(&what) });
             }
-            let seconds = start.elapsed().as_secs_f64();
-            observer.on_epoch(&EpochMetrics { epoch, lr, train: sum.metrics(), validation, seconds })?;
+            let seconds = before + start.elapsed().as_secs_f64();
+            let (lr, train) = (at.lr, at.sum.metrics());
+            observer.on_epoch(&EpochMetrics { epoch, lr, train, validation, seconds })?;
+            at = Progress { epoch: epoch + 1, ..Progress::default() };
         }
         Ok(TrialEnd::Finished { weights: safetensors::bytes(&model, &self.about(task), Naming::Ours)? })
     }
@@ -160,8 +179,8 @@ fn evaluate(model: &Model<f32>, split: &Split, observer: &mut dyn TrialObserver)
 }
 
 /// Sums over the batches of a pass.
-#[derive(Default)]
-struct Sum {
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sum {
     loss: f64,
     correct: usize,
     images: usize,
@@ -193,5 +212,17 @@ impl TrialObserver for Unobserved {
 
     fn should_stop(&self) -> bool {
         false
+    }
+
+    fn continues(&mut self) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn wants_checkpoint(&self) -> bool {
+        false
+    }
+
+    fn keep(&mut self, _: &[u8]) -> Result<()> {
+        Ok(())
     }
 }

@@ -4,6 +4,7 @@ use super::super::simulated::{Simulated, environment, experiment, plan};
 use super::super::{RunSettings, Silent, Study, state};
 use super::{events, journal_bytes, never, run_simply, scratch};
 use crate::config::Schedule;
+use std::time::Duration;
 
 #[test]
 fn changed_settings_are_listed() {
@@ -61,8 +62,13 @@ fn other_data_is_refused() {
     let dir = scratch();
     run_simply(dir.path(), &experiment, 1).unwrap();
     let stop = never();
-    let settings =
-        RunSettings { jobs: 1, environment: environment(1, "other-hash"), stop: &stop, display: &Silent };
+    let settings = RunSettings {
+        jobs: 1,
+        checkpoint_every: Duration::ZERO,
+        environment: environment(1, "other-hash"),
+        stop: &stop,
+        display: &Silent,
+    };
     let study = Study::open(dir.path(), &experiment).unwrap();
     let error = study.run(&mut plan(&experiment).into_iter(), &Simulated::new(3), &settings).unwrap_err();
     assert_eq!(error.exit_code(), 2);

@@ -95,8 +95,8 @@ fn damage_is_named_with_its_line() {
     assert!(half.contains("--out"), "{half}");
     let unknown = damaged("\"trial_started\",\"trial\":1", "\"trial_started\",\"trial\":9");
     assert!(unknown.starts_with(&(at(3) + "trial 9 was never queued")), "{unknown}");
-    let newer = damaged("\"format\":1", "\"format\":2,\"more\":{}");
-    assert!(newer.starts_with(&(at(1) + "this journal has format 2")), "{newer}");
+    let newer = damaged("\"format\":2", "\"format\":3,\"more\":{}");
+    assert!(newer.starts_with(&(at(1) + "this journal has format 3")), "{newer}");
     let foreign = damaged(&text, "a letter\nto somebody\n");
     assert!(foreign.starts_with(&(at(1) + "this is not the first line of a blocksmith journal")));
     let begun_twice = damaged(&text, &text.lines().next().map(|l| format!("{l}\n{l}\n")).unwrap());

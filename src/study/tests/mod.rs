@@ -1,6 +1,7 @@
 //! A study from start to end with a simulated trainer.
 
 mod changes;
+mod failures;
 mod journal;
 mod locking;
 mod resume;
@@ -9,6 +10,7 @@ mod running;
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use super::display::Silent;
 use super::event::Record;
@@ -27,6 +29,7 @@ fn run(dir: &Path, experiment: &Experiment, trainer: &Simulated, jobs: usize) ->
     let study = Study::open(dir, experiment)?;
     let settings = RunSettings {
         jobs,
+        checkpoint_every: Duration::ZERO,
         environment: environment(jobs, "data-hash"),
         stop: &trainer.stop,
         display: &Silent,

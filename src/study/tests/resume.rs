@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use super::super::simulated::{Simulated, environment, experiment, plan};
 use super::super::{Display, RunSettings, Silent, Study, StudyState, TrialStatus, folder, state};
@@ -56,8 +57,13 @@ fn an_interrupted_study_continues() {
     let trainer = Simulated::new(3);
     // The same trainer label would ask to stop again: this time nobody listens.
     let listening = never();
-    let settings =
-        RunSettings { jobs: 2, environment: environment(2, "data-hash"), stop: &listening, display: &Silent };
+    let settings = RunSettings {
+        jobs: 2,
+        checkpoint_every: Duration::ZERO,
+        environment: environment(2, "data-hash"),
+        stop: &listening,
+        display: &Silent,
+    };
     let study = Study::open(dir.path(), &experiment).unwrap();
     let state = study.run(&mut plan(&experiment).into_iter(), &trainer, &settings).unwrap();
     assert_eq!(state.environments.len(), 2);
@@ -89,8 +95,13 @@ fn lost_weights_are_trained_again_and_said_so() {
     fs::remove_file(folder::checkpoint(dir.path(), 2)).unwrap();
 
     let (stop, notices, trainer) = (never(), Notices(Mutex::default()), Simulated::new(3));
-    let settings =
-        RunSettings { jobs: 1, environment: environment(1, "data-hash"), stop: &stop, display: &notices };
+    let settings = RunSettings {
+        jobs: 1,
+        checkpoint_every: Duration::ZERO,
+        environment: environment(1, "data-hash"),
+        stop: &stop,
+        display: &notices,
+    };
     let study = Study::open(dir.path(), &experiment).unwrap();
     let state = study.run(&mut plan(&experiment).into_iter(), &trainer, &settings).unwrap();
     assert_eq!(*trainer.trained.lock().unwrap(), [2]);

@@ -1,6 +1,7 @@
 //! Trials in parallel, trials that fail, and the order of what is written.
 
 use std::fs;
+use std::time::Duration;
 
 use super::super::event::{Event, Record};
 use super::super::simulated::{Simulated, environment, experiment, plan};
@@ -112,6 +113,7 @@ fn every_finished_trial_has_its_weights_at_once() {
     let stop = never();
     let settings = RunSettings {
         jobs: 3,
+        checkpoint_every: Duration::ZERO,
         environment: environment(3, "data-hash"),
         stop: &stop,
         display: &Watch(dir.path()),
@@ -128,8 +130,13 @@ fn a_long_plan_is_pulled_little_by_little() {
     let dir = scratch();
     let stop = never();
     stop.store(true, std::sync::atomic::Ordering::SeqCst);
-    let settings =
-        RunSettings { jobs: 2, environment: environment(2, "data-hash"), stop: &stop, display: &Silent };
+    let settings = RunSettings {
+        jobs: 2,
+        checkpoint_every: Duration::ZERO,
+        environment: environment(2, "data-hash"),
+        stop: &stop,
+        display: &Silent,
+    };
     let study = Study::open(dir.path(), &experiment).unwrap();
     let mut trials = plan(&experiment).into_iter();
     let error = study.run(&mut trials, &Simulated::new(1), &settings).unwrap_err();

@@ -1,0 +1,90 @@
+//! What a running trial tells the study, and what it learns from it.
+
+use std::time::Instant;
+
+use super::checkpoint;
+use super::event::{EpochMetrics, Event, TrialResult};
+use super::worker::{Pool, lock};
+use crate::error::Result;
+use crate::train::contract::TrialObserver;
+
+/// One running trial's line to the study.
+pub struct Observer<'p, 'a> {
+    pool: &'p Pool<'a>,
+    trial: usize,
+    /// The epoch under way.
+    pub epoch: usize,
+    /// Figures of the last epoch.
+    pub result: Option<TrialResult>,
+    /// What an earlier attempt left.
+    checkpoint: Option<Vec<u8>>,
+    /// When the trial started, or was kept last.
+    kept: Instant,
+}
+
+impl<'p, 'a> Observer<'p, 'a> {
+    /// Journals that a trial starts, or goes on from its checkpoint.
+    pub fn begin(pool: &'p Pool<'a>, trial: usize) -> Result<Self> {
+        let mut observer =
+            Self { pool, trial, epoch: 1, result: None, checkpoint: None, kept: Instant::now() };
+        let known = lock(&pool.written).1.trial(trial).cloned();
+        let found = known.as_ref().map_or(Ok(None), |known| checkpoint::read(pool.dir, known));
+        let found = found.unwrap_or_else(|why| {
+            pool.display.on_notice(&format!("trial {trial} starts anew: its checkpoint {why}"));
+            None
+        });
+        let (Some(found), Some(known)) = (found, known) else {
+            pool.record(vec![Event::TrialStarted { trial }])?;
+            return Ok(observer);
+        };
+        pool.record(vec![Event::TrialResumed { trial, epochs: found.epochs }])?;
+        known.epochs.iter().take(found.epochs).for_each(|epoch| observer.add(epoch));
+        observer.checkpoint = Some(found.bytes);
+        Ok(observer)
+    }
+
+    /// Counts an epoch into the result.
+    fn add(&mut self, epoch: &EpochMetrics) {
+        self.epoch = epoch.epoch + 1;
+        let before = self.result.take().map_or(0.0, |r| r.seconds);
+        self.result = Some(TrialResult {
+            epochs: epoch.epoch,
+            train: epoch.train,
+            validation: epoch.validation,
+            seconds: before + epoch.seconds,
+        });
+    }
+}
+
+impl TrialObserver for Observer<'_, '_> {
+    fn on_step(&mut self, epoch: usize, done: usize, total: usize) {
+        self.epoch = epoch;
+        self.pool.display.on_step(self.trial, epoch, done, total);
+    }
+
+    fn on_epoch(&mut self, epoch: &EpochMetrics) -> Result<()> {
+        self.add(epoch);
+        let event = Event::EpochFinished { trial: self.trial, epoch: epoch.clone() };
+        // Failing here and not only in the return value: no trainer can overlook that the journal is lost.
+        self.pool.record(vec![event]).inspect_err(|e| self.pool.fail(e.clone()))
+    }
+
+    fn should_stop(&self) -> bool {
+        self.pool.halted()
+    }
+
+    fn continues(&mut self) -> Option<Vec<u8>> {
+        self.checkpoint.take()
+    }
+
+    fn wants_checkpoint(&self) -> bool {
+        self.kept.elapsed() >= self.pool.checkpoint_every
+    }
+
+    fn keep(&mut self, bytes: &[u8]) -> Result<()> {
+        let trial = lock(&self.pool.written).1.trial(self.trial).cloned();
+        let kept = trial.map_or(Ok(()), |trial| checkpoint::write(self.pool.dir, &trial, bytes));
+        self.kept = Instant::now();
+        kept.inspect_err(|e| self.pool.fail(e.clone()))
+    }
+}
