@@ -39,6 +39,8 @@ pub struct Request<'a> {
     pub experiment: &'a Experiment,
     pub trained: &'a Trained<'a>,
     pub shares: &'a Shares,
+    /// The folder has a study that was begun with other settings of training.
+    pub is_other: bool,
     /// What an earlier run of the study did.
     pub before: Option<&'a StudyState>,
 }
@@ -196,6 +198,9 @@ impl Foretold {
         line(
             "study",
             match (request.before, self.ended) {
+                (None, _) if request.is_other => {
+                    format!("{dir}: there is a study of other settings here; name another folder with --out")
+                }
                 (None, _) => format!("{dir}: new"),
                 (Some(_), 0) => format!("{dir}: begun, no trial of these has ended"),
                 (Some(_), ended) => format!(

@@ -107,6 +107,7 @@ pub fn execute(args: &Args) -> Result<()> {
             experiment: &experiment,
             trained: &trained,
             shares: &shares,
+            is_other: exists && before.is_none(),
             before,
         };
         return dry_run::execute(&request, &mut plan, args.json);
