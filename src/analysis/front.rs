@@ -62,7 +62,11 @@ pub struct CandidatePoint {
 impl CandidateFront {
     /// The front of a study on its comparison split.
     pub fn of(study: &StudySummary, cost: Cost) -> Self {
-        let split = study.comparison_split();
+        Self::on(study, cost, study.comparison_split())
+    }
+
+    /// The front of a study on a split.
+    pub fn on(study: &StudySummary, cost: Cost, split: Split) -> Self {
         let mut points: Vec<(u64, CandidatePoint)> = study
             .candidates()
             .iter()

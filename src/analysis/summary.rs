@@ -92,6 +92,11 @@ impl StudySummary {
         for record in records {
             let _ = state.apply(record);
         }
+        Self::of(state)
+    }
+
+    /// A study whose events are folded already.
+    pub fn of(state: state::StudyState) -> Self {
         Self {
             progress: match (state.finished, state.interrupted) {
                 (true, _) => Progress::Finished,

@@ -57,6 +57,9 @@ pub struct Args {
     force: bool,
     #[command(flatten)]
     options: profiled::Options,
+    /// Print JSON: `file`, `format`, `bytes`, `network`, `input`, `classes`, `params`, `source`
+    #[arg(long)]
+    json: bool,
 }
 
 /// Formats of files.
@@ -105,6 +108,19 @@ pub fn execute(args: &Args) -> Result<()> {
         ))
     })?;
     let About { network, input, classes, .. } = &about;
+    if args.json {
+        let format = if format == Format::Onnx { "onnx" } else { "safetensors" };
+        return output::print_json(&serde_json::json!({
+            "file": args.out,
+            "format": format,
+            "bytes": bytes.len(),
+            "network": network,
+            "input": [input.c, input.h, input.w],
+            "classes": classes,
+            "params": params,
+            "source": source,
+        }));
+    }
     output::print(&format!(
         "{}: {network}\n{input} images in {classes} classes, {} params, {source}{}\n{kind}, {}",
         args.out.display(),

@@ -71,6 +71,12 @@ pub fn of_file(path: &Path, network: Option<&str>, asked: &Asked<'_>) -> Result<
 /// A sentence where there is no such trial, it did not finish, or its weights are gone.
 pub fn of_study(dir: &Path, number: Option<usize>) -> Result<Loaded> {
     let study = state::read(dir)?;
+    if !study.experiment.trainer.is_network() {
+        return Err(Error::request(format!(
+            "{}: this study is simulated, so its trials have no weights: name a study of trained networks",
+            dir.display()
+        )));
+    }
     let trial = choose(&study, dir, number)?;
     let weights = Weights::read(&folder::checkpoint(dir, trial.number), Budget::new(None).bytes)?;
     let said = weights.about()?;

@@ -3,10 +3,13 @@
 pub mod bench;
 mod breakdown;
 pub mod draw;
+mod dry_run;
 pub mod enumerate;
 pub mod export;
+mod follow;
 pub mod interrupt;
 mod loaded;
+pub mod ls;
 mod memory;
 mod numbers;
 pub mod output;
@@ -23,6 +26,8 @@ pub mod searched;
 mod shares;
 mod start;
 pub mod status;
+mod trained;
+mod view;
 pub mod zoo;
 
 use clap::{Parser, Subcommand};
@@ -41,6 +46,7 @@ use crate::error::Result;
     after_help = "Examples:\n  \
         blocksmith run experiments/quickstart.yaml               search a small space, no download needed\n  \
         blocksmith status reports/quickstart                     how far it has come\n  \
+        blocksmith ls                                            every study in reports/\n  \
         blocksmith report reports/quickstart                     its tables and plots again\n  \
         blocksmith enumerate search-spaces/quickstart.yaml       how large a search space is\n  \
         blocksmith profile mix                                   the layers of a network and their cost\n  \
@@ -60,6 +66,7 @@ pub struct Cli {
 enum Command {
     Run(run::Args),
     Status(status::Args),
+    Ls(ls::Args),
     Report(report::ReportArgs),
     Retry(retry::Args),
     Enumerate(enumerate::Args),
@@ -79,6 +86,7 @@ pub fn execute(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Run(args) => run::execute(&args),
         Command::Status(args) => status::execute(&args),
+        Command::Ls(args) => ls::execute(&args),
         Command::Report(args) => report::run(&args),
         Command::Retry(args) => retry::execute(&args),
         Command::Enumerate(args) => enumerate::execute(&args),

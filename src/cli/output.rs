@@ -10,12 +10,19 @@ use crate::report::table::Table;
 /// # Errors
 /// Where standard output cannot be written: a full disk, say.
 pub fn print(text: &str) -> Result<()> {
+    told(text).map(|_| ())
+}
+
+/// As [`print`](fn@print); whether there is still a reader, for what would go on printing without end.
+///
+/// # Errors
+/// As [`print`](fn@print).
+pub fn told(text: &str) -> Result<bool> {
     let mut out = stdout().lock();
     match writeln!(out, "{text}").and_then(|()| out.flush()) {
-        Err(e) if e.kind() != ErrorKind::BrokenPipe => {
-            Err(Error::run(format!("cannot write to standard output ({e})")))
-        }
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(e) => Err(Error::run(format!("cannot write to standard output ({e})"))),
     }
 }
 

@@ -1,8 +1,8 @@
 //! The live display of a study on standard error: bars on a terminal, plain lines elsewhere.
 
 mod bars;
-mod estimate;
 mod lines;
+pub mod tally;
 #[cfg(test)]
 mod tests;
 pub mod text;

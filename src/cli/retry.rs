@@ -24,6 +24,9 @@ pub struct Args {
     /// One trial that failed; may be given several times
     #[arg(long, value_name = "N")]
     trial: Vec<usize>,
+    /// Print JSON: `dir`, and `retried`, the numbers of the trials put back
+    #[arg(long)]
+    json: bool,
 }
 
 /// Puts the trials back.
@@ -49,11 +52,21 @@ pub fn execute(args: &Args) -> Result<()> {
     let failed = state.trials.iter().filter(|trial| trial.status == TrialStatus::Failed);
     let again: Vec<usize> = failed.map(|trial| trial.number).filter(|number| wanted(*number)).collect();
     if again.is_empty() {
+        if args.json {
+            return print_json(args, &again);
+        }
         return output::print(&format!("{dir}: no trial failed"));
     }
     let events = again.iter().map(|&trial| Event::TrialRetried { trial }).collect();
     Journal::open(&folder::journal(&args.dir), replay.whole)?.append(events)?;
+    if args.json {
+        return print_json(args, &again);
+    }
     let numbers = again.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
     let what = if again.len() == 1 { "trial" } else { "trials" };
     output::print(&format!("{dir}: {what} {numbers} put back; the command that began the study trains them"))
+}
+
+fn print_json(args: &Args, again: &[usize]) -> Result<()> {
+    output::print_json(&serde_json::json!({"dir": args.dir, "retried": again}))
 }

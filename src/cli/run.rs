@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
+
+use serde_json::json;
 
 use super::memory::{self, Budget};
 use super::place::Place;
@@ -11,15 +12,13 @@ use super::plan::{self, ExperimentPlan};
 use super::report::ReportArgs;
 use super::shares::{self, Count, Shares, Wanted};
 use super::start::Start;
-use super::{interrupt, output, progress, searched};
-use crate::arch::{Network, Shape};
+use super::trained::Trained;
+use super::{dry_run, interrupt, output, progress, searched};
+use crate::arch::Network;
 use crate::config::Experiment;
-use crate::data::{self, Data};
-use crate::engine::units;
 use crate::error::{Error, Result};
-use crate::study::{Plan, RunSettings, Study, StudyState, TrialStatus, environment, folder};
-use crate::train::memory::trial_bytes;
-use crate::train::{Memory, NetworkTrainer};
+use crate::report;
+use crate::study::{Plan, RunSettings, Study, StudyState, TrialStatus, environment, folder, state};
 
 /// Run an experiment: train its variants and searched candidates, and write the report.
 ///
@@ -32,6 +31,7 @@ use crate::train::{Memory, NetworkTrainer};
 #[command(after_help = "Examples:\n  \
     blocksmith run experiments/quickstart.yaml\n  \
     blocksmith run experiments/mix-ablation.yaml --data DIR --set train.epochs=10\n  \
+    blocksmith run experiments/mix-sweep.yaml --data DIR --dry-run\n  \
     blocksmith run experiments/mix-sweep.yaml --jobs 4 --threads 2 --memory 8GiB --out reports/sweep-a")]
 pub struct Args {
     /// The experiment file
@@ -64,6 +64,12 @@ pub struct Args {
     /// File or folder of the images, instead of the experiment's `data.path`
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
+    /// Say what it will cost (trials, epochs, time from a few measured steps, disk, memory); train nothing, write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Print JSON at the end: `dir`, `trials`, `done`, `failed`, `results_hash`, `report`
+    #[arg(long)]
+    json: bool,
 }
 
 /// Devices that trials can be trained on.
@@ -83,16 +89,31 @@ pub fn execute(args: &Args) -> Result<()> {
     let dir = args.out.clone().unwrap_or_else(|| Path::new("reports").join(&experiment.name));
     // A study that exists is claimed before anything is read; the folder of a new one is made only once all that can be
     // known to be wrong is known, so that a mistake leaves nothing behind.
-    let existing = folder::journal(&dir).exists().then(|| Study::open(&dir, &experiment)).transpose()?;
-    units(experiment.train.precision)
-        .map_err(|error| place.located(Error::request(format!("train.precision: {error}"))))?;
-    let data = load_data(&experiment, args.data.as_deref(), place)?;
-    let (input, classes) = (Shape::new(3, data.side.0, data.side.1), data.classes.len());
+    let exists = folder::journal(&dir).exists();
+    let existing = (exists && !args.dry_run).then(|| Study::open(&dir, &experiment)).transpose()?;
+    let trained = Trained::load(&experiment, args.data.as_deref(), place)?;
+    let (input, classes) = trained.shape();
     let variants = plan::variants(&experiment, place, input, classes)?;
     let searched = searched::candidates(&experiment, &variants, input, classes)?;
     let mut plan = ExperimentPlan::new(&experiment.seeds, variants, searched);
     start.check(plan.look_ahead(LOOK_AHEAD).map(|(_, network)| network), place)?;
-    let shares = shares(args, &experiment, &data, &mut plan, existing.as_ref(), place);
+    if args.dry_run {
+        let before = if exists { state::replay(&dir)?.0 } else { None };
+        let before = before.as_ref().filter(|state| is_same_training(&state.experiment, &experiment));
+        let shares = shares(args, &experiment, &trained, &mut plan, before, place)?;
+        let request = dry_run::Request {
+            file: &args.experiment,
+            dir: &dir,
+            experiment: &experiment,
+            trained: &trained,
+            shares: &shares,
+            is_other: exists && before.is_none(),
+            before,
+        };
+        return dry_run::execute(&request, &mut plan, args.json);
+    }
+    let before = existing.as_ref().and_then(Study::state);
+    let shares = shares(args, &experiment, &trained, &mut plan, before, place);
     let study = match existing {
         Some(study) => study,
         None => {
@@ -103,20 +124,18 @@ pub fn execute(args: &Args) -> Result<()> {
 
     let state = match study.finished(&mut plan)? {
         Some(state) => {
-            output::print(&format!("{}: this study is finished; writing its report again", dir.display()))?;
+            if !args.json {
+                output::print(&format!(
+                    "{}: this study is finished; writing its report again",
+                    dir.display()
+                ))?;
+            }
             state
         }
         None => {
             let shares = shares?;
             let trainer = match args.device {
-                Device::Cpu => NetworkTrainer {
-                    data: data.clone(),
-                    config: experiment.train.clone(),
-                    augment: experiment.data.augment,
-                    threads: shares.threads,
-                    memory: Memory::new(shares.memory),
-                    start: start.weights.clone(),
-                },
+                Device::Cpu => trained.trainer(&experiment, &start, shares.threads, shares.memory),
             };
             let stop = interrupt::watch()?;
             let display = progress::display();
@@ -126,19 +145,39 @@ pub fn execute(args: &Args) -> Result<()> {
             let settings = RunSettings {
                 jobs: shares.jobs,
                 checkpoint_every: Duration::from_secs(args.checkpoint_every),
-                environment: environment::detect(shares.jobs, shares.threads, data.record.clone()),
+                environment: environment::detect(shares.jobs, shares.threads, trained.record()),
                 stop: &stop,
                 display: display.as_ref(),
             };
-            study.run(&mut plan, &trainer, &settings)?
+            study.run(&mut plan, trainer.as_ref(), &settings)?
         }
     };
-    report(&dir, &state)
+    report(&dir, &state, args.json)
 }
 
-/// Writes the report and prints its headline; a study in which nothing finished has failed.
-fn report(dir: &Path, state: &StudyState) -> Result<()> {
-    super::report::run(&ReportArgs { dir: dir.to_path_buf(), out: None, json: false })?;
+/// Whether what an earlier run trained is what this one would train.
+fn is_same_training(before: &Experiment, now: &Experiment) -> bool {
+    (before.seed, &before.train, &before.trainer) == (now.seed, &now.train, &now.trainer)
+}
+
+/// Writes the report and prints its headline, or what a script asks for; a study in which nothing finished has failed.
+fn report(dir: &Path, state: &StudyState, json: bool) -> Result<()> {
+    if json {
+        let written = report::write(&super::report::read(dir)?, dir)?;
+        output::print_json(&json!({
+            "dir": dir,
+            "study": state.experiment.name,
+            "simulated": !state.experiment.trainer.is_network(),
+            "trials": state.trials.len(),
+            "done": state.count(TrialStatus::Finished),
+            "failed": state.count(TrialStatus::Failed),
+            "best": state.best().map(|t| t.number),
+            "results_hash": state.results_hash(),
+            "report": written.report,
+        }))?;
+    } else {
+        super::report::run(&ReportArgs { dir: dir.to_path_buf(), out: None, json: false })?;
+    }
     let failed = state.count(TrialStatus::Failed);
     if failed > 0 && state.count(TrialStatus::Finished) == 0 {
         let reason = state.trials.iter().find_map(|t| t.failure.as_ref());
@@ -152,18 +191,6 @@ fn report(dir: &Path, state: &StudyState) -> Result<()> {
     Ok(())
 }
 
-/// The data set, brought in once for all trials; a mistake in the `data` section is given its place in the file.
-fn load_data(experiment: &Experiment, path: Option<&Path>, place: Place) -> Result<Arc<Data>> {
-    let loaded = data::load(&experiment.data, experiment.seed, path);
-    loaded.map(Arc::new).map_err(|error| match (&experiment.data.path, path) {
-        // What is wrong with the file that `data.path` names is wrong there.
-        (Some(named), None) if error.to_string().starts_with(&*named.to_string_lossy()) => {
-            place.located(Error::request(format!("data.path: {error}")))
-        }
-        _ => place.located(error),
-    })
-}
-
 /// Trials that are looked at before the first one starts: as many as a study queues at once.
 const LOOK_AHEAD: usize = 1024;
 
@@ -171,22 +198,22 @@ const LOOK_AHEAD: usize = 1024;
 fn shares(
     args: &Args,
     experiment: &Experiment,
-    data: &Data,
+    trained: &Trained,
     plan: &mut ExperimentPlan,
-    existing: Option<&Study>,
+    before: Option<&StudyState>,
     place: Place,
 ) -> Result<Shares> {
     let memory = Budget::new(args.memory);
     let batch = experiment.train.batch;
     let mut trials: HashMap<String, usize> = HashMap::new();
-    for trial in existing.and_then(Study::state).map_or(&[][..], |state| &state.trials) {
+    for trial in before.map_or(&[][..], |state| &state.trials) {
         if matches!(trial.status, TrialStatus::Finished | TrialStatus::Failed) {
             *trials.entry(trial.candidate.hash.clone()).or_default() += 1;
         }
     }
     let all_seeds = |(hash, trials): (String, usize)| (trials >= experiment.seeds.len()).then_some(hash);
     let ended = trials.into_iter().filter_map(all_seeds).collect();
-    let need = |network: &Network| trial_bytes(network, batch, data);
+    let need = |network: &Network| trained.need(network, batch);
     let largest = shares::largest(plan.look_ahead(LOOK_AHEAD), &ended, need, memory, batch, place)?;
     let wanted = Wanted {
         jobs: args.jobs,

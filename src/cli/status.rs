@@ -3,27 +3,38 @@
 use std::path::PathBuf;
 
 use comfy_table::{CellAlignment, Table, presets};
-use serde_json::{Value, json};
 
+use super::follow;
 use super::output;
 use super::progress::text;
+use super::view::View;
 use crate::error::Result;
-use crate::study::lock::{Lock, Owner};
-use crate::study::{StudyState, Trial, TrialStatus, state};
+use crate::study::{Trial, TrialStatus};
 
-/// How far a study has come: trials done, running, failed and queued, and the best so far.
+/// Trials up to which all are listed as text; of more only those that run or failed.
+const LIST: usize = 200;
+
+/// How far a study has come: trials done, running, failed and queued, the best so far, the front, and the time left.
 ///
 /// Reads the journal alone, so it works while the study runs, after it was killed, and on a copy of its folder.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     blocksmith status reports/quickstart\n  \
-    blocksmith status reports/quickstart --json | jq .best.accuracy\n\n\
-    --json prints `trials` (their number), `done`, `failed`, `queued`, `running`, `best`, `state` (running, stopped or \
-    finished),\n  `results_hash` (equal for two studies with the same numbers) and `trial_list`.")]
+    blocksmith status reports/quickstart --follow\n  \
+    blocksmith status reports/quickstart --json | jq .best.accuracy\n  \
+    blocksmith status reports/quickstart --follow --json | jq --unbuffered -r '[.done, .total, .seconds_left] | @tsv'\n\n\
+    --json prints `trials` (planned so far), `total` (that there will be), `done`, `failed`, `queued`, `running`, `epochs` (over),\n  \
+    `seconds_left` (null before the first epoch), `best`, `front` (of params against mean validation accuracy, each with\n  \
+    `name`, `candidate`, `params`, `madds`, `accuracy`, `sd`, `seeds`), `state` (running, stopped or finished), `simulated`,\n  \
+    `results_hash` (equal for two studies with the same numbers) and `trial_list`. With --follow there is one object a line\n  \
+    for each change, without `trial_list`; it ends with the study.")]
 pub struct Args {
     /// Folder of the study, as `run` wrote it
     #[arg(value_name = "DIR")]
     dir: PathBuf,
+    /// Go on showing it until the study ends or Ctrl-C: drawn over on a terminal, elsewhere a line for each change
+    #[arg(long)]
+    follow: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -34,77 +45,24 @@ pub struct Args {
 /// # Errors
 /// A sentence where there is no study or its journal does not read.
 pub fn execute(args: &Args) -> Result<()> {
-    let mut state = state::read(&args.dir)?;
-    let owner = Lock::owner(&args.dir);
-    if owner.is_none() {
-        state.abandon_running();
+    if args.follow {
+        return follow::follow(&args.dir, args.json);
     }
-    if args.json {
-        output::print_json(&as_json(&state, owner.is_some()))
-    } else {
-        output::print(&as_text(&state, owner.as_ref()))
-    }
+    let view = View::now(&args.dir)?;
+    if args.json { output::print_json(&view.json(true)) } else { output::print(&as_text(&view)) }
 }
 
-fn word(state: &StudyState, running: bool) -> &'static str {
-    match (running, state.finished) {
-        (true, _) => "running",
-        (false, true) => "finished",
-        (false, false) => "stopped",
+fn as_text(view: &View) -> String {
+    let state = &view.state;
+    let mut text = view.head().join("\n");
+    let all = state.trials.len() <= LIST;
+    let told = |t: &&Trial| all || matches!(t.status, TrialStatus::Running | TrialStatus::Failed);
+    let trials: Vec<&Trial> = state.trials.iter().filter(told).take(LIST).collect();
+    if !all {
+        text += &format!("\n{} trials that run or failed (--json lists all):", trials.len());
     }
-}
-
-fn as_json(state: &StudyState, running: bool) -> Value {
-    let trial = |t: &Trial| {
-        json!({
-            "trial": t.number,
-            "label": t.candidate.label,
-            "candidate": t.candidate.text,
-            "seed": t.seed,
-            "status": t.status,
-            "epochs": t.epochs.len(),
-            "params": t.candidate.params,
-            "madds": t.candidate.madds,
-            "accuracy": t.epochs.last().map(|e| e.validation.accuracy),
-            "test_accuracy": t.test.map(|m| m.accuracy),
-            "failure": t.failure.as_ref().map(|f| f.reason.as_str()),
-        })
-    };
-    json!({
-        "study": state.experiment.name,
-        "state": word(state, running),
-        "trials": state.trials.len(),
-        "done": state.count(TrialStatus::Finished),
-        "failed": state.count(TrialStatus::Failed),
-        "queued": state.count(TrialStatus::Queued),
-        "running": state.count(TrialStatus::Running),
-        "best": state.best().map(trial),
-        "results_hash": state.results_hash(),
-        "trial_list": state.trials.iter().map(trial).collect::<Vec<_>>(),
-    })
-}
-
-fn as_text(state: &StudyState, owner: Option<&Owner>) -> String {
-    let count = |status| state.count(status);
-    let who = owner.map_or_else(String::new, |o| format!(" (process {} on {})", o.pid, o.host));
-    let mut text = format!(
-        "study {}: {}{who}\n{} trials: {} done, {} running, {} failed, {} queued\n",
-        state.experiment.name,
-        word(state, owner.is_some()),
-        state.trials.len(),
-        count(TrialStatus::Finished),
-        count(TrialStatus::Running),
-        count(TrialStatus::Failed),
-        count(TrialStatus::Queued),
-    );
-    if let Some(best) = text::best(state) {
-        text += &format!("best so far: {best}\n");
-    }
-    if owner.is_none() && !state.finished {
-        text += "the command that began it continues it\n";
-    }
-    if state.trials.is_empty() {
-        return text.trim_end().to_owned();
+    if trials.is_empty() {
+        return text;
     }
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_header([
@@ -122,7 +80,7 @@ fn as_text(state: &StudyState, owner: Option<&Owner>) -> String {
         }
     }
     let percent = |accuracy: Option<f64>| accuracy.map_or_else(String::new, |a| format!("{a:.1}%"));
-    for trial in &state.trials {
+    for trial in trials {
         table.add_row([
             trial.number.to_string(),
             text::label(trial),
@@ -133,7 +91,7 @@ fn as_text(state: &StudyState, owner: Option<&Owner>) -> String {
             trial.failure.as_ref().map_or_else(String::new, |f| f.reason.clone()),
         ]);
     }
-    text + &table.trim_fmt()
+    text + "\n" + &table.trim_fmt()
 }
 
 #[cfg(test)]
@@ -141,9 +99,11 @@ mod tests {
     use std::sync::atomic::AtomicBool;
     use std::time::Duration;
 
+    use super::super::view::expected;
     use super::*;
+    use crate::study::lock::Owner;
     use crate::study::simulated::{Simulated, environment, experiment, plan};
-    use crate::study::{RunSettings, Silent, Study};
+    use crate::study::{RunSettings, Silent, Study, StudyState};
 
     fn study() -> StudyState {
         let dir = tempfile::tempdir().unwrap();
@@ -159,32 +119,91 @@ mod tests {
         study.run(&mut plan(&experiment).into_iter(), &Simulated::new(3), &settings).unwrap()
     }
 
+    fn owner() -> Option<Owner> {
+        Some(Owner { pid: 1, host: "here".into() })
+    }
+
     #[test]
     fn text_has_a_line_for_each_trial() {
-        let text = as_text(&study(), None);
+        let text = as_text(&View::new(study(), None));
         let lines: Vec<_> =
             text.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
         assert_eq!(lines[0], "study simulated: finished");
         assert_eq!(lines[1], "2 trials: 1 done, 0 running, 1 failed, 0 queued");
         assert!(lines[2].starts_with("best so far: mix seed 0 val acc "), "{text}");
-        assert!(lines[4].starts_with("1 mix seed 0 finished 3/3 "), "{text}");
-        assert_eq!(lines[5].split('%').next_back().unwrap().trim(), "the loss is NaN");
+        assert_eq!(lines[3], "front of params against validation accuracy (mean over seeds):");
+        assert!(lines[4].starts_with("362,992 params ") && lines[4].ends_with(" % mix"), "{text}");
+        assert!(lines[6].starts_with("1 mix seed 0 finished 3/3 "), "{text}");
+        assert_eq!(lines[7].split('%').next_back().unwrap().trim(), "the loss is NaN");
+        // Long lists are for scripts.
+        let mut long = study();
+        let trial = long.trials[0].clone();
+        long.trials.extend((3..=300).map(|number| Trial { number, ..trial.clone() }));
+        let text = as_text(&View::new(long, None));
+        assert!(text.contains("1 trials that run or failed") && text.lines().count() < 12, "{text}");
     }
 
     #[test]
     fn json_has_what_a_script_asks_for() {
         let mut state = study();
-        let json = as_json(&state, false);
+        let json = View::new(state.clone(), None).json(true);
         assert_eq!(json["trials"], 2);
+        assert_eq!(json["total"], 2);
         assert_eq!(json["done"], 1);
         assert_eq!(json["failed"], 1);
         assert_eq!(json["queued"], 0);
         assert_eq!(json["running"], 0);
         assert_eq!(json["best"]["label"], "mix");
         assert_eq!(json["state"], "finished");
+        assert_eq!(json["simulated"], false);
+        assert_eq!(json["seconds_left"], 0.0);
+        assert_eq!(json["front"][0]["accuracy"], json["best"]["accuracy"]);
+        assert_eq!(json["front"].as_array().unwrap().len(), 1);
         assert_eq!(json["trial_list"][1]["failure"], "the loss is NaN");
         state.finished = false;
-        assert_eq!(as_json(&state, false)["state"], "stopped");
-        assert_eq!(as_json(&state, true)["state"], "running");
+        let json = View::new(state.clone(), None).json(false);
+        assert_eq!((&json["state"], &json["trial_list"]), (&"stopped".into(), &serde_json::Value::Null));
+        assert_eq!(View::new(state, owner()).json(false)["state"], "running");
+    }
+
+    /// Ten epochs of five seconds each are over, and two of the second trial are left.
+    #[test]
+    fn time_left_goes_down_while_the_study_runs() {
+        let mut state = study();
+        state.finished = false;
+        for epoch in &mut state.trials[0].epochs {
+            epoch.seconds = 5.0;
+        }
+        state.trials[1].epochs.truncate(1);
+        state.trials[1].epochs[0].seconds = 5.0;
+        (state.trials[1].status, state.trials[1].failure) = (TrialStatus::Running, None);
+        let line = |view: &View| view.head().into_iter().find(|line| line.contains("left"));
+        let view = View::new(state.clone(), None);
+        assert_eq!(view.seconds_left, Some(10.0));
+        assert_eq!(line(&view).unwrap(), "about 10 s of time left");
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        state.last_at = now.as_millis() as u64 - 60_000;
+        let view = View::new(state, owner());
+        assert_eq!(view.seconds_left, Some(10.0));
+        assert_eq!(line(&view).unwrap(), "about 0.0 s of time left");
+    }
+
+    #[test]
+    fn a_random_search_says_how_many_trials_are_to_come() {
+        let mut state = study();
+        state.finished = false;
+        assert_eq!(expected(&state), 2);
+        let trial = Trial { status: TrialStatus::Queued, ..state.trials[0].clone() };
+        state.trials.extend((3..=1026).map(|number| Trial { number, ..trial.clone() }));
+        let strategy = crate::config::StrategyKind::Random;
+        state.experiment.search =
+            Some(crate::config::SearchConfig { space: "s.yaml".into(), strategy, trials: Some(5000) });
+        state.experiment.seeds = vec![1, 2];
+        assert_eq!(expected(&state), 2 * (2 + 5000));
+        let text = as_text(&View::new(state, None));
+        assert!(
+            text.contains("10,004 trials: 1 done, 0 running, 1 failed, 1,024 queued, 8,978 to be planned"),
+            "{text}"
+        );
     }
 }

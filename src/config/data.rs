@@ -52,6 +52,19 @@ pub struct Augment {
 }
 
 impl DataConfig {
+    /// The built-in shapes, all as it is where nothing is said.
+    pub fn of_shapes() -> Self {
+        let format = DataFormat::Shapes;
+        Self {
+            format,
+            path: None,
+            side: None,
+            validation: 0.1,
+            limit: Limit::default(),
+            augment: Augment::default_of(format),
+        }
+    }
+
     /// Reads the section. Only `format` must be there.
     pub(super) fn read(at: &At<'_>) -> Read<Self> {
         let keys = at.keys("data", &["format", "path", "side", "validation", "limit", "augment"])?;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::search::resolve;
 use super::yaml::{At, Document, Keys, Node, Read, nearest};
-use super::{DataConfig, Failures, SearchConfig, TrainConfig};
+use super::{DataConfig, Failures, SearchConfig, TrainConfig, TrainerConfig};
 use crate::error::Result;
 
 /// An experiment: what to train (a search over a space, named variants, or both), on what, how, and how often.
@@ -23,6 +23,9 @@ pub struct Experiment {
     pub seeds: Vec<u64>,
     pub data: DataConfig,
     pub train: TrainConfig,
+    /// What trains; networks on images where the section is absent.
+    #[serde(default, skip_serializing_if = "TrainerConfig::is_network")]
+    pub trainer: TrainerConfig,
     /// Candidates drawn from a search space.
     pub search: Option<SearchConfig>,
     /// Named networks; the first is the baseline unless `baseline` names another.
@@ -55,8 +58,19 @@ pub struct Published {
     pub accuracy: Option<f64>,
 }
 
-const KEYS: [&str; 10] =
-    ["name", "description", "seed", "seeds", "data", "train", "search", "variants", "baseline", "failures"];
+const KEYS: [&str; 11] = [
+    "name",
+    "description",
+    "seed",
+    "seeds",
+    "data",
+    "train",
+    "trainer",
+    "search",
+    "variants",
+    "baseline",
+    "failures",
+];
 
 /// Most trial seeds of a study.
 const MAX_SEEDS: u64 = 1000;
@@ -85,7 +99,12 @@ impl Experiment {
                 stem.to_owned()
             }
         };
-        let mut data = DataConfig::read(&keys.required("data", "data: {format: cifar10}")?)?;
+        let trainer = keys.or("trainer", TrainerConfig::Network, |at| TrainerConfig::read(&at))?;
+        let mut data = match keys.optional("data") {
+            // Of its images a simulation needs the shape alone.
+            None if !trainer.is_network() => DataConfig::of_shapes(),
+            _ => DataConfig::read(&keys.required("data", "data: {format: cifar10}")?)?,
+        };
         data.path = data.path.map(|path| resolve(folder, &path.to_string_lossy()));
         let variants = variants(&keys)?;
         let experiment = Self {
@@ -95,6 +114,7 @@ impl Experiment {
             seeds: keys.or("seeds", vec![1], |at| seeds(&at))?,
             data,
             train: TrainConfig::read(&keys.required("train", "train: {epochs: 30}")?, folder)?,
+            trainer,
             search: keys.optional("search").map(|at| SearchConfig::read(&at, folder)).transpose()?,
             baseline: keys.optional("baseline").map(|at| baseline(&at, &variants)).transpose()?,
             variants,

@@ -3,15 +3,19 @@
 pub mod data;
 pub mod experiment;
 pub mod failures;
+pub mod formula;
 pub mod search;
 pub mod train;
+pub mod trainer;
 pub mod yaml;
 
 pub use data::{Augment, DataConfig, DataFormat, Limit};
 pub use experiment::{Experiment, Published, Variant};
 pub use failures::Failures;
+pub use formula::{Formula, Known};
 pub use search::{SearchConfig, StrategyKind};
 pub use train::{Precision, Schedule, StartWeights, TrainConfig};
+pub use trainer::{SimulatedConfig, TrainerConfig};
 
 #[cfg(test)]
 mod tests;

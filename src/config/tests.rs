@@ -100,7 +100,7 @@ fn mistakes_in_the_file_have_their_place() {
     let cases = [
         (
             SMALL.replace("train:", "trian:"),
-            "e.yaml:3:1: trian: an experiment has no key `trian`; did you mean `train`? Known keys: name, description, seed, seeds, data, train, search, variants, baseline, failures",
+            "e.yaml:3:1: trian: an experiment has no key `trian`; did you mean `train`? Known keys: name, description, seed, seeds, data, train, trainer, search, variants, baseline, failures",
         ),
         (
             with("{epochs: 3, learning_rate: 0.1}"),
@@ -206,7 +206,7 @@ fn mistakes_in_assignments_name_them() {
         ),
         (
             "trian.epochs=5",
-            "--set trian.epochs=5: trian: an experiment has no key `trian`; did you mean `train`? Known keys: name, description, seed, seeds, data, train, search, variants, baseline, failures",
+            "--set trian.epochs=5: trian: an experiment has no key `trian`; did you mean `train`? Known keys: name, description, seed, seeds, data, train, trainer, search, variants, baseline, failures",
         ),
         (
             "train.epochs=five",
@@ -231,4 +231,46 @@ fn mistakes_in_assignments_name_them() {
         message(&text, &["train.epochs=5"]),
         "e.yaml:3:24: train.lr: `fast` is not a learning rate (a number above 0, up to 100)"
     );
+}
+
+#[test]
+fn a_simulated_trainer_needs_no_data() {
+    let of = |trainer: &str| {
+        let text = SMALL.replace("data: {format: shapes}", &format!("trainer: {trainer}"));
+        load(&text, &[]).map(|experiment| experiment.trainer.simulated().unwrap().clone())
+    };
+    let known = Known { params: 1e4, madds: 1e6, epoch: 1.0, epochs: 3.0 };
+    let default = of("simulated").unwrap();
+    assert_eq!((default.noise, default.seconds_per_epoch.value(&known)), (0.5, 1.0));
+    assert!((default.accuracy.value(&known) - 30.0).abs() < 1e-9);
+    assert_eq!(of("{kind: simulated}").unwrap(), default);
+    let own = of("{kind: simulated, accuracy: 90 - 30 / epoch, noise: 0, seconds_per_epoch: 2.5}").unwrap();
+    assert_eq!((own.accuracy.value(&known), own.noise), (60.0, 0.0));
+    assert_eq!(own.seconds_per_epoch.value(&known), 2.5);
+    // The journal has it as it was, and nothing where networks are trained.
+    let experiment = load(&format!("{SMALL}trainer: simulated\n"), &[]).unwrap();
+    let json = serde_json::to_value(&experiment).unwrap();
+    assert_eq!(json["trainer"]["kind"], "simulated");
+    assert_eq!(serde_json::from_value::<Experiment>(json).unwrap(), experiment);
+    let json = serde_json::to_value(load(SMALL, &[]).unwrap()).unwrap();
+    assert_eq!(json.get("trainer"), None);
+    assert_eq!(load(SMALL, &["trainer=network"]).unwrap().trainer, TrainerConfig::Network);
+    for (trainer, part) in [
+        (
+            "simulate",
+            "e.yaml:2:10: trainer: `simulate` is not a trainer (network, simulated); did you mean `simulated`?",
+        ),
+        ("{noise: 1}", "needs the key `kind`"),
+        ("{kind: network, noise: 1}", "the network trainer has no key `noise`"),
+        ("{kind: simulated, noise: -1}", "trainer.noise: -1 is not a standard deviation"),
+        (
+            "{kind: simulated, accuracy: 90 - width}",
+            "`90 - width` is not a formula: `width` is not known; a formula is made of numbers, params",
+        ),
+        ("{kind: simulated, accuracy: [1]}", "is not a formula"),
+    ] {
+        let error = of(trainer).unwrap_err().to_string();
+        assert!(error.contains(part), "{trainer}: {error}");
+    }
+    assert!(message(SMALL, &["data="]).contains("needs the key `data`"));
 }

@@ -10,10 +10,17 @@ use crate::analysis::{Cost, Progress, Split};
 use crate::study::TrialStatus;
 use crate::study::event::Environment;
 
+/// What figures of a simulation are, wherever they are shown.
+pub const SIMULATED: &str =
+    "no network was trained; accuracies and times are computed from a formula, not measured";
+
 /// The report's text.
 pub fn report(findings: &Findings, pictures: &[Picture]) -> String {
     let mut out = format!("# {}\n\n", findings.name());
     let experiment = findings.study.experiment.as_ref();
+    if findings.is_simulated() {
+        let _ = writeln!(out, "**Simulated: {SIMULATED}.**\n");
+    }
     if let Some(description) = experiment.and_then(|e| e.description.as_ref()) {
         let _ = writeln!(out, "{description}\n");
     }
@@ -208,9 +215,12 @@ fn how(findings: &Findings) -> String {
         let searched = study.candidates().iter().filter(|c| !c.record.is_variant).count();
         item("Candidates", recipe::candidates(e, (study.progress == Progress::Finished).then_some(searched)));
         item("Seeds", format!("{} (study seed {})", seeds.join(", "), e.seed));
-        item("Training", recipe::training(&e.train, &e.data.augment));
+        match e.trainer.simulated() {
+            Some(config) => item("Training", recipe::simulated(config, e.train.epochs)),
+            None => item("Training", recipe::training(&e.train, &e.data.augment)),
+        }
     }
-    if let Some(environment) = study.environments.last() {
+    if let Some(environment) = study.environments.last().filter(|_| !findings.is_simulated()) {
         let data = &environment.data;
         item(
             "Data",
@@ -225,7 +235,8 @@ fn how(findings: &Findings) -> String {
         );
         item("Data hash", format!("SHA-256 `{}`", data.hash));
     }
-    if let Some(subset) = study.experiment.as_ref().and_then(|e| recipe::subset(&e.data)) {
+    let trained = study.experiment.as_ref().filter(|_| !findings.is_simulated());
+    if let Some(subset) = trained.and_then(|e| recipe::subset(&e.data)) {
         item("Subset", subset);
     }
     item("Test split", test_split(findings));

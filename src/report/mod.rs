@@ -58,6 +58,8 @@ pub struct Findings {
 pub struct Headline<'a> {
     pub study: &'a str,
     pub state: Progress,
+    /// Nothing was trained: accuracies and times are computed.
+    pub simulated: bool,
     pub trials: usize,
     pub finished: usize,
     pub failed: usize,
@@ -88,6 +90,11 @@ impl Findings {
         self.study.experiment.as_ref().map_or("unnamed study", |e| &e.name)
     }
 
+    /// Whether nothing was trained.
+    pub fn is_simulated(&self) -> bool {
+        self.study.experiment.as_ref().is_some_and(|e| !e.trainer.is_network())
+    }
+
     /// Whether any trial has finished.
     pub fn has_results(&self) -> bool {
         self.study.finished().next().is_some()
@@ -114,6 +121,7 @@ impl Findings {
         Headline {
             study: self.name(),
             state: self.study.progress,
+            simulated: self.is_simulated(),
             trials: self.study.trials.len(),
             finished: self.study.count(TrialStatus::Finished),
             failed: self.study.count(TrialStatus::Failed),
@@ -127,6 +135,9 @@ impl Findings {
     /// The headline tables for a terminal: the ablation where there are variants, the front where there is a search.
     pub fn terminal(&self) -> String {
         let mut out = format!("{}: {}", self.name(), markdown::progress(self).replace(['*', '`'], ""));
+        if self.is_simulated() {
+            let _ = write!(out, "\nSimulated: {}.", markdown::SIMULATED);
+        }
         if let Some(ablation) = &self.ablation {
             let _ = write!(
                 out,

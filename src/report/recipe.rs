@@ -2,7 +2,7 @@
 
 use super::format::counted;
 use crate::config::{Augment, DataConfig, Precision, Schedule, StrategyKind, TrainConfig};
-use crate::config::{Experiment, SearchConfig};
+use crate::config::{Experiment, SearchConfig, SimulatedConfig};
 
 /// The training recipe as one sentence.
 pub fn training(train: &TrainConfig, augment: &Augment) -> String {
@@ -45,6 +45,16 @@ pub fn training(train: &TrainConfig, augment: &Augment) -> String {
         parts.push("no augmentation".to_owned());
     }
     format!("{}.", parts.join(", "))
+}
+
+/// A simulation's settings as one sentence.
+pub fn simulated(config: &SimulatedConfig, epochs: usize) -> String {
+    let SimulatedConfig { accuracy, noise, seconds_per_epoch } = config;
+    format!(
+        "none. Accuracy simulated as `{accuracy}` with normal noise of {noise} points for each candidate, seed and epoch; \
+         {}, each of `{seconds_per_epoch}` simulated seconds.",
+        counted(epochs, "epoch")
+    )
 }
 
 fn epochs(n: f64) -> String {

@@ -180,6 +180,7 @@ impl Synthetic {
                 seeds: (0..self.seeds as u64).collect(),
                 data: data(),
                 train: train(self.epochs),
+                trainer: Default::default(),
                 search,
                 variants,
                 baseline: None,

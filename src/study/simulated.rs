@@ -141,6 +141,7 @@ pub fn experiment(labels: &[&str], seeds: &[u64]) -> Experiment {
             precision: Default::default(),
             weights: None,
         },
+        trainer: Default::default(),
         search: None,
         variants: labels
             .iter()

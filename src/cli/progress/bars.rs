@@ -6,14 +6,18 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::estimate::Estimate;
+use super::tally::Tally;
 use super::text;
 use crate::study::event::{Event, Record};
-use crate::study::{Display, StudyState, TrialStatus};
+use crate::study::{Display, StudyState};
 
-/// The bar of the study, and that of a running trial.
+/// The bar of the study, the line of its front below that, and the bar of a running trial.
 const OVERALL: &str = "{elapsed_precise} [{bar:24}] {wide_msg}";
+const FRONT: &str = "{wide_msg}";
 const TRIAL: &str = "{prefix:28!} [{bar:24}] {wide_msg}";
+
+/// Columns of the line of the front: those of the narrowest terminal in use.
+const WIDTH: usize = 80;
 
 /// Bars on standard error.
 pub struct Bars {
@@ -24,9 +28,9 @@ pub struct Bars {
 
 #[derive(Default)]
 struct Inner {
-    total: Option<usize>,
-    epochs: usize,
-    estimate: Estimate,
+    tally: Tally,
+    /// The line of the front, once there is one.
+    front: Option<ProgressBar>,
     /// The bar of each running trial, with the words after its last epoch.
     running: HashMap<usize, (ProgressBar, String)>,
     /// Trials done in earlier runs or in this one.
@@ -51,13 +55,19 @@ impl Bars {
         let _ = self.screen.println(line);
     }
 
-    fn show_overall(&self, inner: &Inner, state: &StudyState) {
-        let total = inner.total.unwrap_or(state.trials.len());
-        let left = inner.estimate.seconds_left(state, total);
-        self.overall.set_length(total.saturating_mul(inner.epochs) as u64);
-        let done = |t: &crate::study::Trial| if t.ended() { inner.epochs } else { t.epochs.len() };
-        self.overall.set_position(state.trials.iter().map(done).sum::<usize>() as u64);
-        self.overall.set_message(text::overall(state, inner.total, left));
+    fn show_overall(&self, inner: &mut Inner, state: &StudyState) {
+        let tally = &mut inner.tally;
+        self.overall.set_length(tally.trials().saturating_mul(tally.epochs) as u64);
+        self.overall.set_position(tally.epochs_over() as u64);
+        self.overall.set_message(text::overall(state, tally, tally.seconds_left()));
+        if let Some(front) = text::front(tally.front(), WIDTH) {
+            let line = inner.front.get_or_insert_with(|| {
+                let line = self.screen.insert_after(&self.overall, ProgressBar::no_length());
+                line.set_style(style(FRONT));
+                line
+            });
+            line.set_message(front);
+        }
     }
 
     fn trial_ended(&self, inner: &mut Inner, state: &StudyState, number: usize, what: &str) {
@@ -66,62 +76,23 @@ impl Bars {
             self.screen.remove(&bar);
         }
         if let Some(trial) = state.trial(number) {
-            self.line(&format!("{}: {what}", text::name(trial, inner.total)));
+            self.line(&format!("{}: {what}", text::name(trial, inner.tally.total)));
         }
         self.show_overall(inner, state);
     }
 
-    fn clear(&self) {
-        self.overall.finish_and_clear();
-        let _ = self.screen.clear();
-    }
-}
-
-#[cfg(test)]
-impl Bars {
-    /// What the bar of the study says.
-    pub fn overall_message(&self) -> String {
-        self.overall.message()
-    }
-}
-
-impl Drop for Bars {
-    /// Whatever ended the study, its message starts on a clean line.
-    fn drop(&mut self) {
-        self.clear();
-    }
-}
-
-impl Display for Bars {
-    fn on_begin(&self, state: &StudyState, total: Option<usize>) {
-        self.with(|inner| {
-            inner.total = total;
-            inner.epochs = state.experiment.train.epochs;
-            inner.tested = state.trials.iter().filter(|t| t.test.is_some()).count();
-            if state.environments.len() > 1 {
-                let so_far = text::overall(state, total, None);
-                self.line(&format!("continuing study {}: {so_far}", state.experiment.name));
-            }
-            self.overall.enable_steady_tick(Duration::from_millis(500));
-            self.show_overall(inner, state);
-        });
-    }
-
-    fn on_event(&self, state: &StudyState, record: &Record) {
-        self.with(|inner| match &record.event {
+    fn show(&self, inner: &mut Inner, state: &StudyState, record: &Record) {
+        match &record.event {
             Event::TrialStarted { trial } => {
                 if let Some(trial) = state.trial(*trial) {
                     let bar = self.screen.insert_before(&self.overall, ProgressBar::new(1));
                     bar.set_style(style(TRIAL));
                     bar.set_prefix(text::label(trial));
-                    bar.set_message(format!("epoch 1/{}", inner.epochs));
+                    bar.set_message(format!("epoch 1/{}", inner.tally.epochs));
                     inner.running.insert(trial.number, (bar, String::new()));
                 }
             }
             Event::EpochFinished { trial, epoch } => {
-                if let Some(trial) = state.trial(*trial) {
-                    inner.estimate.add(&trial.candidate, epoch.seconds);
-                }
                 if let Some((_, after)) = inner.running.get_mut(trial) {
                     *after = format!(" | val acc {:.1}%", epoch.validation.accuracy);
                 }
@@ -135,17 +106,68 @@ impl Display for Bars {
             }
             Event::TestEvaluated { .. } => {
                 inner.tested += 1;
-                let all = state.count(TrialStatus::Finished);
+                let all = inner.tally.done;
                 self.overall.set_message(format!("{}/{all} trials tested", inner.tested));
             }
-            Event::StudyInterrupted | Event::StudyFinished => self.clear(),
+            Event::StudyInterrupted | Event::StudyFinished => self.clear(inner),
             _ => {}
+        }
+    }
+
+    fn clear(&self, inner: &mut Inner) {
+        if let Some(front) = inner.front.take() {
+            front.finish_and_clear();
+        }
+        self.overall.finish_and_clear();
+        let _ = self.screen.clear();
+    }
+}
+
+#[cfg(test)]
+impl Bars {
+    /// What the bar of the study says.
+    pub fn overall_message(&self) -> String {
+        self.overall.message()
+    }
+
+    /// What the line of the front says.
+    pub fn front_message(&self) -> Option<String> {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.front.as_ref().map(ProgressBar::message)
+    }
+}
+
+impl Drop for Bars {
+    /// Whatever ended the study, its message starts on a clean line.
+    fn drop(&mut self) {
+        self.with(|inner| self.clear(inner));
+    }
+}
+
+impl Display for Bars {
+    fn on_begin(&self, state: &StudyState, total: Option<usize>) {
+        self.with(|inner| {
+            inner.tally = Tally::of(state, total);
+            inner.tested = state.trials.iter().filter(|t| t.test.is_some()).count();
+            if state.environments.len() > 1 {
+                let so_far = text::overall(state, &inner.tally, None);
+                self.line(&format!("continuing study {}: {so_far}", state.experiment.name));
+            }
+            self.overall.enable_steady_tick(Duration::from_millis(500));
+            self.show_overall(inner, state);
+        });
+    }
+
+    fn on_event(&self, state: &StudyState, record: &Record) {
+        self.with(|inner| {
+            inner.tally.hear(state, record);
+            self.show(inner, state, record);
         });
     }
 
     fn on_step(&self, trial: usize, epoch: usize, done: usize, total: usize) {
         self.with(|inner| {
-            let epochs = inner.epochs;
+            let epochs = inner.tally.epochs;
             if let Some((bar, after)) = inner.running.get(&trial) {
                 bar.set_length((epochs * total) as u64);
                 bar.set_position((epoch.saturating_sub(1) * total + done) as u64);
@@ -169,7 +191,7 @@ fn style(template: &str) -> ProgressStyle {
 #[cfg(test)]
 #[test]
 fn templates_parse() {
-    for template in [OVERALL, TRIAL] {
+    for template in [OVERALL, FRONT, TRIAL] {
         ProgressStyle::with_template(template).unwrap();
     }
 }

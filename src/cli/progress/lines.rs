@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
-use super::estimate::Estimate;
+use super::tally::Tally;
 use super::text;
 use crate::study::event::{Event, Record};
 use crate::study::{Display, StudyState};
@@ -15,14 +15,13 @@ pub struct Lines<W> {
 
 struct Inner<W> {
     out: W,
-    total: Option<usize>,
-    estimate: Estimate,
+    tally: Tally,
 }
 
 impl<W: Write + Send> Lines<W> {
     /// A display that writes to `out`.
     pub fn new(out: W) -> Self {
-        Self { inner: Mutex::new(Inner { out, total: None, estimate: Estimate::default() }) }
+        Self { inner: Mutex::new(Inner { out, tally: Tally::default() }) }
     }
 
     fn with(&self, act: impl FnOnce(&mut Inner<W>)) {
@@ -37,53 +36,57 @@ impl<W: Write> Inner<W> {
 
     fn of_trial(&mut self, state: &StudyState, number: usize, what: &str) {
         if let Some(trial) = state.trial(number) {
-            let line = format!("{}: {what}", text::name(trial, self.total));
+            let line = format!("{}: {what}", text::name(trial, self.tally.total));
             self.line(&line);
         }
     }
 
     fn overall(&mut self, state: &StudyState) {
-        let total = self.total.unwrap_or(state.trials.len());
-        let left = self.estimate.seconds_left(state, total);
-        self.line(&text::overall(state, self.total, left));
+        let line = text::overall(state, &self.tally, self.tally.seconds_left());
+        self.line(&line);
+    }
+
+    /// The lines of an event.
+    fn tell(&mut self, state: &StudyState, record: &Record) {
+        match &record.event {
+            Event::TrialStarted { trial } => {
+                let what = state.trial(*trial).map(text::started).unwrap_or_default();
+                self.of_trial(state, *trial, &what);
+            }
+            Event::EpochFinished { trial, epoch } => {
+                self.of_trial(state, *trial, &text::epoch(epoch, state.experiment.train.epochs));
+            }
+            Event::TrialFinished { trial, result } => {
+                self.of_trial(state, *trial, &text::finished(result));
+                self.overall(state);
+            }
+            Event::TrialFailed { trial, epoch, reason } => {
+                self.of_trial(state, *trial, &format!("failed in epoch {epoch}: {reason}"));
+                self.overall(state);
+            }
+            Event::TestEvaluated { trial, test } => {
+                self.of_trial(state, *trial, &format!("test acc {:.1}%", test.accuracy));
+            }
+            _ => {}
+        }
     }
 }
 
 impl<W: Write + Send> Display for Lines<W> {
     fn on_begin(&self, state: &StudyState, total: Option<usize>) {
         self.with(|inner| {
-            inner.total = total;
+            inner.tally = Tally::of(state, total);
             if state.environments.len() > 1 {
-                let so_far = text::overall(state, total, None);
+                let so_far = text::overall(state, &inner.tally, None);
                 inner.line(&format!("continuing study {}: {so_far}", state.experiment.name));
             }
         });
     }
 
     fn on_event(&self, state: &StudyState, record: &Record) {
-        self.with(|inner| match &record.event {
-            Event::TrialStarted { trial } => {
-                let what = state.trial(*trial).map(text::started).unwrap_or_default();
-                inner.of_trial(state, *trial, &what);
-            }
-            Event::EpochFinished { trial, epoch } => {
-                if let Some(trial) = state.trial(*trial) {
-                    inner.estimate.add(&trial.candidate, epoch.seconds);
-                }
-                inner.of_trial(state, *trial, &text::epoch(epoch, state.experiment.train.epochs));
-            }
-            Event::TrialFinished { trial, result } => {
-                inner.of_trial(state, *trial, &text::finished(result));
-                inner.overall(state);
-            }
-            Event::TrialFailed { trial, epoch, reason } => {
-                inner.of_trial(state, *trial, &format!("failed in epoch {epoch}: {reason}"));
-                inner.overall(state);
-            }
-            Event::TestEvaluated { trial, test } => {
-                inner.of_trial(state, *trial, &format!("test acc {:.1}%", test.accuracy));
-            }
-            _ => {}
+        self.with(|inner| {
+            inner.tally.hear(state, record);
+            inner.tell(state, record);
         });
     }
 

@@ -4,10 +4,10 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use super::bars::Bars;
-use super::estimate::Estimate;
 use super::lines::Lines;
+use super::tally::{Point, Tally};
 use super::text;
-use crate::study::event::{CandidateRecord, EpochMetrics, Event, Metrics, Record, TrialResult};
+use crate::study::event::{EpochMetrics, Event, Metrics, Record, TrialResult};
 use crate::study::simulated::{environment, experiment, plan};
 use crate::study::{Display, StudyState};
 
@@ -119,22 +119,77 @@ fn bars_come_and_go() {
     let bars = Bars::new();
     tell(&bars);
     assert_eq!(bars.overall_message(), "1/2 trials done | about 68 s left | best mix seed 0 val acc 55.5%");
+    assert_eq!(bars.front_message().unwrap(), "front: 363k 55.5 %");
 }
 
 #[test]
 fn time_left_follows_madds_and_jobs() {
     let mut state = tell(&crate::study::Silent);
-    let mut estimate = Estimate::default();
-    assert_eq!(estimate.seconds_left(&state, 2), None);
-    let twice = CandidateRecord { madds: 200, ..state.trials[0].candidate.clone() };
-    estimate.add(&twice, 10.0);
+    assert_eq!(Tally::of(&state, Some(2)).seconds_left(), None);
     for trial in &mut state.trials {
         trial.candidate.madds = 100;
+        trial.epochs.iter_mut().for_each(|epoch| epoch.seconds = 5.0);
     }
     // 5 s an epoch; two epochs of trial 2 are left, and no second job can share them.
-    assert_eq!(estimate.seconds_left(&state, 2), Some(10.0));
+    assert_eq!(Tally::of_all(&state, Some(2)).seconds_left(), Some(10.0));
     // Four more trials of three epochs, over two jobs: (2 + 12) * 5 / 2.
-    assert_eq!(estimate.seconds_left(&state, 6), Some(35.0));
+    assert_eq!(Tally::of_all(&state, Some(6)).seconds_left(), Some(35.0));
+    // Half the cost, half the time.
+    state.trials[1].candidate.madds = 50;
+    assert_eq!(Tally::of_all(&state, Some(2)).seconds_left(), Some(5.0 * (3.0 * 5.0 + 5.0) / 17.5));
+}
+
+/// Counting event by event gives what counting all at once gives.
+#[test]
+fn a_tally_keeps_up() {
+    let mut state = tell(&crate::study::Silent);
+    let mut tally = Tally::of(&state, None);
+    assert_eq!((tally.done, tally.failed, tally.epochs_over()), (1, 0, 4));
+    assert_eq!(tally.front(), [Point { params: 362_992, accuracy: 55.55 }]);
+    let result = |accuracy| TrialResult {
+        epochs: 3,
+        train: metrics(1.0, 60.0),
+        validation: metrics(1.2, accuracy),
+        seconds: 1.0,
+    };
+    let events = [
+        Event::TrialFailed { trial: 2, epoch: 2, reason: "no".into() },
+        Event::TrialRetried { trial: 2 },
+        Event::TrialStarted { trial: 2 },
+        Event::TrialFinished { trial: 2, result: result(44.45) },
+        Event::TrialStarted { trial: 1 },
+        Event::TrialFinished { trial: 1, result: result(40.0) },
+    ];
+    let mut seen = Vec::new();
+    for event in events {
+        let record = Record { at: 1, event };
+        state.apply(record.clone()).unwrap();
+        tally.hear(&state, &record);
+        let mut anew = Tally::of(&state, None);
+        assert_eq!((tally.done, tally.failed, tally.best), (anew.done, anew.failed, anew.best));
+        assert_eq!((tally.epochs_over(), tally.front()), (anew.epochs_over(), anew.front()));
+        seen.push((tally.failed, tally.best, tally.front().first().map(|p| p.accuracy)));
+    }
+    assert_eq!(seen[0], (1, Some((1, 55.55)), Some(55.55)));
+    assert_eq!(seen[3], (0, Some((1, 55.55)), Some(50.0)), "the mean over seeds");
+    assert_eq!(seen[4], (0, Some((2, 44.45)), Some(44.45)), "trained again");
+    assert_eq!(seen[5].1, Some((2, 44.45)));
+}
+
+#[test]
+fn a_front_fits_a_line() {
+    let points = |n: u64| -> Vec<Point> {
+        (1..=n).map(|i| Point { params: 12_345 * i, accuracy: 50.0 + i as f64 }).collect()
+    };
+    assert_eq!(text::front(&[], 80), None);
+    assert_eq!(text::front(&points(2), 80).unwrap(), "front: 12.3k 51.0 % | 24.7k 52.0 %");
+    let line = text::front(&points(30), 80).unwrap();
+    assert!(line.len() <= 80 && line.len() > 60, "{line}");
+    assert!(line.starts_with("front: 12.3k 51.0 % | ") && line.ends_with("370k 80.0 % (4 of 30)"), "{line}");
+    assert_eq!(text::front(&points(30), 20).unwrap(), "front: 370k 80.0 % (1 of 30)");
+    let short =
+        [999, 1000, 12_345, 99_949, 362_992, 999_499, 999_500, 2_253_738, 138_357_544].map(text::short);
+    assert_eq!(short, ["999", "1.00k", "12.3k", "99.9k", "363k", "999k", "1.00M", "2.25M", "138M"]);
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! The words of the display, the same on a terminal and in a log.
 
+use super::tally::{Point, Tally};
 use crate::study::event::{EpochMetrics, TrialResult};
-use crate::study::{StudyState, Trial, TrialStatus};
+use crate::study::{StudyState, Trial};
 
 /// `trial 3/8 mix seed 1`, without the total where it is not known.
 pub fn name(trial: &Trial, total: Option<usize>) -> String {
@@ -44,30 +45,70 @@ pub fn finished(result: &TrialResult) -> String {
 }
 
 /// `3/8 trials done, 1 failed | about 12 min left | best mix seed 1 val acc 52.6%`
-pub fn overall(state: &StudyState, total: Option<usize>, seconds_left: Option<f64>) -> String {
-    let done = state.trials.iter().filter(|t| t.ended()).count();
-    let mut parts = vec![match total {
+pub fn overall(state: &StudyState, tally: &Tally, seconds_left: Option<f64>) -> String {
+    let done = tally.ended();
+    let mut parts = vec![match tally.total {
         Some(total) => format!("{done}/{total} trials done"),
         None => format!("{done} trials done"),
     }];
-    let failed = state.count(TrialStatus::Failed);
-    if failed > 0 {
-        parts[0] += &format!(", {failed} failed");
+    if tally.failed > 0 {
+        parts[0] += &format!(", {} failed", tally.failed);
     }
     if let Some(seconds) = seconds_left.filter(|s| *s > 0.0) {
         parts.push(format!("about {} left", duration(seconds)));
     }
-    if let Some(best) = best(state) {
+    if let Some(best) = best(state, tally) {
         parts.push(format!("best {best}"));
     }
     parts.join(" | ")
 }
 
 /// `mix seed 1 val acc 52.6%`
-pub fn best(state: &StudyState) -> Option<String> {
-    let trial = state.best()?;
-    let accuracy = trial.result.as_ref()?.validation.accuracy;
-    Some(format!("{} val acc {accuracy:.1}%", label(trial)))
+pub fn best(state: &StudyState, tally: &Tally) -> Option<String> {
+    let (number, accuracy) = tally.best?;
+    Some(format!("{} val acc {accuracy:.1}%", label(state.trial(number)?)))
+}
+
+/// `front: 12.3k 61.2 % | 24.8k 64.0 %`: params and mean validation accuracy, in `width` columns; of a longer front
+/// as many as fit, evenly spread, and how many there are. `None` for none.
+pub fn front(points: &[Point], width: usize) -> Option<String> {
+    let show = |points: &[&Point], end: &str| {
+        let points: Vec<String> =
+            points.iter().map(|p| format!("{} {:.1} %", short(p.params), p.accuracy)).collect();
+        format!("front: {}{end}", points.join(" | "))
+    };
+    let all = points.len();
+    let last = points.last()?;
+    // No point takes fewer than 9 columns with its bar.
+    for shown in (2..=all.min(width / 9)).rev() {
+        let spread: Vec<&Point> = (0..shown).map(|i| &points[i * (all - 1) / (shown - 1)]).collect();
+        let end = if shown < all { format!(" ({shown} of {all})") } else { String::new() };
+        let line = show(&spread, &end);
+        if line.len() <= width {
+            return Some(line);
+        }
+    }
+    let end = if all > 1 { format!(" (1 of {all})") } else { String::new() };
+    Some(show(&[last], &end))
+}
+
+/// A count in three digits: `950`, `12.3k`, `363k`, `2.25M`.
+pub fn short(count: u64) -> String {
+    let mut value = count as f64;
+    for unit in ["", "k", "M", "G"] {
+        // 999.9 would be shown as 1000.
+        if value < 999.5 || unit == "G" {
+            let decimals = match value {
+                _ if unit.is_empty() => 0,
+                v if v < 9.995 => 2,
+                v if v < 99.95 => 1,
+                _ => 0,
+            };
+            return format!("{value:.decimals$}{unit}");
+        }
+        value /= 1e3;
+    }
+    count.to_string()
 }
 
 /// Seconds for people: `0.8 s`, `34 s`, `12 min`, `3 h 05 min`.

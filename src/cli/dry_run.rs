@@ -1,0 +1,270 @@
+//! `blocksmith run --dry-run`: what an experiment will cost, before anything is trained or written.
+
+mod disk;
+mod timing;
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use self::disk::Disk;
+use self::timing::{Timing, makespan};
+use super::numbers::bytes;
+use super::output;
+use super::plan::ExperimentPlan;
+use super::progress::text::duration;
+use super::shares::Shares;
+use super::trained::Trained;
+use super::view::SIMULATED;
+use crate::arch::Network;
+use crate::config::Experiment;
+use crate::data::{Batcher, CHANNELS, Data};
+use crate::error::Result;
+use crate::report::format::{counted, thousands};
+use crate::study::event::CandidateRecord;
+use crate::study::{Plan, StudyState};
+use crate::train::simulated;
+
+/// Candidates that are looked at one by one, and the time that may take: the rest of a larger study is taken to be like them.
+const LOOKED_AT: usize = 5000;
+const LOOKING: Duration = Duration::from_secs(3);
+
+/// What is to be run, and how.
+pub struct Request<'a> {
+    /// The experiment file, for people.
+    pub file: &'a Path,
+    pub dir: &'a Path,
+    pub experiment: &'a Experiment,
+    pub trained: &'a Trained<'a>,
+    pub shares: &'a Shares,
+    /// The folder has a study that was begun with other settings of training.
+    pub is_other: bool,
+    /// What an earlier run of the study did.
+    pub before: Option<&'a StudyState>,
+}
+
+/// A candidate of the plan.
+struct Looked {
+    record: CandidateRecord,
+    network: Network,
+    /// Trials of it that are left.
+    left: usize,
+    /// All its trials.
+    trials: usize,
+    /// Bytes of memory that a trial needs; it is not trained where that is too much.
+    need: u64,
+}
+
+/// What a study will cost.
+struct Foretold {
+    candidates: usize,
+    /// All trials; those that have ended; whether the number is exact or the most there can be.
+    trials: usize,
+    ended: usize,
+    is_exact: bool,
+    /// Trials that are looked at one by one, of those that are left.
+    looked_at: usize,
+    epochs: u64,
+    /// Of training, where there are images.
+    steps: Option<u64>,
+    seconds: f64,
+    timing: Timing,
+    disk: Disk,
+    memory: u64,
+    images: u64,
+}
+
+/// Prints what `plan` will cost.
+///
+/// # Errors
+/// What the plan ends with, or a system that gives no threads to measure with.
+pub fn execute(request: &Request<'_>, plan: &mut ExperimentPlan, json: bool) -> Result<()> {
+    let foretold = foretell(request, plan)?;
+    if json { output::print_json(&foretold.json(request)) } else { output::print(&foretold.text(request)) }
+}
+
+fn foretell(request: &Request<'_>, plan: &mut ExperimentPlan) -> Result<Foretold> {
+    let Request { experiment, trained, shares, .. } = request;
+    let total = plan.total();
+    let (looked, ended_plan) = look(request, plan)?;
+    let seen: usize = looked.iter().map(|c| c.trials).sum();
+    let trials = if ended_plan { seen } else { total.unwrap_or(seen).max(seen) };
+    let ended = seen - looked.iter().map(|c| c.left).sum::<usize>();
+    let left = trials - ended;
+    let looked_at: usize = looked.iter().map(|c| c.left).sum();
+    // Of what was not looked at, the mean of what was.
+    let scale = left as f64 / looked_at.max(1) as f64;
+
+    let fits = |c: &&Looked| shares.memory.is_none_or(|most| c.need <= most);
+    let trainable: Vec<&Looked> = looked.iter().filter(|c| c.left > 0).filter(fits).collect();
+    let timing = match trained.images() {
+        Some(data) => {
+            let networks: Vec<(&CandidateRecord, &Network)> =
+                trainable.iter().map(|c| (&c.record, &c.network)).collect();
+            Timing::measured(experiment, data, &networks, shares)?
+        }
+        None => Timing::default(),
+    };
+    let epochs = experiment.train.epochs;
+    let of_trial = |c: &Looked| match (trained.images(), experiment.trainer.simulated()) {
+        (None, Some(config)) => (1..=epochs)
+            .map(|epoch| {
+                let known = simulated::known(c.record.params, c.record.madds, epoch, epochs);
+                config.seconds_per_epoch.value(&known)
+            })
+            .filter(|seconds| seconds.is_finite())
+            .sum(),
+        _ => timing.of_trial(c.record.madds, epochs),
+    };
+    let seconds: Vec<f64> = trainable.iter().flat_map(|c| std::iter::repeat_n(of_trial(c), c.left)).collect();
+    let per_epoch = trained.images().map(|data| steps(experiment, data));
+    let all_epochs = left as u64 * epochs as u64;
+    let largest = trainable.iter().map(|c| c.need).max().unwrap_or(0);
+    let networks: Vec<(&CandidateRecord, &Network, usize)> =
+        looked.iter().map(|c| (&c.record, &c.network, c.trials)).collect();
+    Ok(Foretold {
+        candidates: trials / experiment.seeds.len().max(1),
+        trials,
+        ended,
+        is_exact: ended_plan,
+        looked_at,
+        epochs: all_epochs,
+        steps: per_epoch.map(|steps| all_epochs * steps),
+        seconds: makespan(&seconds, shares.jobs) * scale,
+        timing,
+        disk: Disk::of(experiment, &networks, trials as f64 / seen.max(1) as f64, shares.jobs, trained),
+        memory: largest.saturating_mul(shares.jobs.min(left.max(1)) as u64),
+        images: trained.images().map_or(0, image_bytes),
+    })
+}
+
+/// The first candidates of the plan, and whether they are all.
+fn look(request: &Request<'_>, plan: &mut ExperimentPlan) -> Result<(Vec<Looked>, bool)> {
+    let (start, batch) = (Instant::now(), request.experiment.train.batch);
+    let ended: HashSet<(&str, u64)> = request.before.map_or_else(HashSet::new, |state| {
+        let ended = state.trials.iter().filter(|trial| trial.ended());
+        ended.map(|trial| (trial.candidate.hash.as_str(), trial.seed)).collect()
+    });
+    let mut looked: Vec<Looked> = Vec::new();
+    while let Some(next) = plan.next()? {
+        let is_left = usize::from(!ended.contains(&(next.candidate.hash.as_str(), next.seed)));
+        match looked.last_mut().filter(|last| last.record.hash == next.candidate.hash) {
+            Some(last) => {
+                last.trials += 1;
+                last.left += is_left;
+            }
+            None => {
+                if looked.len() >= LOOKED_AT || start.elapsed() > LOOKING {
+                    return Ok((looked, false));
+                }
+                let need = request.trained.need(&next.network, batch);
+                let (record, network) = (next.candidate, next.network);
+                looked.push(Looked { record, network, left: is_left, trials: 1, need });
+            }
+        }
+    }
+    Ok((looked, true))
+}
+
+/// Steps of an epoch.
+fn steps(experiment: &Experiment, data: &Data) -> u64 {
+    Batcher::train(&data.train, experiment.train.batch, 0, experiment.data.augment).batches() as u64
+}
+
+fn image_bytes(data: &Data) -> u64 {
+    let images = data.record.train + data.record.validation + data.record.test;
+    (images * data.side.0 * data.side.1 * CHANNELS) as u64
+}
+
+impl Foretold {
+    fn text(&self, request: &Request<'_>) -> String {
+        let Request { experiment, shares, .. } = request;
+        let number = |n: usize| thousands(n as u64);
+        let mut lines = vec![format!("{}: nothing is trained, nothing is written", request.file.display())];
+        let mut line = |name: &str, text: String| lines.push(format!("{name:<8}{text}"));
+        let at_most = if self.is_exact { "" } else { "at most " };
+        line(
+            "trials",
+            format!(
+                "{at_most}{}: {} with {} each",
+                number(self.trials),
+                counted(self.candidates, "candidate"),
+                counted(experiment.seeds.len(), "seed")
+            ),
+        );
+        let dir = request.dir.display();
+        line(
+            "study",
+            match (request.before, self.ended) {
+                (None, _) if request.is_other => {
+                    format!("{dir}: there is a study of other settings here; name another folder with --out")
+                }
+                (None, _) => format!("{dir}: new"),
+                (Some(_), 0) => format!("{dir}: begun, no trial of these has ended"),
+                (Some(_), ended) => format!(
+                    "{dir}: {} ended, {} left, to which the following applies",
+                    number(ended),
+                    number(self.trials - ended)
+                ),
+            },
+        );
+        let steps = self.steps.map_or_else(String::new, |steps| {
+            format!(", {} steps of {} images", thousands(steps), experiment.train.batch)
+        });
+        line("epochs", format!("{}{steps}", thousands(self.epochs)));
+        let what = if self.steps.is_none() { "simulated " } else { "" };
+        let shared = format!(
+            "{} at once on {} each",
+            counted(shares.jobs, "trial"),
+            counted(shares.threads, "thread")
+        );
+        line("time", format!("about {} of {what}time, {shared}", duration(self.seconds)));
+        self.timing.lines().into_iter().for_each(|text| line("", text));
+        if !self.is_exact {
+            line("", format!("(from the first {} trials that are left)", number(self.looked_at)));
+        }
+        line("disk", self.disk.text());
+        if self.steps.is_some() {
+            line(
+                "memory",
+                format!(
+                    "about {} for the trials that run at once, {} for the images",
+                    bytes(self.memory),
+                    bytes(self.images)
+                ),
+            );
+        }
+        if let Some(notice) = &shares.notice {
+            line("", notice.clone());
+        }
+        if self.steps.is_none() {
+            lines.push(SIMULATED.into());
+        }
+        lines.join("\n")
+    }
+
+    fn json(&self, request: &Request<'_>) -> Value {
+        let Request { experiment, shares, .. } = request;
+        json!({
+            "study": experiment.name,
+            "dir": request.dir,
+            "simulated": self.steps.is_none(),
+            "candidates": self.candidates,
+            "seeds": experiment.seeds.len(),
+            "trials": self.trials,
+            "exact": self.is_exact,
+            "ended": self.ended,
+            "epochs": self.epochs,
+            "steps": self.steps,
+            "jobs": shares.jobs,
+            "threads": shares.threads,
+            "seconds": self.seconds,
+            "measured": self.timing.json(),
+            "disk": self.disk.json(),
+            "memory_bytes": self.memory,
+            "image_bytes": self.images,
+        })
+    }
+}
