@@ -5,6 +5,7 @@
 
 mod checkpoint;
 pub mod difference;
+mod disk;
 pub mod display;
 pub mod environment;
 pub mod event;
@@ -15,6 +16,7 @@ mod number;
 mod observer;
 mod panics;
 pub mod plan;
+mod retention;
 pub mod runner;
 #[cfg(test)]
 pub(crate) mod simulated;

@@ -13,7 +13,7 @@ use super::lock::Lock;
 use super::plan::{Plan, PlannedTrial};
 use super::state::{self, StudyState, Trial, TrialStatus};
 use super::worker::{Numbered, Pool, Queue};
-use super::{folder, journal};
+use super::{folder, journal, retention};
 use crate::config::Experiment;
 use crate::error::{Error, Result};
 use crate::train::contract::Trainer;
@@ -78,6 +78,8 @@ impl Study {
             );
         }
         let mut state = state.clone();
+        // Another `keep` than when it finished, say.
+        retention::prune(&self.dir, &state, self.experiment.checkpoints.keep, |_| {});
         if state.experiment != self.experiment {
             let mut journal = self.journal()?;
             for record in journal.append(vec![self.edited()])? {
@@ -101,6 +103,7 @@ impl Study {
     ) -> Result<StudyState> {
         let total = plan.total();
         let earlier = self.journaled(plan)?;
+        folder::sweep(&self.dir);
         let mut journal = self.journal()?;
         let state = self.begin(&mut journal, settings)?;
         settings.display.on_begin(&state, total);
@@ -116,7 +119,7 @@ impl Study {
         }
         let pool = Pool::new(
             &self.dir,
-            (self.experiment.seed, self.experiment.failures),
+            &self.experiment,
             trainer,
             settings,
             Queue::new(plan, ready),
@@ -125,7 +128,7 @@ impl Study {
         );
         pool.train_all()?;
         pool.test_all()?;
-        pool.record(vec![Event::StudyFinished])?;
+        pool.finish()?;
         Ok(pool.into_state())
     }
 

@@ -20,6 +20,8 @@ pub struct StudyState {
     pub environments: Vec<Environment>,
     /// In the order of their numbers, which count from 1.
     pub trials: Vec<Trial>,
+    /// The trial that finished last.
+    pub last_finished: Option<usize>,
     /// Every trial has ended and the test split has been read.
     pub finished: bool,
     /// Stopped by the user, and not continued since.
@@ -76,6 +78,7 @@ impl StudyState {
                 experiment: *experiment,
                 environments: vec![*environment],
                 trials: Vec::new(),
+                last_finished: None,
                 finished: false,
                 interrupted: false,
                 first_at: record.at,
@@ -123,10 +126,11 @@ impl StudyState {
                 trial.status = TrialStatus::Running;
             }
             Event::EpochFinished { trial, epoch } => self.trial_mut(trial)?.epochs.push(epoch),
-            Event::TrialFinished { trial, result } => {
-                let trial = self.trial_mut(trial)?;
+            Event::TrialFinished { trial: number, result } => {
+                let trial = self.trial_mut(number)?;
                 trial.status = TrialStatus::Finished;
                 trial.result = Some(result);
+                self.last_finished = Some(number);
             }
             Event::TrialFailed { trial, epoch, reason } => {
                 let trial = self.trial_mut(trial)?;

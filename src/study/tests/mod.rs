@@ -1,7 +1,9 @@
 //! A study from start to end with a simulated trainer.
 
 mod changes;
+mod disk;
 mod failures;
+mod faults;
 mod journal;
 mod locking;
 mod resume;
