@@ -19,6 +19,17 @@ pub enum Keep {
     Front,
 }
 
+impl std::fmt::Display for Keep {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Keep::All => "all",
+            Keep::Best => "best",
+            Keep::Last => "last",
+            Keep::Front => "front",
+        })
+    }
+}
+
 /// What a study does about the files of its trials. No number depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Checkpoints {

@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::Deserialize;
 
 use super::event::{Event, FORMAT, Record};
-use super::{disk, folder};
+use super::{disk, folder, line};
 use crate::error::{Error, Result};
 
 /// A journal open for appending.
@@ -81,7 +81,10 @@ impl Journal {
             return Err(error);
         }
         let written = disk::write(&mut self.file, &self.path, &lines);
-        if let Err(e) = written.and_then(|()| disk::sync(&self.file, &self.path)) {
+        // That a trial has started costs nothing to lose, and the next sync is its sync too.
+        let idle = records.iter().all(|record| matches!(record.event, Event::TrialStarted { .. }));
+        let synced = || if idle { Ok(()) } else { disk::sync(&self.file, &self.path) };
+        if let Err(e) = written.and_then(|()| synced()) {
             // Half a line in the middle would make the journal unreadable, should anything be appended after it; and what
             // a failed sync left behind, a later sync does not bring to the disk.
             let _ = disk::cut(&mut self.file, &self.path, self.whole);
@@ -118,34 +121,55 @@ pub fn replay(
         Err(e) => return Err(unreadable(e)),
     };
     let mut reader = BufReader::with_capacity(1 << 16, file);
-    let mut line = Vec::new();
+    let mut block = Vec::new();
     loop {
-        line.clear();
-        let read = reader.read_until(b'\n', &mut line).map_err(unreadable)?;
-        if line.last() != Some(&b'\n') {
+        let torn = !read_block(&mut reader, &mut block).map_err(unreadable)?;
+        let lines: Vec<&[u8]> = block.split_inclusive(|byte| *byte == b'\n').collect();
+        let lines = &lines[..lines.len() - usize::from(torn && !block.is_empty())];
+        if let (0, Some(first)) = (replay.lines, lines.first()) {
+            check_format(path, first)?;
+        }
+        for (line, parsed) in lines.iter().zip(line::parse_all(lines)) {
+            let number = replay.lines + 1;
+            parsed
+                .map_err(|e| {
+                    // Its line is always 1, and ours is said already.
+                    let why = e.to_string().replace(" at line 1 column ", " at column ");
+                    format!("this is not an event ({why})")
+                })
+                .and_then(&mut each)
+                .map_err(|why| {
+                    Error::request(format!(
+                        "{}:{number}: {why}: the journal was damaged or edited; restore it from a copy, \
+                         or start another study with --out FOLDER",
+                        path.display()
+                    ))
+                })?;
+            replay.lines = number;
+            replay.whole += line.len() as u64;
+        }
+        if torn {
             return Ok(replay);
         }
-        let number = replay.lines + 1;
-        if number == 1 {
-            check_format(path, &line)?;
-        }
-        serde_json::from_slice::<Record>(&line)
-            .map_err(|e| {
-                // Its line is always 1, and ours is said already.
-                let why = e.to_string().replace(" at line 1 column ", " at column ");
-                format!("this is not an event ({why})")
-            })
-            .and_then(&mut each)
-            .map_err(|why| {
-                Error::request(format!(
-                    "{}:{number}: {why}: the journal was damaged or edited; restore it from a copy, \
-                     or start another study with --out FOLDER",
-                    path.display()
-                ))
-            })?;
-        replay.lines = number;
-        replay.whole += read as u64;
     }
+}
+
+/// Bytes of a journal read at once: enough lines to share among threads.
+const BLOCK: usize = 1 << 20;
+
+/// Reads lines until there is a block of them; false where the last has no end, or there is none.
+fn read_block(reader: &mut impl BufRead, block: &mut Vec<u8>) -> io::Result<bool> {
+    block.clear();
+    while block.len() < BLOCK {
+        reader.read_until(b'\n', block)?;
+        if block.last() != Some(&b'\n') {
+            return Ok(false);
+        }
+        if reader.fill_buf()?.is_empty() {
+            break;
+        }
+    }
+    Ok(true)
 }
 
 /// Looks at the first line alone, so that a newer format is told apart from damage.

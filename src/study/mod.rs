@@ -11,6 +11,7 @@ pub mod environment;
 pub mod event;
 pub mod folder;
 pub mod journal;
+mod line;
 pub mod lock;
 mod number;
 mod observer;

@@ -245,11 +245,16 @@ impl<'a> Pool<'a> {
             // What made it fail may be in the checkpoint.
             checkpoint::remove(self.dir, &self.room, trial);
             self.log(trial, attempt + 1, epoch, &reason);
-            self.record(vec![Event::TrialFailed { trial, epoch, reason: reason.clone() }])?;
-            if !may_end_otherwise || attempt >= self.failures.retry || self.halted() {
+            let again = may_end_otherwise && attempt < self.failures.retry;
+            let mut events = vec![Event::TrialFailed { trial, epoch, reason: reason.clone(), again }];
+            events.extend(again.then_some(Event::TrialRetried { trial }));
+            self.record(events)?;
+            if !again {
                 return self.failed(trial, &reason);
             }
-            self.record(vec![Event::TrialRetried { trial }])?;
+            if self.halted() {
+                return Ok(());
+            }
         }
         Ok(())
     }

@@ -76,7 +76,7 @@ impl<W: Write + Send> Display for Lines<W> {
                 inner.of_trial(state, *trial, &text::finished(result));
                 inner.overall(state);
             }
-            Event::TrialFailed { trial, epoch, reason } => {
+            Event::TrialFailed { trial, epoch, reason, .. } => {
                 inner.of_trial(state, *trial, &format!("failed in epoch {epoch}: {reason}"));
                 inner.overall(state);
             }

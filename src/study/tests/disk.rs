@@ -42,6 +42,7 @@ fn weights_that_are_not_kept_go_after_the_test() {
         experiment.checkpoints.keep = Keep::All;
         let again = Study::open(dir.path(), &experiment).unwrap();
         assert!(again.finished(&mut trials.clone().into_iter()).unwrap().is_some());
+        drop(again);
         let study = Study::open(dir.path(), &experiment).unwrap();
         let idle = Simulated::new(3);
         let after = study.run(&mut trials.clone().into_iter(), &idle, &settings).unwrap();

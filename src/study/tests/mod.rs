@@ -8,6 +8,7 @@ mod journal;
 mod locking;
 mod resume;
 mod running;
+mod scale;
 
 use std::fs;
 use std::path::Path;

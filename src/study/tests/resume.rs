@@ -14,7 +14,7 @@ use crate::error::Error;
 
 #[test]
 fn killed_at_every_byte() {
-    let experiment = experiment(&["a", "diverges"], &[0, 1]);
+    let experiment = experiment(&["a", "diverges", "flaky"], &[0]);
     let whole = scratch();
     let unpaced = || Simulated { paced: false, ..Simulated::new(2) };
     let finished = run(whole.path(), &experiment, &unpaced(), 1).unwrap();
@@ -30,7 +30,7 @@ fn killed_at_every_byte() {
             let dir = scratch();
             // Weights are written before the journal speaks of them: what a kill leaves may have more of them, never fewer.
             folder::create(dir.path()).unwrap();
-            for trial in 1..=4 {
+            for trial in 1..=3 {
                 let _ =
                     fs::copy(folder::checkpoint(whole.path(), trial), folder::checkpoint(dir.path(), trial));
             }
@@ -53,10 +53,10 @@ fn killed_at_every_byte() {
             assert_eq!(state, state::read(dir.path()).unwrap());
             assert!(state.finished);
             let trained = trainer.trained.lock().unwrap().len();
-            assert!(trained <= 4 - done_before, "finished trials are not run again");
+            assert!(trained <= 3 - done_before, "finished trials are not run again");
             let events = events(dir.path());
             assert_eq!(count(&events, "test_evaluated"), 2, "tested once each");
-            assert_eq!(count(&events, "trial_queued"), 4);
+            assert_eq!(count(&events, "trial_queued"), 3);
             points += 1;
             let went_on = count(&events, "trial_resumed");
             assert!(went_on == 0 || sort < 2, "sort {sort} is no checkpoint of the trial");
