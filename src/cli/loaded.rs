@@ -8,6 +8,7 @@ use super::numbers;
 use super::profiled::{self, Asked, Target};
 use crate::arch::Network;
 use crate::arch::zoo;
+use crate::config::Keep;
 use crate::cost;
 use crate::engine::{Model, Workers};
 use crate::error::{Error, Result};
@@ -78,7 +79,17 @@ pub fn of_study(dir: &Path, number: Option<usize>) -> Result<Loaded> {
         )));
     }
     let trial = choose(&study, dir, number)?;
-    let weights = Weights::read(&folder::checkpoint(dir, trial.number), Budget::new(None).bytes)?;
+    let path = folder::checkpoint(dir, trial.number);
+    let keep = study.experiment.checkpoints.keep;
+    if keep != Keep::All && !path.exists() {
+        return Err(Error::request(format!(
+            "{}: the weights of trial {} were not kept (checkpoints.keep of the experiment is {keep}): name a trial whose \
+             weights are in the folder checkpoints with --trial N",
+            dir.display(),
+            trial.number
+        )));
+    }
+    let weights = Weights::read(&path, Budget::new(None).bytes)?;
     let said = weights.about()?;
     let record = study.environments.first().map(|environment| &environment.data);
     let class_names = record.map(|record| record.classes.clone()).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand. With the progress display the only room that prints.
 
 pub mod bench;
+mod break_lock;
 mod breakdown;
 pub mod draw;
 mod dry_run;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::break_lock::break_lock;
 use super::output;
 use crate::error::{Error, Result};
 use crate::study::event::Event;
@@ -27,6 +28,9 @@ pub struct Args {
     /// Print JSON: `dir`, and `retried`, the numbers of the trials put back
     #[arg(long)]
     json: bool,
+    /// Take over a study whose lock a process of another machine holds that is known to be gone
+    #[arg(long)]
+    break_lock: bool,
 }
 
 /// Puts the trials back.
@@ -36,6 +40,9 @@ pub struct Args {
 pub fn execute(args: &Args) -> Result<()> {
     // Before the lock, which would make the folder.
     state::read(&args.dir)?;
+    if args.break_lock {
+        break_lock(&args.dir)?;
+    }
     let _lock = Lock::take(&args.dir)?;
     let (Some(state), replay) = state::replay(&args.dir)? else { return Ok(()) };
     let dir = args.dir.display();

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::break_lock::break_lock;
 use super::memory::{self, Budget};
 use super::place::Place;
 use super::plan::{self, ExperimentPlan};
@@ -70,6 +71,9 @@ pub struct Args {
     /// Print JSON at the end: `dir`, `trials`, `done`, `failed`, `results_hash`, `report`
     #[arg(long)]
     json: bool,
+    /// Take over a study whose lock a process of another machine holds that is known to be gone
+    #[arg(long)]
+    break_lock: bool,
 }
 
 /// Devices that trials can be trained on.
@@ -87,6 +91,9 @@ pub fn execute(args: &Args) -> Result<()> {
     let place = Place { file: &args.experiment, what: "experiment file", set: &args.set };
     let start = Start::read(&mut experiment, args.weights.as_ref(), Budget::new(args.memory), place)?;
     let dir = args.out.clone().unwrap_or_else(|| Path::new("reports").join(&experiment.name));
+    if args.break_lock {
+        break_lock(&dir)?;
+    }
     // A study that exists is claimed before anything is read; the folder of a new one is made only once all that can be
     // known to be wrong is known, so that a mistake leaves nothing behind.
     let exists = folder::journal(&dir).exists();

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::search::resolve;
 use super::yaml::{At, Document, Keys, Node, Read, nearest};
-use super::{DataConfig, Failures, SearchConfig, TrainConfig, TrainerConfig};
+use super::{Checkpoints, DataConfig, Failures, SearchConfig, TrainConfig, TrainerConfig};
 use crate::error::Result;
 
 /// An experiment: what to train (a search over a space, named variants, or both), on what, how, and how often.
@@ -34,6 +34,8 @@ pub struct Experiment {
     pub baseline: Option<String>,
     #[serde(default)]
     pub failures: Failures,
+    #[serde(default)]
+    pub checkpoints: Checkpoints,
 }
 
 /// A named network of an ablation.
@@ -58,7 +60,7 @@ pub struct Published {
     pub accuracy: Option<f64>,
 }
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "name",
     "description",
     "seed",
@@ -70,6 +72,7 @@ const KEYS: [&str; 11] = [
     "variants",
     "baseline",
     "failures",
+    "checkpoints",
 ];
 
 /// Most trial seeds of a study.
@@ -119,6 +122,7 @@ impl Experiment {
             baseline: keys.optional("baseline").map(|at| baseline(&at, &variants)).transpose()?,
             variants,
             failures: keys.or("failures", Failures::default(), |at| Failures::read(&at))?,
+            checkpoints: keys.or("checkpoints", Checkpoints::default(), |at| Checkpoints::read(&at))?,
         };
         if experiment.search.is_none() && experiment.variants.is_empty() {
             return Err(root.problem(

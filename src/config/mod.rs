@@ -1,5 +1,6 @@
 //! The experiment file: its types, one file per section.
 
+pub mod checkpoints;
 pub mod data;
 pub mod experiment;
 pub mod failures;
@@ -9,6 +10,7 @@ pub mod train;
 pub mod trainer;
 pub mod yaml;
 
+pub use checkpoints::{Checkpoints, Keep};
 pub use data::{Augment, DataConfig, DataFormat, Limit};
 pub use experiment::{Experiment, Published, Variant};
 pub use failures::Failures;

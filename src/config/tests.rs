@@ -47,6 +47,28 @@ fn defaults_fill_what_is_left_out() {
 }
 
 #[test]
+fn checkpoints_say_what_is_kept() {
+    let checkpoints = |text: &str| load(&format!("{SMALL}checkpoints: {text}\n"), &[]).unwrap().checkpoints;
+    assert_eq!(load(SMALL, &[]).unwrap().checkpoints, Checkpoints { keep: Keep::All, disk_budget: None });
+    assert_eq!(checkpoints("{keep: front}"), Checkpoints { keep: Keep::Front, disk_budget: None });
+    let both = Checkpoints { keep: Keep::Best, disk_budget: Some(3 << 29) };
+    assert_eq!(checkpoints("{keep: best, disk_budget: 1.5GiB}"), both);
+    assert_eq!(load(SMALL, &["checkpoints.keep=last"]).unwrap().checkpoints.keep, Keep::Last);
+    let wrong = |text: &str| message(&format!("{SMALL}checkpoints: {text}\n"), &[]);
+    assert_eq!(
+        wrong("{keep: bests}"),
+        "e.yaml:6:21: checkpoints.keep: `bests` is not what to keep (all, best, last, front); did you mean `best`?"
+    );
+    assert_eq!(
+        wrong("{disk_budget: 0}"),
+        "e.yaml:6:28: checkpoints.disk_budget: a disk budget is from 1 byte; leave it out for none"
+    );
+    assert!(
+        wrong("{disk_budget: lots}").contains("is not a size on the disk (such as 2GiB, 500MB or 1000000)")
+    );
+}
+
+#[test]
 fn forms_of_seeds_schedules_and_augmentation() {
     let schedule =
         |text: &str| load(&with(&format!("{{epochs: 9, schedule: {text}}}")), &[]).unwrap().train.schedule;

@@ -185,6 +185,7 @@ impl Synthetic {
                 variants,
                 baseline: None,
                 failures: Default::default(),
+                checkpoints: Default::default(),
             }),
             environment: Box::new(environment(self.name)),
         }

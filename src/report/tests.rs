@@ -224,8 +224,12 @@ fn an_unfinished_study_reports_what_is_done_and_why_trials_failed() {
     let failed = |r: &Record| matches!(r.event, Event::TrialFinished { trial: 8, .. });
     for record in &mut records {
         if failed(record) {
-            record.event =
-                Event::TrialFailed { trial: 8, epoch: 12, reason: "the loss is not finite".to_owned() };
+            record.event = Event::TrialFailed {
+                trial: 8,
+                epoch: 12,
+                reason: "the loss is not finite".to_owned(),
+                again: false,
+            };
         }
         // Its last losses are not numbers, as in a diverged run.
         if let Event::EpochFinished { trial: 8, epoch } = &mut record.event
@@ -271,7 +275,7 @@ fn a_trial_that_starts_over_forgets_its_first_attempt() {
     let result = TrialResult { epochs: 1, train: metrics, validation: metrics, seconds: 1.0 };
     let at = records.last().expect("records").at;
     let trial = 1;
-    let failed = Event::TrialFailed { trial, epoch: 1, reason: "once".to_owned() };
+    let failed = Event::TrialFailed { trial, epoch: 1, reason: "once".to_owned(), again: false };
     let again = [
         Event::TrialStarted { trial },
         failed,

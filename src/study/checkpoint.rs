@@ -5,8 +5,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::folder;
+use super::retention::Room;
 use super::state::Trial;
+use super::{disk, folder};
 use crate::error::{Error, Result};
 use crate::text::hex;
 
@@ -33,8 +34,8 @@ pub struct Checkpoint {
 /// Writes a trial's checkpoint in place of its last one.
 ///
 /// # Errors
-/// [`Error::Run`] where the disk refuses; the last one is then still there.
-pub fn write(dir: &Path, trial: &Trial, bytes: &[u8]) -> Result<()> {
+/// [`Error::Run`] where the disk or its budget refuses; the last one is then still there.
+pub fn write(dir: &Path, room: &Room, trial: &Trial, bytes: &[u8]) -> Result<()> {
     let path = folder::unfinished(dir, trial.number);
     let head = Head {
         trial: trial.number,
@@ -45,12 +46,7 @@ pub fn write(dir: &Path, trial: &Trial, bytes: &[u8]) -> Result<()> {
     };
     let head = serde_json::to_string(&head).map_err(|e| Error::run(format!("{}: {e}", path.display())))?;
     let whole = [head.as_bytes(), b"\n", bytes].concat();
-    folder::write_whole(&path, &whole).map_err(|e| {
-        Error::run(format!(
-            "{}: cannot write the checkpoint ({e}): free some space or restore access, and give the same command again",
-            path.display()
-        ))
-    })
+    room.write(&path, "the checkpoint", &whole)
 }
 
 /// The checkpoint from which a trial can go on; `None` where there is none.
@@ -80,6 +76,10 @@ pub fn read(dir: &Path, trial: &Trial) -> std::result::Result<Option<Checkpoint>
 }
 
 /// Removes a trial's checkpoint, once it is not needed any more; what cannot be removed does no harm.
-pub fn remove(dir: &Path, trial: usize) {
-    let _ = std::fs::remove_file(folder::unfinished(dir, trial));
+pub fn remove(dir: &Path, room: &Room, trial: usize) {
+    let path = folder::unfinished(dir, trial);
+    let bytes = std::fs::metadata(&path).map_or(0, |file| file.len());
+    if disk::remove(&path).is_ok() {
+        room.freed(bytes);
+    }
 }

@@ -18,7 +18,7 @@ pub struct Difference {
 /// Settings that differ and on which some trial depends.
 ///
 /// Words and places are left out: the name and description, the published figures, the baseline of the table, what to do
-/// about failures, and where files lie (data and weights are compared by their hashes, the search space by the candidates it
+/// about failures and old checkpoints, and where files lie (data and weights are compared by their hashes, the search space by the candidates it
 /// proposes).
 pub fn differences(journal: &Experiment, file: &Experiment) -> Vec<Difference> {
     let (mut before, mut after) = (journal.clone(), file.clone());
@@ -27,6 +27,7 @@ pub fn differences(journal: &Experiment, file: &Experiment) -> Vec<Difference> {
         experiment.description = None;
         experiment.baseline = None;
         experiment.failures = Default::default();
+        experiment.checkpoints = Default::default();
         experiment.data.path = None;
         if let Some(weights) = &mut experiment.train.weights {
             weights.path = Default::default();

@@ -62,6 +62,9 @@ pub enum Event {
         trial: usize,
         epoch: usize,
         reason: String,
+        /// It is tried again at once: a kill between this event and the next must not make the failure final.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        again: bool,
     },
     /// The trial is tried again: a retry of its own study, or one that the user asked for.
     TrialRetried {

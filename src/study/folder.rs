@@ -1,10 +1,12 @@
 //! Names inside a study's folder, and the one way files other than the journal are written there.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
+use super::disk;
 use crate::error::{Error, Result};
+use crate::text;
 
 /// The journal of the study in `dir`.
 pub fn journal(dir: &Path) -> PathBuf {
@@ -32,15 +34,10 @@ pub fn log(dir: &Path, trial: usize) -> PathBuf {
 /// A sentence where a folder cannot be made: no permission, or a file of that name.
 pub fn create(dir: &Path) -> Result<()> {
     let checkpoints = dir.join("checkpoints");
-    fs::create_dir_all(&checkpoints).map_err(|e| {
-        Error::request(format!(
-            "{}: cannot make this folder ({e}): name a folder that can be written with --out",
-            checkpoints.display()
-        ))
-    })?;
+    disk::make_folder(&checkpoints).map_err(|e| unwritten(&checkpoints, "this folder", 0, &e))?;
     // So that a power cut right after the first event cannot take the folder with it. A folder above that may not be
     // opened is no reason to refuse.
-    let _ = sync_folder(dir);
+    let _ = disk::sync_folder(dir);
     Ok(())
 }
 
@@ -48,32 +45,75 @@ pub fn create(dir: &Path) -> Result<()> {
 /// under a temporary name, synced, renamed, and the rename synced.
 ///
 /// # Errors
-/// What the system says where the disk refuses; what was there before is then still there.
+/// What the system says where the disk refuses; what was there before is then still there, or the new file is.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     // Its own name for every file and process, so that two at work in one folder never write into one another's.
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.tmp", std::process::id()));
     let temporary = path.with_file_name(name);
     let write = || -> io::Result<()> {
-        let mut file = File::create(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)?;
-        sync_folder(path)
+        let mut file = disk::create(&temporary)?;
+        disk::write(&mut file, &temporary, bytes)?;
+        disk::sync(&file, &temporary)?;
+        disk::rename(&temporary, path)?;
+        disk::sync_folder(path)
     };
     write().inspect_err(|_| {
         // Half a file must not keep the disk full.
-        let _ = fs::remove_file(&temporary);
+        let _ = disk::remove(&temporary);
     })
 }
 
-/// Makes the entry of `path` in its folder durable. Windows cannot sync a folder and does not need to.
-pub fn sync_folder(path: &Path) -> io::Result<()> {
-    if cfg!(unix)
-        && let Some(folder) = path.parent()
-    {
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        File::open(folder)?.sync_all()?;
+/// Removes what processes that were killed left half written. Only for the holder of the study's lock.
+pub fn sweep(dir: &Path) {
+    for folder in ["checkpoints", "logs"] {
+        let Ok(entries) = fs::read_dir(dir.join(folder)) else { continue };
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if name.starts_with("trial-") && name.ends_with(".tmp") {
+                let _ = disk::remove(&path);
+            }
+        }
     }
-    Ok(())
+}
+
+/// What to say where the system refused to write `bytes` bytes (0: no matter how many) of `what` at `path`: a request that
+/// was wrong where the folder may not be written, else a run that has to pause.
+pub fn unwritten(path: &Path, what: &str, bytes: u64, e: &io::Error) -> Error {
+    use io::ErrorKind::{AlreadyExists, NotADirectory, PermissionDenied, ReadOnlyFilesystem};
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    let at = path.display();
+    match e.kind() {
+        StorageFull | QuotaExceeded | FileTooLarge => {
+            let size =
+                if bytes > 0 { format!(", which takes {}", text::bytes(bytes)) } else { String::new() };
+            let free =
+                free_at(path).map_or_else(String::new, |free| format!(", {} is free", text::bytes(free)));
+            Error::run(format!(
+                "{at}: no space for {what}{size}{free} ({e}): the study pauses and nothing that it finished is lost; \
+                 free some space (weights of finished studies go where their experiment says `checkpoints: {{keep: best}}`) \
+                 and give the same command again"
+            ))
+        }
+        AlreadyExists | NotADirectory | PermissionDenied | ReadOnlyFilesystem => Error::request(format!(
+            "{at}: cannot write {what} ({e}): restore access, or name another folder with --out"
+        )),
+        _ => Error::run(format!(
+            "{at}: cannot write {what} ({e}): nothing that the study finished is lost; see to the disk, \
+             and give the same command again"
+        )),
+    }
+}
+
+/// Bytes that this user may still write on the disk of `path`, where the system tells.
+#[cfg(unix)]
+fn free_at(path: &Path) -> Option<u64> {
+    let folder = path.ancestors().skip(1).find(|folder| folder.is_dir())?;
+    let disk = rustix::fs::statvfs(folder).ok()?;
+    disk.f_bavail.checked_mul(disk.f_frsize)
+}
+
+#[cfg(not(unix))]
+fn free_at(_path: &Path) -> Option<u64> {
+    None
 }

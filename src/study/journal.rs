@@ -3,15 +3,15 @@
 //! A line without its newline was being written when the machine stopped: it did not happen, and is cut off before
 //! the next event is appended. Any other line that does not read is damage, and said so.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Deserialize;
 
 use super::event::{Event, FORMAT, Record};
-use super::folder;
+use super::{disk, folder, line};
 use crate::error::{Error, Result};
 
 /// A journal open for appending.
@@ -21,6 +21,8 @@ pub struct Journal {
     path: PathBuf,
     /// Bytes of whole lines; what is beyond them is cut off.
     whole: u64,
+    /// Why nothing more is appended.
+    lost: Option<Error>,
 }
 
 /// How far a journal could be read.
@@ -40,27 +42,25 @@ impl Journal {
     /// A sentence where the file cannot be written.
     pub fn open(path: &Path, whole: u64) -> Result<Self> {
         let open = || -> io::Result<File> {
-            let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
-            file.set_len(whole)?;
-            file.seek(SeekFrom::Start(whole))?;
-            file.sync_all()?;
-            folder::sync_folder(path)?;
+            let mut file = disk::open(path)?;
+            disk::cut(&mut file, path, whole)?;
+            disk::sync(&file, path)?;
+            disk::sync_folder(path)?;
             Ok(file)
         };
-        let file = open().map_err(|e| {
-            Error::request(format!(
-                "{}: cannot write the journal ({e}): restore access, or name another folder with --out",
-                path.display()
-            ))
-        })?;
-        Ok(Self { file, path: path.to_owned(), whole })
+        let file = open().map_err(|e| folder::unwritten(path, "the journal", 0, &e))?;
+        Ok(Self { file, path: path.to_owned(), whole, lost: None })
     }
 
     /// Appends events, stamped with the time, and returns them once they are on the disk (one sync for all).
     ///
     /// # Errors
-    /// [`Error::Run`] where the disk refuses; the journal then ends as it did before.
+    /// [`Error::Run`] where the disk refuses; the journal then ends as it did before, if the disk lets it, and takes no
+    /// more events.
     pub fn append(&mut self, events: Vec<Event>) -> Result<Vec<Record>> {
+        if let Some(error) = &self.lost {
+            return Err(error.clone());
+        }
         let at = now();
         let records: Vec<Record> = events.into_iter().map(|event| Record { at, event }).collect();
         let mut lines = Vec::new();
@@ -71,15 +71,26 @@ impl Journal {
             serde_json::from_slice::<Record>(&lines[start..]).map_err(|e| self.unwritable(&e))?;
             lines.push(b'\n');
         }
-        let written = self.file.write_all(&lines).and_then(|()| self.file.sync_data());
-        if let Err(e) = written {
-            // Half a line in the middle would make the journal unreadable, should anything be appended after it.
-            let _ = self.file.set_len(self.whole);
-            let _ = self.file.seek(SeekFrom::Start(self.whole));
-            return Err(Error::run(format!(
-                "{}: cannot append to the journal ({e}): free some space or restore access, and give the same command again",
+        // Who took our lock for a stale one and broke it writes to the same file: two journals in one are none.
+        if self.file.metadata().is_ok_and(|file| file.len() != self.whole) {
+            let error = Error::run(format!(
+                "{}: another process has written to this journal (was the lock broken while this one ran?): this process stops",
                 self.path.display()
-            )));
+            ));
+            self.lost = Some(error.clone());
+            return Err(error);
+        }
+        let written = disk::write(&mut self.file, &self.path, &lines);
+        // That a trial has started costs nothing to lose, and the next sync is its sync too.
+        let idle = records.iter().all(|record| matches!(record.event, Event::TrialStarted { .. }));
+        let synced = || if idle { Ok(()) } else { disk::sync(&self.file, &self.path) };
+        if let Err(e) = written.and_then(|()| synced()) {
+            // Half a line in the middle would make the journal unreadable, should anything be appended after it; and what
+            // a failed sync left behind, a later sync does not bring to the disk.
+            let _ = disk::cut(&mut self.file, &self.path, self.whole);
+            let error = folder::unwritten(&self.path, "the journal", lines.len() as u64, &e);
+            self.lost = Some(error.clone());
+            return Err(error);
         }
         self.whole += lines.len() as u64;
         Ok(records)
@@ -110,34 +121,55 @@ pub fn replay(
         Err(e) => return Err(unreadable(e)),
     };
     let mut reader = BufReader::with_capacity(1 << 16, file);
-    let mut line = Vec::new();
+    let mut block = Vec::new();
     loop {
-        line.clear();
-        let read = reader.read_until(b'\n', &mut line).map_err(unreadable)?;
-        if line.last() != Some(&b'\n') {
+        let torn = !read_block(&mut reader, &mut block).map_err(unreadable)?;
+        let lines: Vec<&[u8]> = block.split_inclusive(|byte| *byte == b'\n').collect();
+        let lines = &lines[..lines.len() - usize::from(torn && !block.is_empty())];
+        if let (0, Some(first)) = (replay.lines, lines.first()) {
+            check_format(path, first)?;
+        }
+        for (line, parsed) in lines.iter().zip(line::parse_all(lines)) {
+            let number = replay.lines + 1;
+            parsed
+                .map_err(|e| {
+                    // Its line is always 1, and ours is said already.
+                    let why = e.to_string().replace(" at line 1 column ", " at column ");
+                    format!("this is not an event ({why})")
+                })
+                .and_then(&mut each)
+                .map_err(|why| {
+                    Error::request(format!(
+                        "{}:{number}: {why}: the journal was damaged or edited; restore it from a copy, \
+                         or start another study with --out FOLDER",
+                        path.display()
+                    ))
+                })?;
+            replay.lines = number;
+            replay.whole += line.len() as u64;
+        }
+        if torn {
             return Ok(replay);
         }
-        let number = replay.lines + 1;
-        if number == 1 {
-            check_format(path, &line)?;
-        }
-        serde_json::from_slice::<Record>(&line)
-            .map_err(|e| {
-                // Its line is always 1, and ours is said already.
-                let why = e.to_string().replace(" at line 1 column ", " at column ");
-                format!("this is not an event ({why})")
-            })
-            .and_then(&mut each)
-            .map_err(|why| {
-                Error::request(format!(
-                    "{}:{number}: {why}: the journal was damaged or edited; restore it from a copy, \
-                     or start another study with --out FOLDER",
-                    path.display()
-                ))
-            })?;
-        replay.lines = number;
-        replay.whole += read as u64;
     }
+}
+
+/// Bytes of a journal read at once: enough lines to share among threads.
+const BLOCK: usize = 1 << 20;
+
+/// Reads lines until there is a block of them; false where the last has no end, or there is none.
+fn read_block(reader: &mut impl BufRead, block: &mut Vec<u8>) -> io::Result<bool> {
+    block.clear();
+    while block.len() < BLOCK {
+        reader.read_until(b'\n', block)?;
+        if block.last() != Some(&b'\n') {
+            return Ok(false);
+        }
+        if reader.fill_buf()?.is_empty() {
+            break;
+        }
+    }
+    Ok(true)
 }
 
 /// Looks at the first line alone, so that a newer format is told apart from damage.

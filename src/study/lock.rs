@@ -2,13 +2,15 @@
 //!
 //! The operating system holds the lock on the file `lock` and lets it go when the process ends, however it ends, so a
 //! killed run leaves nothing to clean up. The file's text only says who holds it. Where the file system knows no locks,
-//! that text decides: a process that is gone from the same host has left a stale lock, which is taken over.
+//! that text decides: a process that is gone from the same host has left a stale lock, which is taken over. Whether one of
+//! another host is gone only the user can know, and says so with `--break-lock`.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::fs::{File, TryLockError};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::{disk, folder};
 use crate::error::{Error, Result};
 
 /// How often a lock is tried for, and the pause between: a fifth of a second in all.
@@ -19,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub struct Lock {
     // Closing the file gives the lock back.
-    _file: File,
+    file: File,
     path: PathBuf,
 }
 
@@ -41,13 +43,8 @@ impl Lock {
         // More than one attempt: a holder that ends removes the file, and should it do so between our opening and our
         // locking, we hold the lock of a file that is gone; and `status` holds the lock for a moment as it looks.
         for _ in 0..ATTEMPTS {
-            let mut file = OpenOptions::new()
-                .create(true)
-                .truncate(false)
-                .read(true)
-                .write(true)
-                .open(&path)
-                .map_err(|e| unwritable(dir, &e))?;
+            let refused = |e: &std::io::Error| folder::unwritten(&path, "the lock", 0, e);
+            let mut file = disk::open(&path).map_err(|e| refused(&e))?;
             match file.try_lock() {
                 Ok(()) if !is_at(&file, &path) => continue,
                 Ok(()) => {}
@@ -61,10 +58,40 @@ impl Lock {
                     _ => {}
                 },
             }
-            write_owner(&mut file).map_err(|e| unwritable(dir, &e))?;
-            return Ok(Self { _file: file, path });
+            if let Err(e) = write_owner(&mut file, &path) {
+                // Half a line would say nothing, or name a process that is somebody else's.
+                let _ = disk::remove(&path);
+                return Err(refused(&e));
+            }
+            return Ok(Self { file, path });
         }
         Err(held(dir, owner))
+    }
+
+    /// Breaks the lock of the study in `dir` where somebody of another host holds it, or somebody who is gone; says who.
+    /// `None` where there is nothing to break. A holder that works on regardless finds out at its next event, and stops.
+    ///
+    /// # Errors
+    /// A sentence where the holder runs on this machine, or the lock cannot be removed.
+    pub fn break_stale(dir: &Path) -> Result<Option<Owner>> {
+        let path = dir.join("lock");
+        let Ok(mut file) = File::open(&path) else { return Ok(None) };
+        if file.try_lock_shared().is_ok() {
+            return Ok(None);
+        }
+        let Some(owner) = owner_in(&mut file) else { return Ok(None) };
+        if owner.host == host() && owner.lives() {
+            return Err(Error::request(format!(
+                "{}: process {} on this machine holds the lock and runs: stop it (kill {}) instead of breaking its lock, \
+                 or where that is another program, remove {}",
+                dir.display(),
+                owner.pid,
+                owner.pid,
+                path.display()
+            )));
+        }
+        disk::remove(&path).map_err(|e| folder::unwritten(&path, "over the lock", 0, &e))?;
+        Ok(Some(owner))
     }
 
     /// Who works on the study in `dir` now, if anybody does.
@@ -80,7 +107,10 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.path);
+        // Somebody may have broken it and hold one of his own by that name.
+        if is_at(&self.file, &self.path) {
+            let _ = disk::remove(&self.path);
+        }
     }
 }
 
@@ -96,11 +126,10 @@ impl Owner {
     }
 }
 
-fn write_owner(file: &mut File) -> std::io::Result<()> {
+fn write_owner(file: &mut File, path: &Path) -> std::io::Result<()> {
     let owner = Owner::this();
-    file.set_len(0)?;
-    file.seek(SeekFrom::Start(0))?;
-    file.write_all(format!("{} {}\n", owner.pid, owner.host).as_bytes())
+    disk::cut(file, path, 0)?;
+    disk::write(file, path, format!("{} {}\n", owner.pid, owner.host).as_bytes())
 }
 
 fn owner_in(file: &mut File) -> Option<Owner> {
@@ -137,17 +166,19 @@ fn host() -> String {
 }
 
 fn held(dir: &Path, owner: Option<Owner>) -> Error {
-    let who =
-        owner.map_or_else(|| "another process".to_owned(), |o| format!("process {} on {}", o.pid, o.host));
-    Error::request(format!(
-        "{}: {who} is working on this study: wait for it or stop it, or name another folder with --out",
-        dir.display()
-    ))
-}
-
-fn unwritable(dir: &Path, e: &std::io::Error) -> Error {
-    Error::request(format!(
-        "{}: cannot write in this folder ({e}): restore access, or name another folder with --out",
-        dir.display()
-    ))
+    let dir = dir.display();
+    Error::request(match owner {
+        Some(Owner { pid, host: theirs }) if theirs != host() => format!(
+            "{dir}: process {pid} on {theirs} holds the lock of this study, and whether it still works on it cannot be seen from {}: \
+             wait for it or stop it there; if it is gone, give --break-lock; or name another folder with --out",
+            host()
+        ),
+        Some(Owner { pid, host }) => format!(
+            "{dir}: process {pid} on {host} is working on this study: wait for it or stop it, \
+             or name another folder with --out"
+        ),
+        None => format!(
+            "{dir}: another process is working on this study: wait for it or stop it, or name another folder with --out"
+        ),
+    })
 }

@@ -5,16 +5,19 @@
 
 mod checkpoint;
 pub mod difference;
+mod disk;
 pub mod display;
 pub mod environment;
 pub mod event;
 pub mod folder;
 pub mod journal;
+mod line;
 pub mod lock;
 mod number;
 mod observer;
 mod panics;
 pub mod plan;
+mod retention;
 pub mod runner;
 #[cfg(test)]
 pub(crate) mod simulated;

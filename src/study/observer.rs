@@ -83,7 +83,8 @@ impl TrialObserver for Observer<'_, '_> {
 
     fn keep(&mut self, bytes: &[u8]) -> Result<()> {
         let trial = lock(&self.pool.written).1.trial(self.trial).cloned();
-        let kept = trial.map_or(Ok(()), |trial| checkpoint::write(self.pool.dir, &trial, bytes));
+        let kept =
+            trial.map_or(Ok(()), |trial| checkpoint::write(self.pool.dir, &self.pool.room, &trial, bytes));
         self.kept = Instant::now();
         kept.inspect_err(|e| self.pool.fail(e.clone()))
     }

@@ -13,7 +13,7 @@ use super::lock::Lock;
 use super::plan::{Plan, PlannedTrial};
 use super::state::{self, StudyState, Trial, TrialStatus};
 use super::worker::{Numbered, Pool, Queue};
-use super::{folder, journal};
+use super::{folder, journal, retention};
 use crate::config::Experiment;
 use crate::error::{Error, Result};
 use crate::train::contract::Trainer;
@@ -71,13 +71,15 @@ impl Study {
         let Some(state) = self.state.as_ref().filter(|s| s.finished) else {
             return Ok(None);
         };
-        self.journaled(plan)?;
+        self.journaled(plan, |_, _| {})?;
         if plan.next()?.is_some() {
             return Err(
                 self.other_trials("the study is finished, and the experiment now proposes more trials")
             );
         }
         let mut state = state.clone();
+        // Another `keep` than when it finished, say.
+        retention::prune(&self.dir, &state, self.experiment.checkpoints.keep, |_| {});
         if state.experiment != self.experiment {
             let mut journal = self.journal()?;
             for record in journal.append(vec![self.edited()])? {
@@ -100,23 +102,23 @@ impl Study {
         settings: &RunSettings<'_>,
     ) -> Result<StudyState> {
         let total = plan.total();
-        let earlier = self.journaled(plan)?;
-        let mut journal = self.journal()?;
-        let state = self.begin(&mut journal, settings)?;
-        settings.display.on_begin(&state, total);
-
         let (mut ready, mut untested) = (VecDeque::new(), VecDeque::new());
-        for (planned, trial) in earlier.into_iter().zip(&state.trials) {
+        self.journaled(plan, |planned, trial| {
             let numbered = Numbered { trial: trial.number, planned };
             match self.what_is_left(trial, settings.display) {
                 Left::Training => ready.push_back(numbered),
                 Left::Test => untested.push_back(numbered),
                 Left::Nothing => {}
             }
-        }
+        })?;
+        folder::sweep(&self.dir);
+        let mut journal = self.journal()?;
+        let state = self.begin(&mut journal, settings)?;
+        settings.display.on_begin(&state, total);
+
         let pool = Pool::new(
             &self.dir,
-            (self.experiment.seed, self.experiment.failures),
+            &self.experiment,
             trainer,
             settings,
             Queue::new(plan, ready),
@@ -125,7 +127,7 @@ impl Study {
         );
         pool.train_all()?;
         pool.test_all()?;
-        pool.record(vec![Event::StudyFinished])?;
+        pool.finish()?;
         Ok(pool.into_state())
     }
 
@@ -169,16 +171,15 @@ impl Study {
         Event::ExperimentEdited { experiment: Box::new(self.experiment.clone()) }
     }
 
-    /// The planned trials behind those that the journal has, in its order.
-    fn journaled(&self, plan: &mut dyn Plan) -> Result<Vec<PlannedTrial>> {
+    /// Gives the planned trials behind those that the journal has, in its order, to `each`.
+    fn journaled(&self, plan: &mut dyn Plan, mut each: impl FnMut(PlannedTrial, &Trial)) -> Result<()> {
         let trials = self.state.as_ref().map_or(&[][..], |s| &s.trials);
         let name = |label: &str, text: &str, seed: u64| format!("{label} ({text}) seed {seed}");
-        let mut planned = Vec::with_capacity(trials.len());
         for trial in trials {
             let next = plan.next()?;
             match next {
                 Some(next) if next.candidate.hash == trial.candidate.hash && next.seed == trial.seed => {
-                    planned.push(next);
+                    each(next, trial);
                 }
                 next => {
                     let next = next.map_or_else(
@@ -193,7 +194,7 @@ impl Study {
                 }
             }
         }
-        Ok(planned)
+        Ok(())
     }
 
     fn what_is_left(&self, trial: &Trial, display: &dyn Display) -> Left {

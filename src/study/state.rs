@@ -1,6 +1,6 @@
 //! What a journal says so far: its events, folded.
 
-use std::collections::BTreeMap;
+use std::fmt::{self, Write};
 use std::path::Path;
 
 use serde::Serialize;
@@ -20,6 +20,8 @@ pub struct StudyState {
     pub environments: Vec<Environment>,
     /// In the order of their numbers, which count from 1.
     pub trials: Vec<Trial>,
+    /// The trial that finished last.
+    pub last_finished: Option<usize>,
     /// Every trial has ended and the test split has been read.
     pub finished: bool,
     /// Stopped by the user, and not continued since.
@@ -34,6 +36,7 @@ pub struct StudyState {
 pub struct Trial {
     /// Counted from 1.
     pub number: usize,
+    /// Without its choices, of which the journal tells: a study may have a million trials.
     pub candidate: CandidateRecord,
     pub seed: u64,
     pub status: TrialStatus,
@@ -76,6 +79,7 @@ impl StudyState {
                 experiment: *experiment,
                 environments: vec![*environment],
                 trials: Vec::new(),
+                last_finished: None,
                 finished: false,
                 interrupted: false,
                 first_at: record.at,
@@ -123,12 +127,17 @@ impl StudyState {
                 trial.status = TrialStatus::Running;
             }
             Event::EpochFinished { trial, epoch } => self.trial_mut(trial)?.epochs.push(epoch),
-            Event::TrialFinished { trial, result } => {
-                let trial = self.trial_mut(trial)?;
+            Event::TrialFinished { trial: number, result } => {
+                let trial = self.trial_mut(number)?;
                 trial.status = TrialStatus::Finished;
                 trial.result = Some(result);
+                trial.epochs.shrink_to_fit();
+                self.last_finished = Some(number);
             }
-            Event::TrialFailed { trial, epoch, reason } => {
+            Event::TrialFailed { trial, again: true, .. } => {
+                self.trial_mut(trial)?.status = TrialStatus::Queued;
+            }
+            Event::TrialFailed { trial, epoch, reason, again: false } => {
                 let trial = self.trial_mut(trial)?;
                 trial.status = TrialStatus::Failed;
                 trial.failure = Some(Failure { epoch, reason });
@@ -185,33 +194,15 @@ impl StudyState {
     /// SHA-256 over every trial's candidate, seed, epochs, result and test figures, without anything that
     /// is measured in seconds, in no order of time: equal for two runs that gave the same numbers.
     pub fn results_hash(&self) -> String {
-        let mut rows = BTreeMap::new();
-        for (n, trial) in self.trials.iter().enumerate() {
-            let mut row = String::new();
-            let metrics =
-                |m: &Metrics| format!("{:x},{:x},{};", m.loss.to_bits(), m.accuracy.to_bits(), m.images);
-            for epoch in &trial.epochs {
-                row += &format!("{}:{:x}:", epoch.epoch, epoch.lr.to_bits());
-                row += &metrics(&epoch.train);
-                row += &metrics(&epoch.validation);
-            }
-            if let Some(result) = &trial.result {
-                row += &format!("finished {}:", result.epochs);
-                row += &metrics(&result.train);
-                row += &metrics(&result.validation);
-            }
-            if let Some(failure) = &trial.failure {
-                row += &format!("failed {}: {}", failure.epoch, failure.reason);
-            }
-            if let Some(test) = &trial.test {
-                row += "test:";
-                row += &metrics(test);
-            }
-            rows.insert((&trial.candidate.hash, trial.seed, n), row);
-        }
+        let mut trials: Vec<&Trial> = self.trials.iter().collect();
+        trials.sort_by_key(|trial| (&trial.candidate.hash, trial.seed, trial.number));
         let mut digest = Sha256::new();
-        for ((hash, seed, _), row) in rows {
-            digest.update(format!("{hash} {seed} {row}\n"));
+        let mut row = String::new();
+        for trial in trials {
+            row.clear();
+            // Writing to a text cannot fail.
+            let _ = trial.write_results(&mut row);
+            digest.update(format!("{} {} {row}\n", trial.candidate.hash, trial.seed));
         }
         hex(&digest.finalize())
     }
@@ -225,7 +216,12 @@ impl StudyState {
 }
 
 impl Trial {
-    fn queued(number: usize, candidate: CandidateRecord, seed: u64) -> Self {
+    fn queued(number: usize, mut candidate: CandidateRecord, seed: u64) -> Self {
+        // Most of what a candidate takes in memory, and who wants to know reads it from the journal.
+        candidate.choices = Vec::new();
+        for text in [&mut candidate.label, &mut candidate.text, &mut candidate.hash] {
+            text.shrink_to_fit();
+        }
         Self {
             number,
             candidate,
@@ -245,6 +241,31 @@ impl Trial {
         self.result = None;
         self.test = None;
         self.failure = None;
+    }
+
+    /// All that a trial's results are, to the bit, without seconds.
+    fn write_results(&self, row: &mut String) -> fmt::Result {
+        let metrics = |row: &mut String, m: &Metrics| {
+            write!(row, "{:x},{:x},{};", m.loss.to_bits(), m.accuracy.to_bits(), m.images)
+        };
+        for epoch in &self.epochs {
+            write!(row, "{}:{:x}:", epoch.epoch, epoch.lr.to_bits())?;
+            metrics(row, &epoch.train)?;
+            metrics(row, &epoch.validation)?;
+        }
+        if let Some(result) = &self.result {
+            write!(row, "finished {}:", result.epochs)?;
+            metrics(row, &result.train)?;
+            metrics(row, &result.validation)?;
+        }
+        if let Some(failure) = &self.failure {
+            write!(row, "failed {}: {}", failure.epoch, failure.reason)?;
+        }
+        if let Some(test) = &self.test {
+            row.push_str("test:");
+            metrics(row, test)?;
+        }
+        Ok(())
     }
 
     /// Whether the trial has ended, one way or the other.

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::checkpoint;
+use super::disk;
 use super::display::Display;
 use super::event::{EpochMetrics, Event};
 use super::folder;
@@ -15,9 +16,10 @@ use super::journal::Journal;
 use super::observer::Observer;
 use super::panics::caught;
 use super::plan::{Plan, PlannedTrial};
+use super::retention::{self, Room};
 use super::runner::RunSettings;
 use super::state::StudyState;
-use crate::config::Failures;
+use crate::config::{Experiment, Failures, Keep};
 use crate::error::{Error, Result};
 use crate::train::contract::{Trainer, TrialEnd, TrialTask};
 
@@ -56,6 +58,8 @@ pub struct Pool<'a> {
     jobs: usize,
     pub(super) checkpoint_every: Duration,
     failures: Failures,
+    keep: Keep,
+    pub(super) room: Room,
     failures_in_a_row: AtomicUsize,
     stop: &'a AtomicBool,
     /// What ended the study, the first of several.
@@ -70,7 +74,7 @@ pub struct Pool<'a> {
 impl<'a> Pool<'a> {
     pub fn new(
         dir: &'a Path,
-        (study_seed, failures): (u64, Failures),
+        experiment: &Experiment,
         trainer: &'a dyn Trainer,
         settings: &RunSettings<'a>,
         queue: Queue<'a>,
@@ -79,12 +83,14 @@ impl<'a> Pool<'a> {
     ) -> Self {
         Self {
             dir,
-            study_seed,
+            study_seed: experiment.seed,
             trainer,
             display: settings.display,
             jobs: settings.jobs.max(1),
             checkpoint_every: settings.checkpoint_every,
-            failures,
+            failures: experiment.failures,
+            keep: experiment.checkpoints.keep,
+            room: Room::new(dir, experiment.checkpoints.disk_budget),
             failures_in_a_row: AtomicUsize::new(0),
             stop: settings.stop,
             fatal: Mutex::new(None),
@@ -123,6 +129,12 @@ impl<'a> Pool<'a> {
             }
             Ok(())
         })
+    }
+
+    /// Ends the study: weights that are not to be kept go, and the journal says that nothing is left to do.
+    pub fn finish(&self) -> Result<()> {
+        retention::prune(self.dir, &lock(&self.written).1, self.keep, |what| self.display.on_notice(what));
+        self.record(vec![Event::StudyFinished])
     }
 
     /// Journals events, then tells of them.
@@ -199,6 +211,7 @@ impl<'a> Pool<'a> {
         if events.is_empty() {
             return Ok(());
         }
+        self.room.foresee(self.dir, queue.ready.iter().map(|next| next.planned.candidate.params))?;
         self.record(events)
     }
 
@@ -215,7 +228,7 @@ impl<'a> Pool<'a> {
                     self.write_weights(trial, &weights)?;
                     lock(&self.untested).push_back(next);
                     self.record(vec![Event::TrialFinished { trial, result }])?;
-                    checkpoint::remove(self.dir, trial);
+                    checkpoint::remove(self.dir, &self.room, trial);
                     self.failures_in_a_row.store(0, Ordering::SeqCst);
                     return Ok(());
                 }
@@ -230,13 +243,18 @@ impl<'a> Pool<'a> {
                 (Err(panic), _) => (observer.epoch, panic, true),
             };
             // What made it fail may be in the checkpoint.
-            checkpoint::remove(self.dir, trial);
+            checkpoint::remove(self.dir, &self.room, trial);
             self.log(trial, attempt + 1, epoch, &reason);
-            self.record(vec![Event::TrialFailed { trial, epoch, reason: reason.clone() }])?;
-            if !may_end_otherwise || attempt >= self.failures.retry || self.halted() {
+            let again = may_end_otherwise && attempt < self.failures.retry;
+            let mut events = vec![Event::TrialFailed { trial, epoch, reason: reason.clone(), again }];
+            events.extend(again.then_some(Event::TrialRetried { trial }));
+            self.record(events)?;
+            if !again {
                 return self.failed(trial, &reason);
             }
-            self.record(vec![Event::TrialRetried { trial }])?;
+            if self.halted() {
+                return Ok(());
+            }
         }
         Ok(())
     }
@@ -244,12 +262,7 @@ impl<'a> Pool<'a> {
     /// The journal says that a trial is finished only when its weights are on the disk.
     fn write_weights(&self, trial: usize, weights: &[u8]) -> Result<()> {
         let path = folder::checkpoint(self.dir, trial);
-        folder::write_whole(&path, weights).map_err(|e| {
-            Error::run(format!(
-                "{}: cannot write the weights ({e}): free some space or restore access, and give the same command again",
-                path.display()
-            ))
-        })
+        self.room.write(&path, "the weights", weights)
     }
 
     /// Adds an attempt to the trial's log. The journal has the reason too, so a log that cannot be written is only said.
@@ -264,7 +277,7 @@ impl<'a> Pool<'a> {
         }
         let path = folder::log(self.dir, trial);
         let before = std::fs::read(&path).unwrap_or_default();
-        let written = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+        let written = path.parent().map_or(Ok(()), disk::make_folder);
         let written = written.and_then(|()| folder::write_whole(&path, &[&before, text.as_bytes()].concat()));
         if let Err(e) = written {
             self.display.on_notice(&format!("{}: cannot write the log ({e})", path.display()));

@@ -101,7 +101,7 @@ impl Bars {
             Event::TrialFinished { trial, result } => {
                 self.trial_ended(inner, state, *trial, &text::finished(result));
             }
-            Event::TrialFailed { trial, epoch, reason } => {
+            Event::TrialFailed { trial, epoch, reason, .. } => {
                 self.trial_ended(inner, state, *trial, &format!("failed in epoch {epoch}: {reason}"));
             }
             Event::TestEvaluated { .. } => {

@@ -60,7 +60,7 @@ impl<W: Write> Inner<W> {
                 self.of_trial(state, *trial, &text::finished(result));
                 self.overall(state);
             }
-            Event::TrialFailed { trial, epoch, reason } => {
+            Event::TrialFailed { trial, epoch, reason, .. } => {
                 self.of_trial(state, *trial, &format!("failed in epoch {epoch}: {reason}"));
                 self.overall(state);
             }

@@ -153,7 +153,7 @@ fn a_tally_keeps_up() {
         seconds: 1.0,
     };
     let events = [
-        Event::TrialFailed { trial: 2, epoch: 2, reason: "no".into() },
+        Event::TrialFailed { trial: 2, epoch: 2, reason: "no".into(), again: false },
         Event::TrialRetried { trial: 2 },
         Event::TrialStarted { trial: 2 },
         Event::TrialFinished { trial: 2, result: result(44.45) },

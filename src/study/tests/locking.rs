@@ -3,6 +3,8 @@
 use std::fs;
 
 use super::super::Study;
+use super::super::event::Event;
+use super::super::journal::Journal;
 use super::super::lock::{Lock, Owner};
 use super::super::simulated::experiment;
 use super::scratch;
@@ -35,6 +37,46 @@ fn a_dead_holder_leaves_no_lock() {
     let Owner { pid, .. } = Lock::owner(dir.path()).unwrap();
     assert_eq!(pid, std::process::id());
     drop(lock);
+}
+
+/// A process of this machine is told to be stopped; one of another machine can be ousted, and then stops by itself.
+#[test]
+fn a_stale_lock_can_be_broken() {
+    let dir = scratch();
+    assert_eq!(Lock::break_stale(dir.path()), Ok(None), "there is none");
+    let held = Lock::take(dir.path()).unwrap();
+    let alive = Lock::break_stale(dir.path()).unwrap_err().to_string();
+    assert!(alive.contains(&format!("kill {}", std::process::id())), "{alive}");
+
+    // As though another machine held it.
+    fs::write(dir.path().join("lock"), "4711 some-host\n").unwrap();
+    let refused = Lock::take(dir.path()).unwrap_err();
+    assert_eq!(refused.exit_code(), 2);
+    let text = refused.to_string();
+    assert!(text.contains("process 4711 on some-host") && text.contains("--break-lock"), "{text}");
+    let broken = Lock::break_stale(dir.path()).unwrap();
+    assert_eq!(broken, Some(Owner { pid: 4711, host: "some-host".into() }));
+    let mine = Lock::take(dir.path()).unwrap();
+    drop(held);
+    assert_eq!(Lock::owner(dir.path()).unwrap().pid, std::process::id(), "the ousted one leaves mine alone");
+    drop(mine);
+    assert_eq!(Lock::break_stale(dir.path()), Ok(None));
+}
+
+#[test]
+fn an_ousted_process_writes_no_more() {
+    let dir = scratch();
+    let path = super::super::folder::journal(dir.path());
+    let mut ousted = Journal::open(&path, 0).unwrap();
+    ousted.append(vec![Event::StudyInterrupted]).unwrap();
+    let whole = fs::metadata(&path).unwrap().len();
+    let mut heir = Journal::open(&path, whole).unwrap();
+    heir.append(vec![Event::StudyInterrupted]).unwrap();
+    let error = ousted.append(vec![Event::StudyInterrupted]).unwrap_err();
+    assert_eq!(error.exit_code(), 1);
+    assert!(error.to_string().contains("another process has written to this journal"), "{error}");
+    heir.append(vec![Event::StudyInterrupted]).unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 3);
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! A study from start to end with a simulated trainer.
 
 mod changes;
+mod disk;
 mod failures;
+mod faults;
 mod journal;
 mod locking;
 mod resume;
 mod running;
+mod scale;
 
 use std::fs;
 use std::path::Path;
