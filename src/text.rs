@@ -33,9 +33,40 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Most characters of a sentence for the user, whatever it quotes.
+const LONGEST_SENTENCE: usize = 1200;
+
+/// A sentence as one line: control characters are written as escapes, and of one that quotes a whole file only the beginning
+/// and the end are left.
+pub fn one_line(sentence: &str) -> String {
+    let count = sentence.chars().count();
+    let cut =
+        if count > LONGEST_SENTENCE { LONGEST_SENTENCE / 2..count - LONGEST_SENTENCE / 2 } else { 0..0 };
+    let mut line = String::with_capacity(sentence.len().min(4 * LONGEST_SENTENCE));
+    for (at, c) in sentence.chars().enumerate() {
+        match c {
+            _ if !cut.is_empty() && at == cut.start => line.push_str(" ... "),
+            _ if cut.contains(&at) => {}
+            // The separators of lines and paragraphs are none to char::is_control.
+            c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') => line.extend(c.escape_default()),
+            c => line.push(c),
+        }
+    }
+    line
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sentence_is_one_line() {
+        assert_eq!(one_line("a:1: `é\u{1f600}` is no number"), "a:1: `é\u{1f600}` is no number");
+        assert_eq!(one_line("`a\nb\r\0\u{2028}`"), "`a\\nb\\r\\u{0}\\u{2028}`");
+        let long = one_line(&format!("start {} end", "é".repeat(100_000)));
+        assert!(long.starts_with("start é") && long.ends_with("é end") && long.contains("é ... é"), "{long}");
+        assert_eq!(long.chars().count(), LONGEST_SENTENCE + 5);
+    }
 
     #[test]
     fn numbers_and_bytes_read_as_people_write_them() {

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::event::{Event, FORMAT, Record};
 use super::{disk, folder, line};
 use crate::error::{Error, Result};
+use crate::text::one_line;
 
 /// A journal open for appending.
 #[derive(Debug)]
@@ -140,9 +141,10 @@ pub fn replay(
                 .and_then(&mut each)
                 .map_err(|why| {
                     Error::request(format!(
-                        "{}:{number}: {why}: the journal was damaged or edited; restore it from a copy, \
+                        "{}:{number}: {}: the journal was damaged or edited; restore it from a copy, \
                          or start another study with --out FOLDER",
-                        path.display()
+                        path.display(),
+                        one_line(&why)
                     ))
                 })?;
             replay.lines = number;

@@ -8,6 +8,7 @@ use super::node::{Node, build};
 use super::path::{KeyPath, Step, locate};
 use super::read::{At, Problem, Read};
 use crate::error::{Error, Result};
+use crate::text::one_line;
 
 /// Most steps of an assignment's path; real ones have five.
 const MAX_STEPS: usize = 32;
@@ -83,7 +84,7 @@ impl Document {
     /// Lays assignments such as `train.epochs=5` over the document, in order. The right side is YAML.
     pub fn set(&mut self, assignments: &[String]) -> Result<()> {
         for text in assignments {
-            let fail = |message: String| Error::request(format!("--set {text}: {message}"));
+            let fail = |message: String| Error::request(one_line(&format!("--set {text}: {message}")));
             let (left, right) = text
                 .split_once('=')
                 .ok_or_else(|| fail("an assignment is KEY=VALUE, such as train.epochs=5".to_owned()))?;
@@ -143,11 +144,12 @@ fn empty(file: &str, what: &str) -> Error {
 }
 
 fn sentence(place: &str, path: &KeyPath, message: &str) -> String {
-    if path.steps().is_empty() {
+    // Values and keys are quoted as the file has them, which may be over many lines.
+    one_line(&if path.steps().is_empty() {
         format!("{place}: {message}")
     } else {
         format!("{place}: {path}: {message}")
-    }
+    })
 }
 
 /// `variants[0].set.stem`, as steps.
