@@ -122,7 +122,7 @@ fn mistakes_in_the_file_have_their_place() {
     let cases = [
         (
             SMALL.replace("train:", "trian:"),
-            "e.yaml:3:1: trian: an experiment has no key `trian`; did you mean `train`? Known keys: name, description, seed, seeds, data, train, search, variants, baseline, failures",
+            "e.yaml:3:1: trian: an experiment has no key `trian`; did you mean `train`? Known keys: name, description, seed, seeds, data, train, search, variants, baseline, failures, checkpoints",
         ),
         (
             with("{epochs: 3, learning_rate: 0.1}"),
@@ -228,7 +228,7 @@ fn mistakes_in_assignments_name_them() {
         ),
         (
             "trian.epochs=5",
-            "--set trian.epochs=5: trian: an experiment has no key `trian`; did you mean `train`? Known keys: name, description, seed, seeds, data, train, search, variants, baseline, failures",
+            "--set trian.epochs=5: trian: an experiment has no key `trian`; did you mean `train`? Known keys: name, description, seed, seeds, data, train, search, variants, baseline, failures, checkpoints",
         ),
         (
             "train.epochs=five",

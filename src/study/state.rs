@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 use std::path::Path;
 
+use rayon::prelude::*;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -197,12 +198,16 @@ impl StudyState {
         let mut trials: Vec<&Trial> = self.trials.iter().collect();
         trials.sort_by_key(|trial| (&trial.candidate.hash, trial.seed, trial.number));
         let mut digest = Sha256::new();
-        let mut row = String::new();
-        for trial in trials {
-            row.clear();
+        let row = |trial: &&Trial| {
+            let mut row = format!("{} {} ", trial.candidate.hash, trial.seed);
             // Writing to a text cannot fail.
             let _ = trial.write_results(&mut row);
-            digest.update(format!("{} {} {row}\n", trial.candidate.hash, trial.seed));
+            row + "\n"
+        };
+        // A part at a time, so that the texts of a million trials are never there at once.
+        for trials in trials.chunks(4096) {
+            let rows: Vec<String> = trials.par_iter().with_min_len(256).map(row).collect();
+            rows.iter().for_each(|row| digest.update(row));
         }
         hex(&digest.finalize())
     }
@@ -280,7 +285,7 @@ impl Trial {
 /// As [`journal::replay`].
 pub fn replay(dir: &Path) -> Result<(Option<StudyState>, journal::Replay)> {
     let mut state: Option<StudyState> = None;
-    let replay = journal::replay(&folder::journal(dir), |record| match &mut state {
+    let replay = journal::replay_without_choices(&folder::journal(dir), |record| match &mut state {
         Some(state) => state.apply(record),
         None => {
             state = Some(StudyState::begin(record)?);
