@@ -37,7 +37,7 @@ pub struct StudyState {
 pub struct Trial {
     /// Counted from 1.
     pub number: usize,
-    /// Without its choices, of which the journal tells: a study may have a million trials.
+    /// Without its choices in what [`read`] gives: a study may have a million trials, and the journal tells of them.
     pub candidate: CandidateRecord,
     pub seed: u64,
     pub status: TrialStatus,
@@ -222,8 +222,6 @@ impl StudyState {
 
 impl Trial {
     fn queued(number: usize, mut candidate: CandidateRecord, seed: u64) -> Self {
-        // Most of what a candidate takes in memory, and who wants to know reads it from the journal.
-        candidate.choices = Vec::new();
         for text in [&mut candidate.label, &mut candidate.text, &mut candidate.hash] {
             text.shrink_to_fit();
         }
@@ -286,7 +284,7 @@ impl Trial {
 pub fn replay(dir: &Path) -> Result<(Option<StudyState>, journal::Replay)> {
     let mut state: Option<StudyState> = None;
     let replay = journal::replay_without_choices(&folder::journal(dir), |record| match &mut state {
-        Some(state) => state.apply(record),
+        Some(state) => state.apply(record.without_choices()),
         None => {
             state = Some(StudyState::begin(record)?);
             Ok(())
