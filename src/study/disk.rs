@@ -42,13 +42,12 @@ pub fn create(path: &Path) -> io::Result<File> {
 
 /// Writes `bytes` where `file`, which is at `path`, stands.
 pub fn write(file: &mut File, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    if let Err(error) = allowed(Op::Write, path) {
-        #[cfg(test)]
-        if fault::breaks_off(path) {
-            file.write_all(&bytes[..bytes.len() / 2])?;
-        }
-        return Err(error);
+    let allowed = allowed(Op::Write, path);
+    #[cfg(test)]
+    if allowed.is_err() && fault::breaks_off(path) {
+        file.write_all(&bytes[..bytes.len() / 2])?;
     }
+    allowed?;
     file.write_all(bytes)
 }
 

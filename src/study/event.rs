@@ -17,6 +17,16 @@ pub struct Record {
     pub event: Event,
 }
 
+impl Record {
+    /// The record without its candidate's choices, which are most of what a candidate takes in memory.
+    pub fn without_choices(mut self) -> Self {
+        if let Event::TrialQueued { candidate, .. } = &mut self.event {
+            candidate.choices = Vec::new();
+        }
+        self
+    }
+}
+
 /// An event. `trial` is the number given by `TrialQueued`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]

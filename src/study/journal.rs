@@ -11,7 +11,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::Deserialize;
 
 use super::event::{Event, FORMAT, Record};
-use super::{disk, folder, line};
+use super::line::{self, Detail};
+use super::{disk, folder};
 use crate::error::{Error, Result};
 use crate::text::one_line;
 
@@ -108,8 +109,24 @@ impl Journal {
 /// # Errors
 /// A sentence with the line where the file cannot be read, is no journal, is of a newer format, is damaged,
 /// or where `each` says that the record cannot follow the ones before it.
-pub fn replay(
+pub fn replay(path: &Path, each: impl FnMut(Record) -> std::result::Result<(), String>) -> Result<Replay> {
+    read(path, Detail::All, each)
+}
+
+/// As [`replay`], without the choices of candidates.
+///
+/// # Errors
+/// As [`replay`].
+pub fn replay_without_choices(
     path: &Path,
+    each: impl FnMut(Record) -> std::result::Result<(), String>,
+) -> Result<Replay> {
+    read(path, Detail::WithoutChoices, each)
+}
+
+fn read(
+    path: &Path,
+    detail: Detail,
     mut each: impl FnMut(Record) -> std::result::Result<(), String>,
 ) -> Result<Replay> {
     let mut replay = Replay { lines: 0, whole: 0 };
@@ -130,7 +147,7 @@ pub fn replay(
         if let (0, Some(first)) = (replay.lines, lines.first()) {
             check_format(path, first)?;
         }
-        for (line, parsed) in lines.iter().zip(line::parse_all(lines)) {
+        for (line, parsed) in lines.iter().zip(line::parse_all(lines, detail)) {
             let number = replay.lines + 1;
             parsed
                 .map_err(|e| {

@@ -9,16 +9,24 @@ use super::event::{CandidateRecord, EpochMetrics, Event, Metrics, Record, TrialR
 /// Lines from which threads are worth their start.
 const MANY: usize = 500;
 
-/// Reads each of the lines.
-pub fn parse_all(lines: &[&[u8]]) -> Vec<serde_json::Result<Record>> {
-    if lines.len() < MANY {
-        return lines.iter().map(|line| parse(line)).collect();
-    }
-    lines.par_iter().with_min_len(MANY / 4).map(|line| parse(line)).collect()
+/// What is read of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    All,
+    /// All but the choices of candidates, which are most of what a candidate takes.
+    WithoutChoices,
 }
 
-fn parse(line: &[u8]) -> serde_json::Result<Record> {
-    match common(line) {
+/// Reads each of the lines.
+pub fn parse_all(lines: &[&[u8]], detail: Detail) -> Vec<serde_json::Result<Record>> {
+    if lines.len() < MANY {
+        return lines.iter().map(|line| parse(line, detail)).collect();
+    }
+    lines.par_iter().with_min_len(MANY / 4).map(|line| parse(line, detail)).collect()
+}
+
+fn parse(line: &[u8], detail: Detail) -> serde_json::Result<Record> {
+    match common(line, detail) {
         Some(record) => Ok(record),
         None => serde_json::from_slice(line),
     }
@@ -26,13 +34,23 @@ fn parse(line: &[u8]) -> serde_json::Result<Record> {
 
 /// The events that a long journal consists of, read straight into their types: as a tagged enum beside `at`, every value
 /// would first be copied into a tree. `None` for other events, and for what is none.
-fn common(line: &[u8]) -> Option<Record> {
+fn common(line: &[u8], detail: Detail) -> Option<Record> {
     #[derive(Deserialize)]
-    struct Queued {
+    struct Queued<Candidate> {
         at: u64,
         trial: usize,
-        candidate: CandidateRecord,
+        candidate: Candidate,
         seed: u64,
+    }
+    #[derive(Deserialize)]
+    struct WithoutChoices {
+        label: String,
+        is_variant: bool,
+        text: String,
+        hash: String,
+        params: u64,
+        madds: u64,
+        activation_memory: u64,
     }
     #[derive(Deserialize)]
     struct Started {
@@ -61,8 +79,17 @@ fn common(line: &[u8]) -> Option<Record> {
         serde_json::from_slice(line).ok()
     }
     let (at, event) = match name(line)? {
+        b"trial_queued" if detail == Detail::WithoutChoices => {
+            let Queued::<WithoutChoices> { at, trial, candidate, seed } = read(line)?;
+            let WithoutChoices { label, is_variant, text, hash, params, madds, activation_memory } =
+                candidate;
+            let choices = Vec::new();
+            let candidate =
+                CandidateRecord { label, is_variant, text, hash, choices, params, madds, activation_memory };
+            (at, Event::TrialQueued { trial, candidate, seed })
+        }
         b"trial_queued" => {
-            let Queued { at, trial, candidate, seed } = read(line)?;
+            let Queued::<CandidateRecord> { at, trial, candidate, seed } = read(line)?;
             (at, Event::TrialQueued { trial, candidate, seed })
         }
         b"trial_started" => {
@@ -124,12 +151,12 @@ mod tests {
         ];
         for (n, event) in events.into_iter().enumerate() {
             let whole = serde_json::to_vec(&Record { at: 17, event }).unwrap();
-            assert_eq!(common(&whole).is_some(), n < 5, "{}", String::from_utf8_lossy(&whole));
+            assert_eq!(common(&whole, Detail::All).is_some(), n < 5, "{}", String::from_utf8_lossy(&whole));
             for cut in 0..=whole.len() {
                 let plain = serde_json::from_slice::<Record>(&whole[..cut]);
                 let text =
                     |read: serde_json::Result<Record>| read.map(|r| serde_json::to_string(&r).unwrap());
-                let (quick, plain) = (text(parse(&whole[..cut])), text(plain));
+                let (quick, plain) = (text(parse(&whole[..cut], Detail::All)), text(plain));
                 assert_eq!(quick.map_err(|e| e.to_string()), plain.map_err(|e| e.to_string()));
             }
         }

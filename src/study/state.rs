@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 use std::path::Path;
 
+use rayon::prelude::*;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -36,7 +37,7 @@ pub struct StudyState {
 pub struct Trial {
     /// Counted from 1.
     pub number: usize,
-    /// Without its choices, of which the journal tells: a study may have a million trials.
+    /// Without its choices in what [`read`] gives: a study may have a million trials, and the journal tells of them.
     pub candidate: CandidateRecord,
     pub seed: u64,
     pub status: TrialStatus,
@@ -197,12 +198,16 @@ impl StudyState {
         let mut trials: Vec<&Trial> = self.trials.iter().collect();
         trials.sort_by_key(|trial| (&trial.candidate.hash, trial.seed, trial.number));
         let mut digest = Sha256::new();
-        let mut row = String::new();
-        for trial in trials {
-            row.clear();
+        let row = |trial: &&Trial| {
+            let mut row = format!("{} {} ", trial.candidate.hash, trial.seed);
             // Writing to a text cannot fail.
             let _ = trial.write_results(&mut row);
-            digest.update(format!("{} {} {row}\n", trial.candidate.hash, trial.seed));
+            row + "\n"
+        };
+        // A part at a time, so that the texts of a million trials are never there at once.
+        for trials in trials.chunks(4096) {
+            let rows: Vec<String> = trials.par_iter().with_min_len(256).map(row).collect();
+            rows.iter().for_each(|row| digest.update(row));
         }
         hex(&digest.finalize())
     }
@@ -217,8 +222,6 @@ impl StudyState {
 
 impl Trial {
     fn queued(number: usize, mut candidate: CandidateRecord, seed: u64) -> Self {
-        // Most of what a candidate takes in memory, and who wants to know reads it from the journal.
-        candidate.choices = Vec::new();
         for text in [&mut candidate.label, &mut candidate.text, &mut candidate.hash] {
             text.shrink_to_fit();
         }
@@ -280,8 +283,8 @@ impl Trial {
 /// As [`journal::replay`].
 pub fn replay(dir: &Path) -> Result<(Option<StudyState>, journal::Replay)> {
     let mut state: Option<StudyState> = None;
-    let replay = journal::replay(&folder::journal(dir), |record| match &mut state {
-        Some(state) => state.apply(record),
+    let replay = journal::replay_without_choices(&folder::journal(dir), |record| match &mut state {
+        Some(state) => state.apply(record.without_choices()),
         None => {
             state = Some(StudyState::begin(record)?);
             Ok(())

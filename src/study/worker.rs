@@ -142,7 +142,7 @@ impl<'a> Pool<'a> {
         let mut written = lock(&self.written);
         let (journal, state) = &mut *written;
         for record in journal.append(events)? {
-            state.apply(record.clone()).map_err(Error::run)?;
+            state.apply(record.clone().without_choices()).map_err(Error::run)?;
             self.display.on_event(state, &record);
         }
         Ok(())
