@@ -214,13 +214,13 @@ impl Foretold {
             format!(", {} steps of {} images", thousands(steps), experiment.train.batch)
         });
         line("epochs", format!("{}{steps}", thousands(self.epochs)));
-        let what = if self.steps.is_none() { "simulated " } else { "" };
+        let what = if self.steps.is_none() { " of simulated time" } else { "" };
         let shared = format!(
             "{} at once on {} each",
             counted(shares.jobs, "trial"),
             counted(shares.threads, "thread")
         );
-        line("time", format!("about {} of {what}time, {shared}", duration(self.seconds)));
+        line("time", format!("about {}{what}, {shared}", duration(self.seconds)));
         self.timing.lines().into_iter().for_each(|text| line("", text));
         if !self.is_exact {
             line("", format!("(from the first {} trials that are left)", number(self.looked_at)));

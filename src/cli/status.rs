@@ -58,11 +58,11 @@ fn as_text(view: &View) -> String {
     let all = state.trials.len() <= LIST;
     let told = |t: &&Trial| all || matches!(t.status, TrialStatus::Running | TrialStatus::Failed);
     let trials: Vec<&Trial> = state.trials.iter().filter(told).take(LIST).collect();
-    if !all {
-        text += &format!("\n{} trials that run or failed (--json lists all):", trials.len());
-    }
     if trials.is_empty() {
         return text;
+    }
+    if !all {
+        text += "\nrunning and failed trials (--json lists all):";
     }
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_header([
@@ -140,7 +140,7 @@ mod tests {
         let trial = long.trials[0].clone();
         long.trials.extend((3..=300).map(|number| Trial { number, ..trial.clone() }));
         let text = as_text(&View::new(long, None));
-        assert!(text.contains("1 trials that run or failed") && text.lines().count() < 12, "{text}");
+        assert!(text.contains("running and failed trials (--json") && text.lines().count() < 12, "{text}");
     }
 
     #[test]
@@ -180,12 +180,12 @@ mod tests {
         let line = |view: &View| view.head().into_iter().find(|line| line.contains("left"));
         let view = View::new(state.clone(), None);
         assert_eq!(view.seconds_left, Some(10.0));
-        assert_eq!(line(&view).unwrap(), "about 10 s of time left");
+        assert_eq!(line(&view).unwrap(), "about 10 s left");
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
         state.last_at = now.as_millis() as u64 - 60_000;
         let view = View::new(state, owner());
         assert_eq!(view.seconds_left, Some(10.0));
-        assert_eq!(line(&view).unwrap(), "about 0.0 s of time left");
+        assert_eq!(line(&view).unwrap(), "about 0.0 s left");
     }
 
     #[test]

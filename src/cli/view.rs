@@ -108,8 +108,8 @@ impl View {
             count(TrialStatus::Queued),
         ));
         if let Some(seconds) = self.seconds_left_now().filter(|_| !state.finished) {
-            let what = if self.is_simulated() { "simulated " } else { "" };
-            lines.push(format!("about {} of {what}time left", text::duration(seconds)));
+            let what = if self.is_simulated() { " of simulated time" } else { "" };
+            lines.push(format!("about {}{what} left", text::duration(seconds)));
         }
         if let Some(best) = text::best(state, &self.tally) {
             lines.push(format!("best so far: {best}"));

@@ -17,9 +17,9 @@ use crate::study::event::CandidateRecord;
 /// Batches that are made to see how long one takes.
 const BATCHES: usize = 5;
 /// A step is measured on fewer images where it would take much longer than this.
-const STEP: f64 = 0.5;
-/// Multiply-adds of training that one thread does in a second, at the least: for the choice of how many images.
-const SLOW: f64 = 2e9;
+const STEP: f64 = 1.0;
+/// Multiply-adds that one thread does in a second, about: for the choice of how many images, no more.
+const SPEED: f64 = 1e10;
 /// Images of an evaluation at once, as the trainer takes them.
 const EVALUATED: usize = 128;
 
@@ -73,7 +73,7 @@ impl Timing {
         let mut measured = Vec::new();
         for (record, network) in picked.into_iter().filter_map(|i| by_size.get(i)) {
             let seconds = |work, images: usize| {
-                let per_image = 3.0 * record.madds.max(1) as f64 / (SLOW * shares.threads as f64);
+                let per_image = 3.0 * record.madds.max(1) as f64 / (SPEED * shares.threads as f64);
                 let images = images.min((STEP / per_image) as usize).max(2);
                 let settings = Settings {
                     work,
