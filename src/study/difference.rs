@@ -18,8 +18,8 @@ pub struct Difference {
 /// Settings that differ and on which some trial depends.
 ///
 /// Words and places are left out: the name and description, the published figures, the baseline of the table, what to do
-/// about failures and old checkpoints, and where files lie (data and weights are compared by their hashes, the search space by the candidates it
-/// proposes).
+/// about failures and old checkpoints, and where files lie (data and weights are compared by their hashes, the search space
+/// by the candidates it proposes).
 pub fn differences(journal: &Experiment, file: &Experiment) -> Vec<Difference> {
     let (mut before, mut after) = (journal.clone(), file.clone());
     for experiment in [&mut before, &mut after] {

@@ -152,10 +152,13 @@ fn keep(name: &str, input: &[u8]) -> PathBuf {
     path
 }
 
+/// An input under way, and since when.
+type Current = Option<(Instant, Vec<u8>)>;
+
 /// The input under way, for what cannot be caught: one without end is kept and ends the process, and one that overflows the
 /// stack or aborts is found in the file.
 struct Watch {
-    current: Arc<Mutex<Option<(Instant, Vec<u8>)>>>,
+    current: Arc<Mutex<Current>>,
     file: PathBuf,
     /// Closed when the watch goes.
     _open: mpsc::Sender<()>,
