@@ -176,7 +176,10 @@ fn wrong_arguments() {
     let file = folder.write("file", "");
     let bad = folder.write("bad.yaml", &text);
     let message = refusal(&["run", &bad, "--out", &format!("{file}/study")]);
-    assert!(message.contains("name a folder that can be written with --out"), "{message}");
+    assert!(
+        message.contains("cannot write this folder") && message.contains("name another folder with --out"),
+        "{message}"
+    );
     starts(
         &refusal(&["run", "no-such.yaml"]),
         "no-such.yaml: there is no such experiment file; check the path",
