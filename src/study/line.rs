@@ -51,6 +51,9 @@ fn common(line: &[u8], detail: Detail) -> Option<Record> {
         params: u64,
         madds: u64,
         activation_memory: u64,
+        /// Read, as they must be there, and not kept.
+        #[serde(rename = "choices")]
+        _choices: Vec<(Unkept, Unkept)>,
     }
     #[derive(Deserialize)]
     struct Started {
@@ -81,7 +84,7 @@ fn common(line: &[u8], detail: Detail) -> Option<Record> {
     let (at, event) = match name(line)? {
         b"trial_queued" if detail == Detail::WithoutChoices => {
             let Queued::<WithoutChoices> { at, trial, candidate, seed } = read(line)?;
-            let WithoutChoices { label, is_variant, text, hash, params, madds, activation_memory } =
+            let WithoutChoices { label, is_variant, text, hash, params, madds, activation_memory, .. } =
                 candidate;
             let choices = Vec::new();
             let candidate =
@@ -111,6 +114,15 @@ fn common(line: &[u8], detail: Detail) -> Option<Record> {
         _ => return None,
     };
     Some(Record { at, event })
+}
+
+/// A text that is read and not kept: a list of them takes no memory.
+struct Unkept;
+
+impl<'de> Deserialize<'de> for Unkept {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        <std::borrow::Cow<'de, str>>::deserialize(from).map(|_| Self)
+    }
 }
 
 /// The event's name where the line begins as blocksmith writes it: `{"at":17,"event":"trial_started"`.
