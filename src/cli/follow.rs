@@ -150,8 +150,14 @@ impl Shown {
 
     /// Leaves the last state standing as plain text.
     fn end(self) -> Result<()> {
-        let Self::Terminal { screen, view: Some(view), .. } = self else { return Ok(()) };
+        let Self::Terminal { screen, lines, view: Some(view), .. } = self else { return Ok(()) };
+        // Lines that are dropped clear themselves: before the text, or they would take it with them.
+        for line in lines {
+            line.finish_and_clear();
+            screen.remove(&line);
+        }
         let _ = screen.clear();
+        drop(screen);
         output::print(&view.head().join("\n"))
     }
 }
