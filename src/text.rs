@@ -39,20 +39,20 @@ const LONGEST_SENTENCE: usize = 1200;
 /// A sentence as one line: control characters are written as escapes, and of one that quotes a whole file only the beginning
 /// and the end are left.
 pub fn one_line(sentence: &str) -> String {
-    let count = sentence.chars().count();
-    let cut =
-        if count > LONGEST_SENTENCE { LONGEST_SENTENCE / 2..count - LONGEST_SENTENCE / 2 } else { 0..0 };
-    let mut line = String::with_capacity(sentence.len().min(4 * LONGEST_SENTENCE));
-    for (at, c) in sentence.chars().enumerate() {
-        match c {
-            _ if !cut.is_empty() && at == cut.start => line.push_str(" ... "),
-            _ if cut.contains(&at) => {}
-            // The separators of lines and paragraphs are none to char::is_control.
-            c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') => line.extend(c.escape_default()),
-            c => line.push(c),
+    let mut line: Vec<char> = Vec::new();
+    for c in sentence.chars() {
+        // The separators of lines and paragraphs are none to char::is_control.
+        if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
         }
     }
-    line
+    if line.len() > LONGEST_SENTENCE {
+        let half = LONGEST_SENTENCE / 2;
+        line.splice(half..line.len() - half, " ... ".chars());
+    }
+    line.into_iter().collect()
 }
 
 #[cfg(test)]
