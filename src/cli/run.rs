@@ -52,6 +52,10 @@ pub struct Args {
     /// What to train on
     #[arg(long, value_enum, default_value_t = Device::Cpu)]
     device: Device,
+    /// Add to a study that exists what its file has more of now: seeds, variants, levels of the search space, trials, or
+    /// epochs (not with a cosine schedule, which would change every learning rate). What is trained stays and counts
+    #[arg(long)]
+    extend: bool,
     /// Change a setting of the experiment file, such as train.epochs=5; may be given several times
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -83,13 +87,16 @@ pub fn execute(args: &Args) -> Result<()> {
     let dir = args.out.clone().unwrap_or_else(|| Path::new("reports").join(&experiment.name));
     // A study that exists is claimed before anything is read; the folder of a new one is made only once all that can be
     // known to be wrong is known, so that a mistake leaves nothing behind.
-    let existing = folder::journal(&dir).exists().then(|| Study::open(&dir, &experiment)).transpose()?;
+    searched::note_content(&mut experiment)?;
+    let claim = if args.extend { Study::extend } else { Study::open };
+    let existing = folder::journal(&dir).exists().then(|| claim(&dir, &experiment)).transpose()?;
     units(experiment.train.precision)
         .map_err(|error| place.located(Error::request(format!("train.precision: {error}"))))?;
     let data = load_data(&experiment, args.data.as_deref(), place)?;
     let (input, classes) = (Shape::new(3, data.side.0, data.side.1), data.classes.len());
     let variants = plan::variants(&experiment, place, input, classes)?;
-    let searched = searched::candidates(&experiment, &variants, input, classes)?;
+    let earlier = existing.as_ref().map_or_else(Vec::new, Study::searched);
+    let searched = searched::candidates(&experiment, &variants, &earlier, input, classes)?;
     let mut plan = ExperimentPlan::new(&experiment.seeds, variants, searched);
     start.check(plan.look_ahead(LOOK_AHEAD).map(|(_, network)| network), place)?;
     let shares = shares(args, &experiment, &data, &mut plan, existing.as_ref(), place);
@@ -97,7 +104,7 @@ pub fn execute(args: &Args) -> Result<()> {
         Some(study) => study,
         None => {
             shares.clone()?;
-            Study::open(&dir, &experiment)?
+            claim(&dir, &experiment)?
         }
     };
 
@@ -180,7 +187,8 @@ fn shares(
     let batch = experiment.train.batch;
     let mut trials: HashMap<String, usize> = HashMap::new();
     for trial in existing.and_then(Study::state).map_or(&[][..], |state| &state.trials) {
-        if matches!(trial.status, TrialStatus::Finished | TrialStatus::Failed) {
+        let goes_on = trial.result.as_ref().is_some_and(|result| result.epochs < experiment.train.epochs);
+        if trial.ended() && !goes_on {
             *trials.entry(trial.candidate.hash.clone()).or_default() += 1;
         }
     }

@@ -10,7 +10,7 @@ pub mod yaml;
 pub use data::{Augment, DataConfig, DataFormat, Limit};
 pub use experiment::{Experiment, Published, Variant};
 pub use failures::Failures;
-pub use search::{SearchConfig, StrategyKind};
+pub use search::{SearchConfig, SpaceContent, StrategyKind};
 pub use train::{Precision, Schedule, StartWeights, TrainConfig};
 
 #[cfg(test)]

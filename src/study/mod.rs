@@ -11,6 +11,7 @@ pub mod event;
 pub mod folder;
 pub mod journal;
 pub mod lock;
+mod matching;
 mod number;
 mod observer;
 mod panics;

@@ -22,6 +22,8 @@ pub struct StudyState {
     pub trials: Vec<Trial>,
     /// Every trial has ended and the test split has been read.
     pub finished: bool,
+    /// More was added to it since it began: its trials are in another order than a fresh study would number them.
+    pub extended: bool,
     /// Stopped by the user, and not continued since.
     pub interrupted: bool,
     /// Milliseconds since the Unix epoch, UTC, of the first and the last event.
@@ -77,6 +79,7 @@ impl StudyState {
                 environments: vec![*environment],
                 trials: Vec::new(),
                 finished: false,
+                extended: false,
                 interrupted: false,
                 first_at: record.at,
                 last_at: record.at,
@@ -99,6 +102,12 @@ impl StudyState {
                 self.abandon_running();
             }
             Event::ExperimentEdited { experiment } => self.experiment = *experiment,
+            Event::StudyExtended { experiment, .. } => {
+                self.experiment = *experiment;
+                (self.finished, self.extended) = (false, true);
+                let epochs = self.experiment.train.epochs;
+                self.trials.iter_mut().for_each(|trial| trial.extend(epochs));
+            }
             Event::TrialQueued { trial, candidate, seed } => {
                 let expected = self.trials.len() + 1;
                 if trial != expected {
@@ -245,6 +254,15 @@ impl Trial {
         self.result = None;
         self.test = None;
         self.failure = None;
+    }
+
+    /// Back to the queue where it finished with fewer epochs, to go on after those it has.
+    fn extend(&mut self, epochs: usize) {
+        if self.result.as_ref().is_some_and(|result| result.epochs < epochs) {
+            self.status = TrialStatus::Queued;
+            self.result = None;
+            self.test = None;
+        }
     }
 
     /// Whether the trial has ended, one way or the other.

@@ -20,6 +20,7 @@ use super::state::StudyState;
 use crate::config::Failures;
 use crate::error::{Error, Result};
 use crate::train::contract::{Trainer, TrialEnd, TrialTask};
+use crate::train::goes_on;
 
 /// Trials queued ahead of the workers: enough for `status` to show what is to come, and bounded for spaces without end.
 const AHEAD: usize = 1024;
@@ -215,7 +216,10 @@ impl<'a> Pool<'a> {
                     self.write_weights(trial, &weights)?;
                     lock(&self.untested).push_back(next);
                     self.record(vec![Event::TrialFinished { trial, result }])?;
-                    checkpoint::remove(self.dir, trial);
+                    // More epochs may be added, where they can be.
+                    if !goes_on(&lock(&self.written).1.experiment.train.schedule) {
+                        checkpoint::remove(self.dir, trial);
+                    }
                     self.failures_in_a_row.store(0, Ordering::SeqCst);
                     return Ok(());
                 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::checkpoint::{self, Progress};
 use super::memory::{self, Memory, Wish};
-use super::{Trainer, TrialEnd, TrialObserver, TrialTask, learning_rate, streams};
+use super::{Trainer, TrialEnd, TrialObserver, TrialTask, goes_on, learning_rate, streams};
 use crate::arch::Shape;
 use crate::config::{Augment, TrainConfig};
 use crate::data::{Batcher, Data, Split};
@@ -141,6 +141,10 @@ impl Trainer for NetworkTrainer {
             let (lr, train) = (at.lr, at.sum.metrics());
             observer.on_epoch(&EpochMetrics { epoch, lr, train, validation, seconds })?;
             at = Progress { epoch: epoch + 1, ..Progress::default() };
+        }
+        // For a study that is extended by more epochs.
+        if goes_on(&self.config.schedule) {
+            observer.keep(&checkpoint::write(&at, &model, &mut sgd)?)?;
         }
         Ok(TrialEnd::Finished { weights: safetensors::bytes(&model, &self.about(task), Naming::Ours)? })
     }

@@ -1,6 +1,7 @@
 //! A study from start to end with a simulated trainer.
 
 mod changes;
+mod extend;
 mod failures;
 mod journal;
 mod locking;
@@ -15,7 +16,7 @@ use std::time::Duration;
 use super::display::Silent;
 use super::event::Record;
 use super::simulated::{Simulated, environment, plan};
-use super::{RunSettings, Study, StudyState, folder};
+use super::{Plan, RunSettings, Study, StudyState, folder};
 use crate::config::Experiment;
 use crate::error::Result;
 
@@ -26,7 +27,11 @@ fn scratch() -> tempfile::TempDir {
 
 /// Runs `experiment` in `dir` until it ends or stops itself.
 fn run(dir: &Path, experiment: &Experiment, trainer: &Simulated, jobs: usize) -> Result<StudyState> {
-    let study = Study::open(dir, experiment)?;
+    run_study(Study::open(dir, experiment)?, &mut plan(experiment).into_iter(), trainer, jobs)
+}
+
+/// Runs a study that is open, with any plan.
+fn run_study(study: Study, plan: &mut dyn Plan, trainer: &Simulated, jobs: usize) -> Result<StudyState> {
     let settings = RunSettings {
         jobs,
         checkpoint_every: Duration::ZERO,
@@ -34,7 +39,7 @@ fn run(dir: &Path, experiment: &Experiment, trainer: &Simulated, jobs: usize) ->
         stop: &trainer.stop,
         display: &Silent,
     };
-    study.run(&mut plan(experiment).into_iter(), trainer, &settings)
+    study.run(plan, trainer, &settings)
 }
 
 /// As [`run`], with a trainer of three epochs.
