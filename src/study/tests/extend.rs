@@ -80,6 +80,7 @@ fn more_seeds_and_variants_are_added_and_the_old_trials_stay() {
     // From here on it is a study like any other, without the flag too.
     let study = Study::open(dir.path(), &after).unwrap();
     assert_eq!(study.finished(&mut plan(&after).into_iter()).unwrap().unwrap(), state);
+    drop(study);
     assert!(Study::open(dir.path(), &before).unwrap_err().to_string().contains("cannot be taken away"));
 }
 
