@@ -64,7 +64,12 @@ pub fn candidates(
             return Err(rejected.error(config, error));
         }
     };
-    let rest = std::iter::from_fn(move || strategy.ask().transpose());
+    let mut ended = first.is_none();
+    let rest = std::iter::from_fn(move || {
+        let next = if ended { None } else { strategy.ask().transpose() };
+        ended = next.is_none();
+        next
+    });
     let proposals = first.map(Ok).into_iter().chain(rest);
     let candidates = proposals.map(move |proposal| planned(proposal?, input, classes));
     Ok(Searched { candidates: Box::new(kept.into_iter().map(Ok).chain(candidates)), total })

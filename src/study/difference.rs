@@ -1,21 +1,24 @@
 //! What an edited experiment file changes in a study that has already begun, and whether it only adds to it.
 
+use std::path::Path;
+
 use serde_json::{Map, Value};
 
 use super::event::Change;
 use crate::config::{Experiment, Schedule, SearchConfig};
+use crate::error::{Error, Result};
 use crate::train::goes_on;
 
 /// A setting that differs between the journal and the experiment file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
-    pub change: Change,
-    pub verdict: Verdict,
+struct Difference {
+    change: Change,
+    verdict: Verdict,
 }
 
 /// Whether a study can go on with a changed setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+enum Verdict {
     /// It adds trials or epochs to those there are, whose numbers stay what they are.
     Extends,
     /// Trials would have other numbers.
@@ -24,11 +27,53 @@ pub enum Verdict {
     Because(&'static str),
 }
 
+/// What changed between the journal's experiment and the file's, where the study in `dir` can go on with it.
+///
+/// # Errors
+/// The list of what it cannot go on with, or, without `extend`, of all that changed.
+pub fn accepted_changes(
+    dir: &Path,
+    journal: &Experiment,
+    file: &Experiment,
+    extend: bool,
+) -> Result<Vec<Change>> {
+    let mut differences = differences(journal, file);
+    let all_extend = differences.iter().all(|d| d.verdict == Verdict::Extends);
+    if all_extend && (extend || differences.is_empty()) {
+        return Ok(differences.into_iter().map(|difference| difference.change).collect());
+    }
+    let some_extend = differences.iter().any(|d| d.verdict == Verdict::Extends);
+    if extend {
+        differences.retain(|difference| difference.verdict != Verdict::Extends);
+    }
+    let list: String = differences
+        .iter()
+        .map(|difference| {
+            let Change { path, before, after } = &difference.change;
+            let why = match difference.verdict {
+                Verdict::Extends if !all_extend => " (--extend can add this)".to_owned(),
+                Verdict::Because(why) => format!(" ({why})"),
+                Verdict::Extends | Verdict::Refused => String::new(),
+            };
+            format!("\n  {path}: {before} in the journal, {after} in the file{why}")
+        })
+        .collect();
+    let remedy = match (all_extend, extend && some_extend) {
+        (true, _) => "give --extend to add this to the study, restore the settings to continue it as it was",
+        (false, true) => "restore them, and --extend adds the rest",
+        (false, false) => "restore them to continue it",
+    };
+    Err(Error::request(format!(
+        "{}: this study was begun with other settings:{list}\n{remedy}, or start another study with --out FOLDER",
+        dir.display()
+    )))
+}
+
 /// Settings that differ and on which some trial depends.
 ///
 /// Words and places are left out: the name and description, the published figures, the baseline of the table, what to do
 /// about failures, and where files lie (data and weights are compared by their hashes, the search space by what it holds).
-pub fn differences(journal: &Experiment, file: &Experiment) -> Vec<Difference> {
+fn differences(journal: &Experiment, file: &Experiment) -> Vec<Difference> {
     let (mut before, mut after) = (journal.clone(), file.clone());
     for experiment in [&mut before, &mut after] {
         experiment.name.clear();

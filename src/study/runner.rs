@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use super::difference::{Verdict, differences};
+use super::difference::accepted_changes;
 use super::display::Display;
 use super::event::{CandidateRecord, Change, Environment, Event, FORMAT};
 use super::journal::Journal;
@@ -318,43 +318,4 @@ impl Plan for Rest<'_> {
     fn next(&mut self) -> Result<Option<PlannedTrial>> {
         self.first.pop_front().map_or_else(|| self.plan.next(), |next| Ok(Some(next)))
     }
-}
-
-/// What changed between the journal's experiment and the file's, where the study can go on with it.
-fn accepted_changes(
-    dir: &Path,
-    journal: &Experiment,
-    file: &Experiment,
-    extend: bool,
-) -> Result<Vec<Change>> {
-    let mut differences = differences(journal, file);
-    let all_extend = differences.iter().all(|d| d.verdict == Verdict::Extends);
-    if all_extend && (extend || differences.is_empty()) {
-        return Ok(differences.into_iter().map(|difference| difference.change).collect());
-    }
-    let some_extend = differences.iter().any(|d| d.verdict == Verdict::Extends);
-    if extend {
-        differences.retain(|difference| difference.verdict != Verdict::Extends);
-    }
-    let list: String = differences
-        .iter()
-        .map(|difference| {
-            let Change { path, before, after } = &difference.change;
-            let why = match difference.verdict {
-                Verdict::Extends if !all_extend => " (--extend can add this)".to_owned(),
-                Verdict::Because(why) => format!(" ({why})"),
-                Verdict::Extends | Verdict::Refused => String::new(),
-            };
-            format!("\n  {path}: {before} in the journal, {after} in the file{why}")
-        })
-        .collect();
-    let remedy = match (all_extend, extend && some_extend) {
-        (true, _) => "give --extend to add this to the study, restore the settings to continue it as it was",
-        (false, true) => "restore them, and --extend adds the rest",
-        (false, false) => "restore them to continue it",
-    };
-    Err(Error::request(format!(
-        "{}: this study was begun with other settings:{list}\n{remedy}, or start another study with --out FOLDER",
-        dir.display()
-    )))
 }

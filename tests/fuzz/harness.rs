@@ -152,10 +152,13 @@ fn keep(name: &str, input: &[u8]) -> PathBuf {
     path
 }
 
+/// When the input was begun, and the input; `None` between two.
+type Current = Option<(Instant, Vec<u8>)>;
+
 /// The input under way, for what cannot be caught: one without end is kept and ends the process, and one that overflows the
 /// stack or aborts is found in the file.
 struct Watch {
-    current: Arc<Mutex<Option<(Instant, Vec<u8>)>>>,
+    current: Arc<Mutex<Current>>,
     file: PathBuf,
     /// Closed when the watch goes.
     _open: mpsc::Sender<()>,
@@ -163,7 +166,7 @@ struct Watch {
 
 impl Watch {
     fn start(name: &'static str) -> Self {
-        let current = Arc::new(Mutex::new(None::<(Instant, Vec<u8>)>));
+        let current = Arc::new(Mutex::new(Current::None));
         let (open, closed) = mpsc::channel();
         let watched = Arc::clone(&current);
         thread::spawn(move || {
