@@ -39,10 +39,21 @@ pub struct Request<'a> {
     pub experiment: &'a Experiment,
     pub trained: &'a Trained<'a>,
     pub shares: &'a Shares,
-    /// The folder has a study that was begun with other settings of training.
-    pub is_other: bool,
+    /// Whether the study that the folder has goes on with this experiment.
+    pub fits: Fits,
     /// What an earlier run of the study did.
     pub before: Option<&'a StudyState>,
+}
+
+/// How an experiment goes with the study that its folder has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fits {
+    /// It goes on, or there is none.
+    Yes,
+    /// With --extend, which was not given.
+    Extended,
+    /// It was begun with other settings.
+    No,
 }
 
 /// A candidate of the plan.
@@ -144,7 +155,8 @@ fn foretell(request: &Request<'_>, plan: &mut ExperimentPlan) -> Result<Foretold
 fn look(request: &Request<'_>, plan: &mut ExperimentPlan) -> Result<(Vec<Looked>, bool)> {
     let (start, batch) = (Instant::now(), request.experiment.train.batch);
     let ended: HashSet<(&str, u64)> = request.before.map_or_else(HashSet::new, |state| {
-        let ended = state.trials.iter().filter(|trial| trial.ended());
+        let epochs = request.experiment.train.epochs;
+        let ended = state.trials.iter().filter(|trial| trial.ended() && !trial.is_short_of(epochs));
         ended.map(|trial| (trial.candidate.hash.as_str(), trial.seed)).collect()
     });
     let mut looked: Vec<Looked> = Vec::new();
@@ -195,16 +207,17 @@ impl Foretold {
             ),
         );
         let dir = request.dir.display();
+        let extend = if request.fits == Fits::Extended { "; give --extend to add them to it" } else { "" };
         line(
             "study",
             match (request.before, self.ended) {
-                (None, _) if request.is_other => {
+                (None, _) if request.fits == Fits::No => {
                     format!("{dir}: there is a study of other settings here; name another folder with --out")
                 }
                 (None, _) => format!("{dir}: new"),
-                (Some(_), 0) => format!("{dir}: begun, no trial of these has ended"),
+                (Some(_), 0) => format!("{dir}: begun, no trial of these has ended{extend}"),
                 (Some(_), ended) => format!(
-                    "{dir}: {} ended, {} left, to which the following applies",
+                    "{dir}: {} ended, {} left, to which the following applies{extend}",
                     number(ended),
                     number(self.trials - ended)
                 ),

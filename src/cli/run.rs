@@ -14,11 +14,13 @@ use super::report::ReportArgs;
 use super::shares::{self, Count, Shares, Wanted};
 use super::start::Start;
 use super::trained::Trained;
-use super::{dry_run, interrupt, output, progress, searched};
+use super::dry_run::{self, Fits};
+use super::{interrupt, output, progress, searched};
 use crate::arch::Network;
 use crate::config::Experiment;
 use crate::error::{Error, Result};
 use crate::report;
+use crate::study::difference::accepted_changes;
 use crate::study::{Plan, RunSettings, Study, StudyState, TrialStatus, environment, folder, state};
 
 /// Run an experiment: train its variants and searched candidates, and write the report.
@@ -53,6 +55,10 @@ pub struct Args {
     /// What to train on
     #[arg(long, value_enum, default_value_t = Device::Cpu)]
     device: Device,
+    /// Add to a study that exists what its file has more of now: seeds, variants, levels of the search space, trials, or
+    /// epochs (not with a cosine schedule, which would change every learning rate). What is trained stays and counts
+    #[arg(long)]
+    extend: bool,
     /// Change a setting of the experiment file, such as train.epochs=5; may be given several times
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -97,27 +103,22 @@ pub fn execute(args: &Args) -> Result<()> {
     // A study that exists is claimed before anything is read; the folder of a new one is made only once all that can be
     // known to be wrong is known, so that a mistake leaves nothing behind.
     let exists = folder::journal(&dir).exists();
-    let existing = (exists && !args.dry_run).then(|| Study::open(&dir, &experiment)).transpose()?;
+    searched::note_content(&mut experiment)?;
+    let claim = if args.extend { Study::extend } else { Study::open };
+    let existing = (exists && !args.dry_run).then(|| claim(&dir, &experiment)).transpose()?;
+    let earlier = match &existing {
+        Some(study) => study.searched()?,
+        None if exists && args.extend => state::searched(&dir)?,
+        None => Vec::new(),
+    };
     let trained = Trained::load(&experiment, args.data.as_deref(), place)?;
     let (input, classes) = trained.shape();
     let variants = plan::variants(&experiment, place, input, classes)?;
-    let searched = searched::candidates(&experiment, &variants, input, classes)?;
+    let searched = searched::candidates(&experiment, &variants, &earlier, input, classes)?;
     let mut plan = ExperimentPlan::new(&experiment.seeds, variants, searched);
     start.check(plan.look_ahead(LOOK_AHEAD).map(|(_, network)| network), place)?;
     if args.dry_run {
-        let before = if exists { state::replay(&dir)?.0 } else { None };
-        let before = before.as_ref().filter(|state| is_same_training(&state.experiment, &experiment));
-        let shares = shares(args, &experiment, &trained, &mut plan, before, place)?;
-        let request = dry_run::Request {
-            file: &args.experiment,
-            dir: &dir,
-            experiment: &experiment,
-            trained: &trained,
-            shares: &shares,
-            is_other: exists && before.is_none(),
-            before,
-        };
-        return dry_run::execute(&request, &mut plan, args.json);
+        return dry_run(args, &dir, &experiment, &trained, &mut plan, place);
     }
     let before = existing.as_ref().and_then(Study::state);
     let shares = shares(args, &experiment, &trained, &mut plan, before, place);
@@ -125,7 +126,7 @@ pub fn execute(args: &Args) -> Result<()> {
         Some(study) => study,
         None => {
             shares.clone()?;
-            Study::open(&dir, &experiment)?
+            claim(&dir, &experiment)?
         }
     };
 
@@ -162,9 +163,39 @@ pub fn execute(args: &Args) -> Result<()> {
     report(&dir, &state, args.json)
 }
 
-/// Whether what an earlier run trained is what this one would train.
-fn is_same_training(before: &Experiment, now: &Experiment) -> bool {
-    (before.seed, &before.train, &before.trainer) == (now.seed, &now.train, &now.trainer)
+/// Says what it will cost, beside what an earlier run of the study did.
+fn dry_run(
+    args: &Args,
+    dir: &Path,
+    experiment: &Experiment,
+    trained: &Trained,
+    plan: &mut ExperimentPlan,
+    place: Place,
+) -> Result<()> {
+    let before = if folder::journal(dir).exists() { state::replay(dir)?.0 } else { None };
+    let is_accepted = |extend| {
+        let changes = |state: &StudyState| accepted_changes(dir, &state.experiment, experiment, extend);
+        before.as_ref().is_none_or(|state| changes(state).is_ok())
+    };
+    let fits = if is_accepted(args.extend) {
+        Fits::Yes
+    } else if is_accepted(true) {
+        Fits::Extended
+    } else {
+        Fits::No
+    };
+    let ended = before.as_ref().filter(|_| fits != Fits::No);
+    let shares = shares(args, experiment, trained, plan, ended, place)?;
+    let request = dry_run::Request {
+        file: &args.experiment,
+        dir,
+        experiment,
+        trained,
+        shares: &shares,
+        fits,
+        before: ended,
+    };
+    dry_run::execute(&request, plan, args.json)
 }
 
 /// Writes the report and prints its headline, or what a script asks for; a study in which nothing finished has failed.
@@ -214,7 +245,7 @@ fn shares(
     let batch = experiment.train.batch;
     let mut trials: HashMap<String, usize> = HashMap::new();
     for trial in before.map_or(&[][..], |state| &state.trials) {
-        if matches!(trial.status, TrialStatus::Finished | TrialStatus::Failed) {
+        if trial.ended() && !trial.is_short_of(experiment.train.epochs) {
             *trials.entry(trial.candidate.hash.clone()).or_default() += 1;
         }
     }

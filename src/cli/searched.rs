@@ -6,23 +6,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::place::Place;
 use super::plan::{Planned, Searched};
 use crate::arch::{Network, Shape, build};
-use crate::config::{Experiment, SearchConfig, StrategyKind};
+use crate::config::{Experiment, SearchConfig, SpaceContent, StrategyKind};
 use crate::cost::{self, Rejection, feasible};
 use crate::error::{Error, Result};
 use crate::report::format;
 use crate::search::{self, Proposal, Strategy};
-use crate::space::{Candidate, SearchSpace};
+use crate::space::{Candidate, Constraints, Range, SearchSpace};
 use crate::study::event::CandidateRecord;
 
 /// What the experiment's strategy proposes beside its `variants`, for images of shape `input` in `classes` classes. The
 /// first proposal is made at once, so that a space in which nothing can be trained is refused before anything else
 /// begins. A candidate that is one of the variants is trained as that variant, and not again.
 ///
+/// `earlier` are candidates that an extended study has already: those that belong to the space come first, and count.
+///
 /// # Errors
 /// What is wrong with the space, that it is made for other images, or that none of its candidates can be trained.
 pub fn candidates(
     experiment: &Experiment,
     variants: &[Planned],
+    earlier: &[CandidateRecord],
     input: Shape,
     classes: usize,
 ) -> Result<Searched> {
@@ -33,6 +36,10 @@ pub fn candidates(
     check_images(config, &space, input, classes)?;
     let mut seen: Seen = variants.iter().map(|(_, network)| network.fingerprint()).collect();
     let total = total(config, &space, seen.clone(), input, classes);
+    let kept = kept(&space, earlier, &mut seen, input, classes);
+    let total = total.map(|total| total.max(kept.len()));
+    let config =
+        &SearchConfig { trials: config.trials.map(|n| n.saturating_sub(kept.len())), ..config.clone() };
     let rejected = Arc::new(Mutex::new(Rejected::default()));
     let accept = {
         let (space, rejected) = (Arc::clone(&space), Arc::clone(&rejected));
@@ -48,14 +55,75 @@ pub fn candidates(
         }
     };
     let mut strategy = search::strategy(config, space, experiment.seed, accept);
-    let first = strategy.ask().map_err(|error| {
-        let rejected = rejected.lock().unwrap_or_else(PoisonError::into_inner);
-        rejected.error(config, error)
-    })?;
-    let rest = std::iter::from_fn(move || strategy.ask().transpose());
+    let first = match strategy.ask() {
+        Ok(first) => first,
+        // There is nothing beside what the study has.
+        Err(_) if !kept.is_empty() => None,
+        Err(error) => {
+            let rejected = rejected.lock().unwrap_or_else(PoisonError::into_inner);
+            return Err(rejected.error(config, error));
+        }
+    };
+    let mut ended = first.is_none();
+    let rest = std::iter::from_fn(move || {
+        let next = if ended { None } else { strategy.ask().transpose() };
+        ended = next.is_none();
+        next
+    });
     let proposals = first.map(Ok).into_iter().chain(rest);
     let candidates = proposals.map(move |proposal| planned(proposal?, input, classes));
-    Ok(Searched { candidates: Box::new(candidates), total })
+    Ok(Searched { candidates: Box::new(kept.into_iter().map(Ok).chain(candidates)), total })
+}
+
+/// Candidates of a space that is listed to see whether it has a candidate.
+const LISTED: u128 = 100_000;
+
+/// Of candidates that were searched earlier those that still belong to the space, with their networks. A space too large to be
+/// listed is asked for their levels alone.
+fn kept(
+    space: &SearchSpace,
+    earlier: &[CandidateRecord],
+    seen: &mut Seen,
+    input: Shape,
+    classes: usize,
+) -> Vec<Planned> {
+    if earlier.is_empty() {
+        return Vec::new();
+    }
+    let listed: Option<HashSet<String>> =
+        (space.size() <= LISTED).then(|| space.iter().map(|drawn| drawn.candidate.text()).collect());
+    let factors = space.factors();
+    let has_level = |(name, level): &(String, String)| {
+        factors.iter().any(|factor| factor.name == *name && factor.levels.contains(level))
+    };
+    let keep = |record: &CandidateRecord| {
+        let belongs = match &listed {
+            Some(texts) => texts.contains(&record.text),
+            None => record.choices.iter().all(has_level),
+        };
+        let candidate = crate::space::notation::parse(&record.text).ok().filter(|_| belongs)?;
+        let (network, _) = feasible::judge(space, &candidate, input, classes).ok()?;
+        seen.insert(network.fingerprint()).then(|| (record.clone(), network))
+    };
+    earlier.iter().filter_map(keep).collect()
+}
+
+/// Notes in the experiment what its search space holds, so that a study knows it again.
+///
+/// # Errors
+/// What is wrong with the space.
+pub fn note_content(experiment: &mut Experiment) -> Result<()> {
+    let Some(config) = &mut experiment.search else { return Ok(()) };
+    let space = SearchSpace::load(&config.space)?;
+    let Constraints { params, madds, activation_memory } = space.constraints;
+    let ranges = [("params", params), ("madds", madds), ("activation_memory", activation_memory)];
+    let constraint = |(name, range): (&str, Option<Range>)| Some((name.to_owned(), range?.to_string()));
+    config.content = Some(SpaceContent {
+        factors: space.factors().into_iter().map(|factor| (factor.name, factor.levels)).collect(),
+        constraints: ranges.into_iter().filter_map(constraint).collect(),
+        first: space.get(0).map_or_else(String::new, |drawn| drawn.candidate.text()),
+    });
+    Ok(())
 }
 
 /// Fingerprints of the networks that are trained already: two texts can spell one network (`e6` and `h96` where 16 channels
@@ -220,11 +288,11 @@ mod tests {
                     stages:\n- {block: ir, expand: [2, h32, 3, 4], channels: 16}\n";
         std::fs::write(&space, text).unwrap();
         let mut experiment = crate::study::simulated::experiment(&[], &[1]);
-        let config = SearchConfig { space, strategy: StrategyKind::Grid, trials: None };
+        let config = SearchConfig { space, strategy: StrategyKind::Grid, trials: None, content: None };
         experiment.search = Some(config);
         let (input, classes) = (Shape::new(3, 32, 32), 10);
         let texts = |variants: &[Planned], experiment: &Experiment| -> (Option<usize>, Vec<String>) {
-            let searched = candidates(experiment, variants, input, classes).unwrap();
+            let searched = candidates(experiment, variants, &[], input, classes).unwrap();
             (searched.total, searched.candidates.map(|c| c.unwrap().0.text).collect())
         };
         let block = |width: &str| format!("stem_k3_s1_c16 ir_r1_k3_s1_{width}_c16");

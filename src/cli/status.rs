@@ -197,7 +197,7 @@ mod tests {
         state.trials.extend((3..=1026).map(|number| Trial { number, ..trial.clone() }));
         let strategy = crate::config::StrategyKind::Random;
         state.experiment.search =
-            Some(crate::config::SearchConfig { space: "s.yaml".into(), strategy, trials: Some(5000) });
+            Some(crate::config::SearchConfig { space: "s.yaml".into(), strategy, trials: Some(5000), content: None });
         state.experiment.seeds = vec![1, 2];
         assert_eq!(expected(&state), 2 * (2 + 5000));
         let text = as_text(&View::new(state, None));

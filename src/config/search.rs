@@ -1,5 +1,6 @@
 //! The `search` section.
 
+use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,20 @@ pub struct SearchConfig {
     pub strategy: StrategyKind,
     /// How many candidates to train; required for `random`, a ceiling for `grid`.
     pub trials: Option<usize>,
+    /// What the file held when it was read, once it was: a space of one name can be another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<SpaceContent>,
+}
+
+/// What two search spaces are compared by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpaceContent {
+    /// The levels of every factor.
+    pub factors: BTreeMap<String, Vec<String>>,
+    /// What a candidate must keep to, as a text for each cost.
+    pub constraints: BTreeMap<String, String>,
+    /// Block notation of the first candidate: what does not vary.
+    pub first: String,
 }
 
 /// Which strategy asks for candidates.
@@ -50,7 +65,7 @@ impl SearchConfig {
                 "the strategy random needs the key `trials`, such as `trials: 20`: how many candidates to train",
             ));
         }
-        Ok(Self { space, strategy, trials })
+        Ok(Self { space, strategy, trials, content: None })
     }
 }
 

@@ -79,7 +79,7 @@ pub fn candidates(experiment: &Experiment, searched: Option<usize>) -> String {
     if !experiment.variants.is_empty() {
         parts.push(format!("{} named in the experiment", counted(experiment.variants.len(), "variant")));
     }
-    if let Some(SearchConfig { space, strategy, trials }) = &experiment.search {
+    if let Some(SearchConfig { space, strategy, trials, .. }) = &experiment.search {
         let space = space.display();
         parts.push(match (strategy, trials) {
             (StrategyKind::Grid, None) => format!("every candidate of `{space}`"),

@@ -170,6 +170,7 @@ impl Synthetic {
             space: "search-spaces/mix-cifar10.yaml".into(),
             strategy: StrategyKind::Random,
             trials: Some(self.candidates.len()),
+            content: None,
         });
         Event::StudyStarted {
             format: crate::study::event::FORMAT,

@@ -88,7 +88,8 @@ fn dedup_drops_what_came_before() {
 
 #[test]
 fn the_limit_counts_accepted_candidates() {
-    let config = SearchConfig { space: PathBuf::new(), strategy: StrategyKind::Grid, trials: Some(2) };
+    let config =
+        SearchConfig { space: PathBuf::new(), strategy: StrategyKind::Grid, trials: Some(2), content: None };
     let no_ir = |candidate: &Candidate| match candidate.text().starts_with("ir") {
         true => Err("ir".to_owned()),
         false => Ok(()),

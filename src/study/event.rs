@@ -45,6 +45,12 @@ pub enum Event {
     ExperimentEdited {
         experiment: Box<Experiment>,
     },
+    /// More was added to the study with `--extend`: seeds, variants, candidates or epochs. Trials that finished with fewer
+    /// epochs wait to go on.
+    StudyExtended {
+        experiment: Box<Experiment>,
+        changes: Vec<Change>,
+    },
     /// A trial was planned: one candidate, one seed.
     TrialQueued {
         trial: usize,
@@ -87,6 +93,16 @@ pub enum Event {
     },
     StudyInterrupted,
     StudyFinished,
+}
+
+/// A setting of the experiment, before and after it was changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// Dotted path, such as `train.epochs` or `variants[wide].network`.
+    pub path: String,
+    /// JSON; `nothing` where it is absent.
+    pub before: String,
+    pub after: String,
 }
 
 /// A candidate as the journal keeps it.

@@ -13,6 +13,7 @@ pub mod folder;
 pub mod journal;
 mod line;
 pub mod lock;
+mod matching;
 mod number;
 mod observer;
 mod panics;
@@ -30,5 +31,6 @@ pub use display::Display;
 #[cfg(test)]
 pub use display::Silent;
 pub use plan::{Plan, PlannedTrial};
+pub use retention::keeps_checkpoints;
 pub use runner::{RunSettings, Study};
 pub use state::{StudyState, Trial, TrialStatus};

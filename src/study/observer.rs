@@ -81,6 +81,10 @@ impl TrialObserver for Observer<'_, '_> {
         self.kept.elapsed() >= self.pool.checkpoint_every
     }
 
+    fn wants_last_checkpoint(&self) -> bool {
+        self.pool.keeps_checkpoints
+    }
+
     fn keep(&mut self, bytes: &[u8]) -> Result<()> {
         let trial = lock(&self.pool.written).1.trial(self.trial).cloned();
         let kept =

@@ -8,9 +8,17 @@ use std::sync::Mutex;
 use super::state::{StudyState, Trial, TrialStatus};
 use super::worker::lock;
 use super::{disk, folder};
-use crate::config::Keep;
+use crate::config::{Checkpoints, Experiment, Keep};
 use crate::error::{Error, Result};
 use crate::text;
+use crate::train::goes_on;
+
+/// Whether finished trials keep the checkpoints from which they can go on: where more epochs can be added, nothing else is
+/// to be removed, and no budget would be spent on it.
+pub fn keeps_checkpoints(experiment: &Experiment) -> bool {
+    let Checkpoints { keep, disk_budget } = experiment.checkpoints;
+    goes_on(&experiment.train.schedule) && keep == Keep::All && disk_budget.is_none()
+}
 
 /// Removes the weights that `keep` does not name, of trials whose test figures are in the journal; what cannot be removed
 /// is told to `notice`, and tried again by the next run.

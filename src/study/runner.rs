@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use super::difference::differences;
+use super::difference::accepted_changes;
 use super::display::Display;
-use super::event::{Environment, Event, FORMAT};
+use super::event::{CandidateRecord, Change, Environment, Event, FORMAT};
 use super::journal::Journal;
 use super::lock::Lock;
+use super::matching;
 use super::plan::{Plan, PlannedTrial};
 use super::state::{self, StudyState, Trial, TrialStatus};
 use super::worker::{Numbered, Pool, Queue};
@@ -25,6 +26,8 @@ pub struct Study {
     experiment: Experiment,
     state: Option<StudyState>,
     replay: journal::Replay,
+    /// What is added to the study, where more may be.
+    extension: Option<Vec<Change>>,
     _lock: Lock,
 }
 
@@ -47,14 +50,55 @@ impl Study {
     /// A sentence where the folder cannot be written, another process works on it, its journal does not read, or the
     /// journal's experiment differs in a setting that trials depend on.
     pub fn open(dir: &Path, experiment: &Experiment) -> Result<Self> {
+        Self::claim(dir, experiment, false)
+    }
+
+    /// As [`open`](Self::open), for an experiment that may have more seeds, variants, candidates or epochs than the journal's.
+    ///
+    /// Trials that the journal has stay and count, in their order; new ones are queued after them. Trials that finished with
+    /// fewer epochs go on from their last checkpoints where the learning rates of the epochs they have stay the same; else
+    /// more epochs are refused.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), where a setting changed otherwise.
+    pub fn extend(dir: &Path, experiment: &Experiment) -> Result<Self> {
+        Self::claim(dir, experiment, true)
+    }
+
+    fn claim(dir: &Path, experiment: &Experiment, extend: bool) -> Result<Self> {
         folder::create(dir)?;
         let lock = Lock::take(dir)?;
         let (mut state, replay) = state::replay(dir)?;
+        let mut extension = None;
         if let Some(state) = &mut state {
-            refuse_changes(dir, &state.experiment, experiment)?;
+            let changes = accepted_changes(dir, &state.experiment, experiment, extend)?;
+            // A journal that does not say what its search space held cannot tell whether that changed.
+            let unknown = state.experiment.search.as_ref().is_some_and(|search| search.content.is_none());
+            extension = (extend && (unknown || !changes.is_empty())).then_some(changes);
             state.abandon_running();
         }
-        Ok(Self { dir: dir.to_owned(), experiment: experiment.clone(), state, replay, _lock: lock })
+        Ok(Self {
+            dir: dir.to_owned(),
+            experiment: experiment.clone(),
+            state,
+            replay,
+            extension,
+            _lock: lock,
+        })
+    }
+
+    /// The searched candidates that an extended study has already: they stay and count, whatever the strategy proposes now.
+    /// None where the study is as it began.
+    ///
+    /// # Errors
+    /// A sentence where the journal does not read.
+    pub fn searched(&self) -> Result<Vec<CandidateRecord>> {
+        if self.is_extended() { state::searched(&self.dir) } else { Ok(Vec::new()) }
+    }
+
+    /// Whether trials may be in other places than a fresh study would give them.
+    fn is_extended(&self) -> bool {
+        self.extension.is_some() || self.state.as_ref().is_some_and(|state| state.extended)
     }
 
     /// What earlier runs did; `None` where this is the first.
@@ -68,14 +112,14 @@ impl Study {
     /// # Errors
     /// A sentence where the plan proposes other trials.
     pub fn finished(&self, plan: &mut dyn Plan) -> Result<Option<StudyState>> {
-        let Some(state) = self.state.as_ref().filter(|s| s.finished) else {
+        let Some(state) = self.state.as_ref().filter(|s| s.finished && self.extension.is_none()) else {
             return Ok(None);
         };
-        self.journaled(plan, |_, _| {})?;
-        if plan.next()?.is_some() {
-            return Err(
-                self.other_trials("the study is finished, and the experiment now proposes more trials")
-            );
+        let mut more = !self.matched(plan, |_, _| {})?.is_empty();
+        more |= plan.next()?.is_some();
+        if more {
+            let what = "\n  the study is finished, and the experiment now proposes more trials";
+            return Err(self.other_trials(what, true));
         }
         let mut state = state.clone();
         // Another `keep` than when it finished, say.
@@ -102,26 +146,35 @@ impl Study {
         settings: &RunSettings<'_>,
     ) -> Result<StudyState> {
         let total = plan.total();
-        let (mut ready, mut untested) = (VecDeque::new(), VecDeque::new());
-        self.journaled(plan, |planned, trial| {
+        let (mut ready, mut untested) = (Vec::new(), VecDeque::new());
+        let mut reopened = Vec::new();
+        let new = self.matched(plan, |planned, trial| {
             let numbered = Numbered { trial: trial.number, planned };
             match self.what_is_left(trial, settings.display) {
-                Left::Training => ready.push_back(numbered),
+                Left::MoreEpochs => {
+                    reopened.push(trial.number);
+                    ready.push(numbered);
+                }
+                Left::Training => ready.push(numbered),
                 Left::Test => untested.push_back(numbered),
                 Left::Nothing => {}
             }
         })?;
+        // An extended study proposes them in another order.
+        ready.sort_by_key(|numbered| numbered.trial);
+        let mut plan = Rest { first: new, plan };
         folder::sweep(&self.dir);
         let mut journal = self.journal()?;
         let state = self.begin(&mut journal, settings)?;
         settings.display.on_begin(&state, total);
+        self.tell_of_more_epochs(reopened, settings.display);
 
         let pool = Pool::new(
             &self.dir,
             &self.experiment,
             trainer,
             settings,
-            Queue::new(plan, ready),
+            Queue::new(&mut plan, ready.into()),
             untested,
             (journal, state),
         );
@@ -154,8 +207,13 @@ impl Study {
             }
         }
         let mut events = vec![Event::StudyResumed { environment }];
-        if state.experiment != self.experiment {
-            events.push(self.edited());
+        match &self.extension {
+            Some(changes) => events.push(Event::StudyExtended {
+                experiment: Box::new(self.experiment.clone()),
+                changes: changes.clone(),
+            }),
+            None if state.experiment != self.experiment => events.push(self.edited()),
+            None => {}
         }
         for record in journal.append(events)? {
             state.apply(record).map_err(Error::run)?;
@@ -171,35 +229,52 @@ impl Study {
         Event::ExperimentEdited { experiment: Box::new(self.experiment.clone()) }
     }
 
-    /// Gives the planned trials behind those that the journal has, in its order, to `each`.
-    fn journaled(&self, plan: &mut dyn Plan, mut each: impl FnMut(PlannedTrial, &Trial)) -> Result<()> {
+    /// Gives the planned trials behind those that the journal has to `each`, and returns those not in the journal that came
+    /// before the last that is.
+    fn matched(
+        &self,
+        plan: &mut dyn Plan,
+        each: impl FnMut(PlannedTrial, &Trial),
+    ) -> Result<VecDeque<PlannedTrial>> {
         let trials = self.state.as_ref().map_or(&[][..], |s| &s.trials);
-        let name = |label: &str, text: &str, seed: u64| format!("{label} ({text}) seed {seed}");
-        for trial in trials {
-            let next = plan.next()?;
-            match next {
-                Some(next) if next.candidate.hash == trial.candidate.hash && next.seed == trial.seed => {
-                    each(next, trial);
-                }
-                next => {
-                    let next = next.map_or_else(
-                        || "no such trial".into(),
-                        |n| name(&n.candidate.label, &n.candidate.text, n.seed),
-                    );
-                    let before = name(&trial.candidate.label, &trial.candidate.text, trial.seed);
-                    return Err(self.other_trials(&format!(
-                        "trial {} of the journal is {before}, and the experiment now proposes {next}",
-                        trial.number
-                    )));
-                }
-            }
+        let journal = folder::journal(&self.dir);
+        let matched = if self.is_extended() {
+            matching::by_candidate(trials, plan, &journal, each)?
+        } else {
+            matching::in_order(trials, plan, &journal, each)?.map(|()| VecDeque::new())
+        };
+        matched.map_err(|mismatch| self.other_trials(&mismatch.lines, mismatch.only_order))
+    }
+
+    /// Says what becomes of trials that finished with fewer epochs than there are now.
+    fn tell_of_more_epochs(&self, reopened: Vec<usize>, display: &dyn Display) {
+        let (go_on, anew): (Vec<_>, Vec<_>) =
+            reopened.into_iter().partition(|number| folder::unfinished(&self.dir, *number).is_file());
+        let epochs = self.experiment.train.epochs;
+        if !go_on.is_empty() {
+            display.on_notice(&format!(
+                "{} finished trials go on to epoch {epochs} from their checkpoints; the test split is read again for them",
+                go_on.len()
+            ));
         }
-        Ok(())
+        if !anew.is_empty() {
+            let numbers: Vec<_> = anew.iter().take(10).map(usize::to_string).collect();
+            let more = if anew.len() > 10 { ", ..." } else { "" };
+            display.on_notice(&format!(
+                "{} finished trials ({}{more}) are trained again from the start to epoch {epochs}: the checkpoints from which \
+                 they could go on are gone; the test split is read again for them",
+                anew.len(),
+                numbers.join(", ")
+            ));
+        }
     }
 
     fn what_is_left(&self, trial: &Trial, display: &dyn Display) -> Left {
         match trial.status {
             TrialStatus::Failed => Left::Nothing,
+            TrialStatus::Finished if self.extension.is_some() && trial.is_short_of(self.experiment.train.epochs) => {
+                Left::MoreEpochs
+            }
             TrialStatus::Finished if trial.test.is_some() => Left::Nothing,
             TrialStatus::Finished if folder::checkpoint(&self.dir, trial.number).is_file() => Left::Test,
             TrialStatus::Finished => {
@@ -216,10 +291,12 @@ impl Study {
         }
     }
 
-    fn other_trials(&self, what: &str) -> Error {
+    /// `lines` say what differs; `extends` where all that the journal has is still proposed.
+    fn other_trials(&self, lines: &str, extends: bool) -> Error {
+        let extend = if extends { "give --extend to add what is new, " } else { "" };
         Error::request(format!(
-            "{}: {what}: the search space or a network changed since the study began; restore it, \
-             or start another study with --out FOLDER",
+            "{}: the search space or a network changed since the study began:{lines}\n\
+             {extend}restore it to continue the study as it was, or start another study with --out FOLDER",
             self.dir.display()
         ))
     }
@@ -242,22 +319,20 @@ impl Study {
 
 enum Left {
     Training,
+    /// It finished, and there are more epochs now.
+    MoreEpochs,
     Test,
     Nothing,
 }
 
-fn refuse_changes(dir: &Path, journal: &Experiment, file: &Experiment) -> Result<()> {
-    let changes = differences(journal, file);
-    if changes.is_empty() {
-        return Ok(());
+/// Trials that the journal does not have and that were pulled already, then the rest of the plan.
+struct Rest<'a> {
+    first: VecDeque<PlannedTrial>,
+    plan: &'a mut dyn Plan,
+}
+
+impl Plan for Rest<'_> {
+    fn next(&mut self) -> Result<Option<PlannedTrial>> {
+        self.first.pop_front().map_or_else(|| self.plan.next(), |next| Ok(Some(next)))
     }
-    let list: String = changes
-        .iter()
-        .map(|d| format!("\n  {}: {} in the journal, {} in the file", d.path, d.journal, d.file))
-        .collect();
-    Err(Error::request(format!(
-        "{}: this study was begun with other settings:{list}\n\
-         restore them to continue it, or start another study with --out FOLDER",
-        dir.display()
-    )))
 }

@@ -1,5 +1,6 @@
 //! What a journal says so far: its events, folded.
 
+use std::collections::HashSet;
 use std::fmt::{self, Write};
 use std::path::Path;
 
@@ -25,6 +26,8 @@ pub struct StudyState {
     pub last_finished: Option<usize>,
     /// Every trial has ended and the test split has been read.
     pub finished: bool,
+    /// More was added to it since it began: its trials are in another order than a fresh study would number them.
+    pub extended: bool,
     /// Stopped by the user, and not continued since.
     pub interrupted: bool,
     /// Milliseconds since the Unix epoch, UTC, of the first and the last event.
@@ -82,6 +85,7 @@ impl StudyState {
                 trials: Vec::new(),
                 last_finished: None,
                 finished: false,
+                extended: false,
                 interrupted: false,
                 first_at: record.at,
                 last_at: record.at,
@@ -104,6 +108,12 @@ impl StudyState {
                 self.abandon_running();
             }
             Event::ExperimentEdited { experiment } => self.experiment = *experiment,
+            Event::StudyExtended { experiment, .. } => {
+                self.experiment = *experiment;
+                (self.finished, self.extended) = (false, true);
+                let epochs = self.experiment.train.epochs;
+                self.trials.iter_mut().for_each(|trial| trial.extend(epochs));
+            }
             Event::TrialQueued { trial, candidate, seed } => {
                 let expected = self.trials.len() + 1;
                 if trial != expected {
@@ -246,6 +256,20 @@ impl Trial {
         self.failure = None;
     }
 
+    /// Whether it finished with fewer epochs than these, so that it can go on after those it has.
+    pub fn is_short_of(&self, epochs: usize) -> bool {
+        self.result.as_ref().is_some_and(|result| result.epochs < epochs)
+    }
+
+    /// Back to the queue where it finished with fewer epochs.
+    fn extend(&mut self, epochs: usize) {
+        if self.is_short_of(epochs) {
+            self.status = TrialStatus::Queued;
+            self.result = None;
+            self.test = None;
+        }
+    }
+
     /// All that a trial's results are, to the bit, without seconds.
     fn write_results(&self, row: &mut String) -> fmt::Result {
         let metrics = |row: &mut String, m: &Metrics| {
@@ -304,4 +328,23 @@ pub fn read(dir: &Path) -> Result<StudyState> {
             dir.display()
         ))
     })
+}
+
+/// The candidates that a search proposed in the study in `dir`, with their choices, each once in the order of their first
+/// trials.
+///
+/// # Errors
+/// As [`journal::replay`].
+pub fn searched(dir: &Path) -> Result<Vec<CandidateRecord>> {
+    let (mut seen, mut searched) = (HashSet::new(), Vec::new());
+    journal::replay(&folder::journal(dir), |record| {
+        if let Event::TrialQueued { candidate, .. } = record.event
+            && !candidate.is_variant
+            && seen.insert(candidate.hash.clone())
+        {
+            searched.push(candidate);
+        }
+        Ok(())
+    })?;
+    Ok(searched)
 }

@@ -59,6 +59,8 @@ pub struct Pool<'a> {
     pub(super) checkpoint_every: Duration,
     failures: Failures,
     keep: Keep,
+    /// Whether finished trials keep what they need to go on.
+    pub(super) keeps_checkpoints: bool,
     pub(super) room: Room,
     failures_in_a_row: AtomicUsize,
     stop: &'a AtomicBool,
@@ -90,6 +92,7 @@ impl<'a> Pool<'a> {
             checkpoint_every: settings.checkpoint_every,
             failures: experiment.failures,
             keep: experiment.checkpoints.keep,
+            keeps_checkpoints: retention::keeps_checkpoints(experiment),
             room: Room::new(dir, experiment.checkpoints.disk_budget),
             failures_in_a_row: AtomicUsize::new(0),
             stop: settings.stop,
@@ -228,7 +231,10 @@ impl<'a> Pool<'a> {
                     self.write_weights(trial, &weights)?;
                     lock(&self.untested).push_back(next);
                     self.record(vec![Event::TrialFinished { trial, result }])?;
-                    checkpoint::remove(self.dir, &self.room, trial);
+                    // More epochs may be added later.
+                    if !self.keeps_checkpoints {
+                        checkpoint::remove(self.dir, &self.room, trial);
+                    }
                     self.failures_in_a_row.store(0, Ordering::SeqCst);
                     return Ok(());
                 }

@@ -30,6 +30,10 @@ pub trait TrialObserver {
     fn continues(&mut self) -> Option<Vec<u8>>;
     /// Asked after each step; whether it is time for [`keep`](Self::keep).
     fn wants_checkpoint(&self) -> bool;
+    /// Asked after the last step; whether the trial may go on some day, to more epochs.
+    fn wants_last_checkpoint(&self) -> bool {
+        false
+    }
     /// Keeps all that the trial needs to go on from here to the same bits.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ mod trainer;
 
 pub use contract::{Trainer, TrialEnd, TrialObserver, TrialTask};
 pub use memory::Memory;
-pub use schedule::learning_rate;
+pub use schedule::{goes_on, learning_rate};
 pub use simulated::SimulatedTrainer;
 pub use trainer::NetworkTrainer;
 

@@ -29,6 +29,14 @@ pub fn learning_rate(config: &TrainConfig, step: usize, per_epoch: usize) -> f64
     config.lr * factor
 }
 
+/// Whether the learning rates of the first epochs are the same however many follow, so that training can go on.
+pub fn goes_on(schedule: &Schedule) -> bool {
+    match schedule {
+        Schedule::Constant | Schedule::Step { .. } | Schedule::Exponential { .. } => true,
+        Schedule::Cosine => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,6 +60,17 @@ mod tests {
 
     fn rates(config: &TrainConfig, steps: &[usize]) -> Vec<f64> {
         steps.iter().map(|&step| (learning_rate(config, step, 10) * 1e6).round() / 1e6).collect()
+    }
+
+    #[test]
+    fn a_schedule_goes_on_where_more_epochs_change_no_rate() {
+        let step = Schedule::Step { milestones: vec![3, 6], gamma: 0.1 };
+        for schedule in [Schedule::Constant, Schedule::Cosine, step, Schedule::Exponential { gamma: 0.5 }] {
+            let short = config(schedule.clone(), 1.5);
+            let long = TrainConfig { epochs: 20, ..short.clone() };
+            let all: Vec<usize> = (0..100).collect();
+            assert_eq!(rates(&short, &all) == rates(&long, &all), goes_on(&schedule), "{schedule:?}");
+        }
     }
 
     /// Closed forms, at lr 0.1 and 10 steps an epoch.

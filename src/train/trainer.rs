@@ -142,6 +142,9 @@ impl Trainer for NetworkTrainer {
             observer.on_epoch(&EpochMetrics { epoch, lr, train, validation, seconds })?;
             at = Progress { epoch: epoch + 1, ..Progress::default() };
         }
+        if observer.wants_last_checkpoint() {
+            observer.keep(&checkpoint::write(&at, &model, &mut sgd)?)?;
+        }
         Ok(TrialEnd::Finished { weights: safetensors::bytes(&model, &self.about(task), Naming::Ours)? })
     }
 

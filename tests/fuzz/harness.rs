@@ -166,7 +166,7 @@ struct Watch {
 
 impl Watch {
     fn start(name: &'static str) -> Self {
-        let current = Arc::new(Mutex::new(None::<(Instant, Vec<u8>)>));
+        let current = Arc::new(Mutex::new(Current::None));
         let (open, closed) = mpsc::channel();
         let watched = Arc::clone(&current);
         thread::spawn(move || {

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use crate::arch::Network;
 use crate::cli::numbers::bytes;
 use crate::cli::trained::Trained;
-use crate::config::Experiment;
+use crate::config::{Experiment, Keep};
 use crate::engine::weights::slots;
-use crate::study::environment;
+use crate::study::{environment, keeps_checkpoints};
 use crate::study::event::{CandidateRecord, EpochMetrics, Event, FORMAT, Metrics, Record, TrialResult};
 
 /// What file systems give space in.
@@ -21,8 +21,11 @@ const ABOUT: u64 = 600;
 /// Bytes by what they are.
 #[derive(Debug, Default)]
 pub struct Disk {
+    /// Of all trials, until the test split has been read.
     weights: u64,
-    /// Of the trials that run at once, with those that are being written in place of them.
+    /// What is left of them then, and why; `None` where all stay, or nobody can know how many.
+    kept: (Keep, Option<u64>),
+    /// Of the trials that run at once, with those that are being written in place of them; of all, where they are kept.
     unfinished: u64,
     journal: u64,
     report: u64,
@@ -38,12 +41,15 @@ impl Disk {
         trained: &Trained,
     ) -> Self {
         let is_simulated = trained.images().is_none();
-        let (mut weights, mut journal, mut largest, mut trials) = (0, 0, 0, 0);
+        let (mut weights, mut journal, mut trials) = (0, 0, 0);
+        let (mut largest, mut one, mut finished) = (0, 0, 0);
         for (record, network, of_it) in candidates {
             let (file, checkpoint) =
                 if is_simulated { (BLOCK, BLOCK) } else { files(network, record.params) };
             weights += file.next_multiple_of(BLOCK) * *of_it as u64;
             largest = largest.max(checkpoint);
+            one = one.max(file.next_multiple_of(BLOCK));
+            finished += checkpoint.next_multiple_of(BLOCK) * *of_it as u64;
             journal += lines(experiment, record) * *of_it as u64;
             trials += of_it;
         }
@@ -53,9 +59,12 @@ impl Disk {
             environment: Box::new(environment::detect(1, 1, trained.record())),
         };
         let scaled = |bytes: u64| (bytes as f64 * scale) as u64;
+        let keep = experiment.checkpoints.keep;
+        let finished = if keeps_checkpoints(experiment) { scaled(finished) } else { 0 };
         Self {
             weights: scaled(weights),
-            unfinished: 2 * largest * jobs.min(trials) as u64,
+            kept: (keep, matches!(keep, Keep::Best | Keep::Last).then_some(one)),
+            unfinished: finished + 2 * largest * jobs.min(trials) as u64,
             journal: scaled(journal) + line(first),
             report: REPORT,
         }
@@ -66,8 +75,14 @@ impl Disk {
     }
 
     pub fn text(&self) -> String {
+        let (keep, kept) = self.kept;
+        let left = match (keep, kept) {
+            (Keep::All, _) => String::new(),
+            (_, Some(kept)) => format!(" until the test split is read, then {} (keep: {keep})", bytes(kept)),
+            (_, None) => format!(" until the test split is read, then less (keep: {keep})"),
+        };
         format!(
-            "about {}: weights {}, checkpoints of trials under way {}, journal {}, report {}",
+            "about {}: weights {}{left}, checkpoints to go on from {}, journal {}, report {}",
             bytes(self.total()),
             bytes(self.weights),
             bytes(self.unfinished),
@@ -80,6 +95,7 @@ impl Disk {
         json!({
             "total_bytes": self.total(),
             "weights_bytes": self.weights,
+            "weights_bytes_kept": if self.kept.0 == Keep::All { Some(self.weights) } else { self.kept.1 },
             "unfinished_bytes": self.unfinished,
             "journal_bytes": self.journal,
             "report_bytes": self.report,

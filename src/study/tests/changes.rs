@@ -25,11 +25,11 @@ fn changed_settings_are_listed() {
     let expected = format!(
         r#"{}: this study was begun with other settings:
   data.limit.train: nothing in the journal, 500 in the file
-  seeds: [0] in the journal, [0,1] in the file
-  train.epochs: 3 in the journal, 10 in the file
+  seeds: [0] in the journal, [0,1] in the file (--extend can add this)
+  train.epochs: 3 in the journal, 10 in the file (a cosine schedule runs over all epochs, so every learning rate would be another)
   train.lr: 0.1 in the journal, 0.05 in the file
   train.schedule: "cosine" in the journal, {{"step":{{"gamma":0.1,"milestones":[4,8]}}}} in the file
-  variants[1]: {{"name":"b","network":"b","published":null,"set":{{}}}} in the journal, nothing in the file
+  variants[b]: {{"network":"b","set":{{}}}} in the journal, nothing in the file
 restore them to continue it, or start another study with --out FOLDER"#,
         dir.path().display()
     );

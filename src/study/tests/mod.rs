@@ -2,6 +2,7 @@
 
 mod changes;
 mod disk;
+mod extend;
 mod failures;
 mod faults;
 mod journal;
@@ -18,7 +19,7 @@ use std::time::Duration;
 use super::display::Silent;
 use super::event::Record;
 use super::simulated::{Simulated, environment, plan};
-use super::{RunSettings, Study, StudyState, folder};
+use super::{Plan, RunSettings, Study, StudyState, folder};
 use crate::config::Experiment;
 use crate::error::Result;
 
@@ -29,7 +30,11 @@ fn scratch() -> tempfile::TempDir {
 
 /// Runs `experiment` in `dir` until it ends or stops itself.
 fn run(dir: &Path, experiment: &Experiment, trainer: &Simulated, jobs: usize) -> Result<StudyState> {
-    let study = Study::open(dir, experiment)?;
+    run_study(Study::open(dir, experiment)?, &mut plan(experiment).into_iter(), trainer, jobs)
+}
+
+/// Runs a study that is open, with any plan.
+fn run_study(study: Study, plan: &mut dyn Plan, trainer: &Simulated, jobs: usize) -> Result<StudyState> {
     let settings = RunSettings {
         jobs,
         checkpoint_every: Duration::ZERO,
@@ -37,7 +42,7 @@ fn run(dir: &Path, experiment: &Experiment, trainer: &Simulated, jobs: usize) ->
         stop: &trainer.stop,
         display: &Silent,
     };
-    study.run(&mut plan(experiment).into_iter(), trainer, &settings)
+    study.run(plan, trainer, &settings)
 }
 
 /// As [`run`], with a trainer of three epochs.
