@@ -249,9 +249,7 @@ impl Foretold {
                 ),
             );
         }
-        if let Some(notice) = &shares.notice {
-            line("", notice.clone());
-        }
+        shares.notices.iter().for_each(|notice| line("", notice.clone()));
         if self.steps.is_none() {
             lines.push(SIMULATED.into());
         }

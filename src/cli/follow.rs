@@ -102,7 +102,7 @@ impl Shown {
                 Ok(true)
             }
             Self::Lines { json, last } => {
-                let line = if *json { new.json(false).to_string() } else { new.line() };
+                let line = if *json { new.json().to_string() } else { new.line() };
                 if line == *last {
                     return Ok(true);
                 }

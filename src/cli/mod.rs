@@ -11,6 +11,7 @@ mod follow;
 pub mod interrupt;
 mod loaded;
 pub mod ls;
+mod measured;
 mod memory;
 mod numbers;
 pub mod output;

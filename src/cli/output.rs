@@ -1,6 +1,6 @@
 //! Writing to standard output.
 
-use std::io::{ErrorKind, Write, stdout};
+use std::io::{BufWriter, ErrorKind, Write, stdout};
 
 use crate::error::{Error, Result};
 use crate::report::table::Table;
@@ -21,9 +21,16 @@ pub fn told(text: &str) -> Result<bool> {
     let mut out = stdout().lock();
     match writeln!(out, "{text}").and_then(|()| out.flush()) {
         Ok(()) => Ok(true),
-        Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(false),
-        Err(e) => Err(Error::run(format!("cannot write to standard output ({e})"))),
+        Err(e) => gone(e).map(|()| false),
     }
+}
+
+/// A reader that has gone away is not an error.
+fn gone(e: std::io::Error) -> Result<()> {
+    if e.kind() == ErrorKind::BrokenPipe {
+        return Ok(());
+    }
+    Err(Error::run(format!("cannot write to standard output ({e})")))
 }
 
 /// Prints `value` as indented JSON.
@@ -31,9 +38,10 @@ pub fn told(text: &str) -> Result<bool> {
 /// # Errors
 /// As [`print`](fn@print).
 pub fn print_json(value: &impl serde::Serialize) -> Result<()> {
-    let text =
-        serde_json::to_string_pretty(value).map_err(|e| Error::run(format!("cannot write JSON ({e})")))?;
-    print(&text)
+    // Not by way of a text: a list of a million trials is long.
+    let mut out = BufWriter::new(stdout().lock());
+    let written = serde_json::to_writer_pretty(&mut out, value).map_err(std::io::Error::from);
+    written.and_then(|()| writeln!(out)).and_then(|()| out.flush()).or_else(gone)
 }
 
 /// A table with a candidate's block text after each row. The texts are long: as a column of the table they would make

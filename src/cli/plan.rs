@@ -6,11 +6,12 @@ use std::collections::VecDeque;
 use super::place::Place;
 use super::profiled;
 use crate::arch::zoo::Named;
-use crate::arch::{Network, Shape};
+use crate::arch::{Network, Shape, build};
 use crate::config::yaml::Step;
 use crate::config::{Experiment, Variant};
 use crate::cost;
 use crate::error::Result;
+use crate::space::notation;
 use crate::study::event::CandidateRecord;
 use crate::study::{Plan, PlannedTrial};
 
@@ -22,12 +23,16 @@ pub struct Searched {
     pub candidates: Box<dyn Iterator<Item = Result<Planned>> + Send>,
     /// How many there will be, where that is known beforehand.
     pub total: Option<usize>,
+    /// Shape and number of classes of the images that they take.
+    pub images: (Shape, usize),
 }
 
 /// The plan of an experiment.
 pub struct ExperimentPlan {
     seeds: Vec<u64>,
     variants: VecDeque<Planned>,
+    /// Variants whose turn has come.
+    planned_variants: Vec<Planned>,
     searched: Searched,
     /// Proposals of the search that were looked at before their turn.
     ahead: VecDeque<Result<Planned>>,
@@ -41,6 +46,7 @@ impl ExperimentPlan {
         Self {
             seeds: seeds.to_vec(),
             variants: variants.into(),
+            planned_variants: Vec::new(),
             searched,
             ahead: VecDeque::new(),
             current: None,
@@ -76,7 +82,10 @@ impl Plan for ExperimentPlan {
                 }));
             }
             let next = match self.variants.pop_front() {
-                Some(variant) => Some(Ok(variant)),
+                Some(variant) => {
+                    self.planned_variants.push(variant.clone());
+                    Some(Ok(variant))
+                }
                 None => self.ahead.pop_front().or_else(|| self.searched.candidates.next()),
             };
             match next.transpose()? {
@@ -86,6 +95,16 @@ impl Plan for ExperimentPlan {
                 None => return Ok(None),
             }
         }
+    }
+
+    fn network(&self, candidate: &CandidateRecord) -> Option<Network> {
+        if candidate.is_variant {
+            let variant = self.planned_variants.iter().find(|(variant, _)| variant.label == candidate.label);
+            return variant.map(|(_, network)| network.clone());
+        }
+        let (input, classes) = self.searched.images;
+        let parsed = notation::parse(&candidate.text).ok()?;
+        build::network(&parsed, input, classes).ok()
     }
 
     fn total(&self) -> Option<usize> {
@@ -141,6 +160,8 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::cli::searched;
+    use crate::search::Proposal;
     use crate::study::simulated;
 
     fn nowhere() -> Place<'static> {
@@ -151,7 +172,7 @@ mod tests {
         let experiment = simulated::experiment(&["drawn"], &[0]);
         let trial = simulated::plan(&experiment).remove(0);
         let candidates = std::iter::once(Ok((trial.candidate, trial.network)));
-        Searched { candidates: Box::new(candidates), total }
+        Searched { candidates: Box::new(candidates), total, images: (Shape::new(3, 32, 32), 10) }
     }
 
     #[test]
@@ -177,6 +198,27 @@ mod tests {
         assert_eq!(seen, expected.concat());
         let endless = ExperimentPlan::new(&experiment.seeds, variants(), searched(None));
         assert_eq!(endless.total(), None);
+    }
+
+    #[test]
+    fn networks_can_be_had_again() {
+        let experiment = simulated::experiment(&["mix", "cse_only"], &[3, 5]);
+        let images = (Shape::new(3, 32, 32), 10);
+        let text = "stem_s2_c16_k3 ir_e2_k3_s2_c16_r1";
+        let candidate = notation::parse(text).unwrap();
+        let proposal = Proposal { candidate, choices: Vec::new() };
+        let candidates = Box::new(std::iter::once(searched::planned(proposal, images.0, images.1)));
+        let searched = Searched { candidates, total: Some(1), images };
+        let variants = variants(&experiment, nowhere(), images.0, images.1).unwrap();
+        let mut plan = ExperimentPlan::new(&experiment.seeds, variants, searched);
+        let mut trials = Vec::new();
+        while let Some(trial) = plan.next().unwrap() {
+            trials.push(trial);
+        }
+        assert_eq!(trials.len(), 6);
+        for trial in trials {
+            assert_eq!(plan.network(&trial.candidate), Some(trial.network), "{}", trial.candidate.label);
+        }
     }
 
     #[test]

@@ -7,6 +7,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::break_lock::break_lock;
+use super::dry_run::{self, Fits};
+use super::measured::{self, Step};
 use super::memory::{self, Budget};
 use super::place::Place;
 use super::plan::{self, ExperimentPlan};
@@ -14,10 +16,11 @@ use super::report::ReportArgs;
 use super::shares::{self, Count, Shares, Wanted};
 use super::start::Start;
 use super::trained::Trained;
-use super::dry_run::{self, Fits};
 use super::{interrupt, output, progress, searched};
 use crate::arch::Network;
-use crate::config::Experiment;
+use crate::config::{Experiment, TrainConfig};
+use crate::cost;
+use crate::engine::measure::Work;
 use crate::error::{Error, Result};
 use crate::report;
 use crate::study::difference::accepted_changes;
@@ -40,7 +43,8 @@ pub struct Args {
     /// The experiment file
     #[arg(value_name = "EXPERIMENT.yaml")]
     experiment: PathBuf,
-    /// Trials trained at once; auto: as many as there are cores, trials, and memory for the largest of them
+    /// Trials trained at once; auto: up to as many as there are cores, trials, and memory for the largest of them, fewer on
+    /// more threads where a few measured steps are faster so
     #[arg(long, value_name = "N|auto", default_value_t = Count::Auto)]
     jobs: Count,
     /// Threads of each trial; auto: the cores shared among the jobs
@@ -141,15 +145,13 @@ pub fn execute(args: &Args) -> Result<()> {
             state
         }
         None => {
-            let shares = shares?;
+            let shares = fastest(args, &experiment, &trained, &mut plan, (study.state(), shares?))?;
             let trainer = match args.device {
                 Device::Cpu => trained.trainer(&experiment, &start, shares.threads, shares.memory),
             };
             let stop = interrupt::watch()?;
             let display = progress::display();
-            if let Some(notice) = &shares.notice {
-                display.on_notice(notice);
-            }
+            shares.notices.iter().for_each(|notice| display.on_notice(notice));
             let settings = RunSettings {
                 jobs: shares.jobs,
                 checkpoint_every: Duration::from_secs(args.checkpoint_every),
@@ -186,6 +188,7 @@ fn dry_run(
     };
     let ended = before.as_ref().filter(|_| fits != Fits::No);
     let shares = shares(args, experiment, trained, plan, ended, place)?;
+    let shares = fastest(args, experiment, trained, plan, (ended, shares))?;
     let request = dry_run::Request {
         file: &args.experiment,
         dir,
@@ -261,4 +264,38 @@ fn shares(
         memory,
     };
     Ok(Shares::new(&wanted, largest))
+}
+
+/// Seconds of a study for which it is measured how it is fastest.
+const WORTH_MEASURING: f64 = 60.0;
+
+/// Fewer trials at once, on more threads each, where that was measured to be faster and the user has left it to us.
+fn fastest(
+    args: &Args,
+    experiment: &Experiment,
+    trained: &Trained,
+    plan: &mut ExperimentPlan,
+    (before, shares): (Option<&StudyState>, Shares),
+) -> Result<Shares> {
+    let cores = environment::cores();
+    let (Count::Auto, Count::Auto, Some(data)) = (args.jobs, args.threads, trained.images()) else {
+        return Ok(shares);
+    };
+    let trials = plan.total();
+    let mut networks: Vec<&Network> = plan.look_ahead(LOOK_AHEAD).map(|(_, network)| network).collect();
+    networks.sort_by_cached_key(|network| cost::of(network).madds);
+    let (true, Some(network)) = (shares.jobs > 1, networks.get(networks.len() / 2)) else {
+        return Ok(shares);
+    };
+    let TrainConfig { epochs, batch, precision, .. } = experiment.train;
+    let images = (data.train.len() * epochs) as f64;
+    let trials = trials.unwrap_or(networks.len() * experiment.seeds.len());
+    let ended = before.map_or(0, |state| state.trials.iter().filter(|trial| trial.ended()).count());
+    if trials.saturating_sub(ended) as f64 * images * measured::seconds(network) / (cores as f64)
+        < WORTH_MEASURING
+    {
+        return Ok(shares);
+    }
+    let step = Step { network, work: Work::Train, batch: batch.min(data.train.len()), precision };
+    measured::fastest(step, cores, shares)
 }

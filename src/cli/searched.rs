@@ -30,7 +30,11 @@ pub fn candidates(
     classes: usize,
 ) -> Result<Searched> {
     let Some(config) = &experiment.search else {
-        return Ok(Searched { candidates: Box::new(std::iter::empty()), total: Some(0) });
+        return Ok(Searched {
+            candidates: Box::new(std::iter::empty()),
+            total: Some(0),
+            images: (input, classes),
+        });
     };
     let space = Arc::new(SearchSpace::load(&config.space)?);
     check_images(config, &space, input, classes)?;
@@ -72,7 +76,8 @@ pub fn candidates(
     });
     let proposals = first.map(Ok).into_iter().chain(rest);
     let candidates = proposals.map(move |proposal| planned(proposal?, input, classes));
-    Ok(Searched { candidates: Box::new(kept.into_iter().map(Ok).chain(candidates)), total })
+    let candidates = Box::new(kept.into_iter().map(Ok).chain(candidates));
+    Ok(Searched { candidates, total, images: (input, classes) })
 }
 
 /// Candidates of a space that is listed to see whether it has a candidate.
@@ -209,7 +214,11 @@ fn total(
     }
 }
 
-fn planned(proposal: Proposal, input: Shape, classes: usize) -> Result<Planned> {
+/// A proposal as a candidate with its network.
+///
+/// # Errors
+/// Why it is no network for such images.
+pub fn planned(proposal: Proposal, input: Shape, classes: usize) -> Result<Planned> {
     let Proposal { candidate, choices } = proposal;
     let network: Network = build::network(&candidate, input, classes).map_err(Error::Request)?;
     let cost = cost::of(&network);

@@ -61,14 +61,14 @@ pub struct Shares {
     pub threads: usize,
     /// Bytes that all trials may take together.
     pub memory: Option<u64>,
-    /// Where there are fewer jobs than there would be without the memory budget: a sentence that says so.
-    pub notice: Option<String>,
+    /// Sentences about why it is so: fewer jobs than without the memory budget, or what was measured.
+    pub notices: Vec<String>,
 }
 
 impl Shares {
     /// As many trials at once as there are cores, trials, and memory for the largest of them, which needs `largest` bytes;
-    /// each on as many threads as there are cores for it. Small trials side by side use cores better than one trial on all
-    /// of them. What the user asked for goes before the cores, and the memory before that.
+    /// each on as many threads as there are cores for it; [`fastest`](super::measured::fastest) may give fewer of them more
+    /// cores. What the user asked for goes before the cores, and the memory before that.
     pub fn new(wanted: &Wanted, largest: u64) -> Self {
         let Wanted { jobs, threads, cores, trials, memory } = *wanted;
         let asked = match (jobs, threads) {
@@ -83,7 +83,7 @@ impl Shares {
             Count::Is(threads) => threads,
             Count::Auto => (cores / jobs).max(1),
         };
-        let notice = (jobs < without).then(|| {
+        let notices = (jobs < without).then(|| {
             let trials = if jobs == 1 { "1 trial".to_owned() } else { format!("{jobs} trials") };
             format!(
                 "{trials} at once instead of {without}: the largest network needs {}, and {}",
@@ -91,7 +91,7 @@ impl Shares {
                 memory.text()
             )
         });
-        Self { jobs, threads, memory: memory.bytes, notice }
+        Self { jobs, threads, memory: memory.bytes, notices: notices.into_iter().collect() }
     }
 }
 
@@ -181,7 +181,7 @@ mod tests {
         ] {
             let shares = shares(jobs, threads, cores, trials, None);
             assert_eq!((shares.jobs, shares.threads), expected, "{jobs} {threads} {cores} {trials:?}");
-            assert_eq!(shares.notice, None);
+            assert!(shares.notices.is_empty());
         }
     }
 
@@ -199,10 +199,10 @@ mod tests {
         ] {
             let shares = shares(jobs, "auto", 8, None, Some(budget));
             assert_eq!((shares.jobs, shares.threads), expected, "{jobs} in {budget}");
-            assert_eq!(shares.notice.is_some(), budget < 800, "{jobs} in {budget}");
+            assert_eq!(shares.notices.len(), usize::from(budget < 800), "{jobs} in {budget}");
         }
         assert_eq!(
-            shares("4", "auto", 8, None, Some(250)).notice.unwrap(),
+            shares("4", "auto", 8, None, Some(250)).notices.concat(),
             "2 trials at once instead of 4: the largest network needs 100 B, and the memory budget is 250 B (--memory)"
         );
     }

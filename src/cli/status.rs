@@ -49,7 +49,7 @@ pub fn execute(args: &Args) -> Result<()> {
         return follow::follow(&args.dir, args.json);
     }
     let view = View::now(&args.dir)?;
-    if args.json { output::print_json(&view.json(true)) } else { output::print(&as_text(&view)) }
+    if args.json { output::print_json(&view.with_trials()) } else { output::print(&as_text(&view)) }
 }
 
 fn as_text(view: &View) -> String {
@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn json_has_what_a_script_asks_for() {
         let mut state = study();
-        let json = View::new(state.clone(), None).json(true);
+        let json = serde_json::to_value(View::new(state.clone(), None).with_trials()).unwrap();
         assert_eq!(json["trials"], 2);
         assert_eq!(json["total"], 2);
         assert_eq!(json["done"], 1);
@@ -161,9 +161,9 @@ mod tests {
         assert_eq!(json["front"].as_array().unwrap().len(), 1);
         assert_eq!(json["trial_list"][1]["failure"], "the loss is NaN");
         state.finished = false;
-        let json = View::new(state.clone(), None).json(false);
+        let json = View::new(state.clone(), None).json();
         assert_eq!((&json["state"], &json["trial_list"]), (&"stopped".into(), &serde_json::Value::Null));
-        assert_eq!(View::new(state, owner()).json(false)["state"], "running");
+        assert_eq!(View::new(state, owner()).json()["state"], "running");
     }
 
     /// Ten epochs of five seconds each are over, and two of the second trial are left.
@@ -196,8 +196,12 @@ mod tests {
         let trial = Trial { status: TrialStatus::Queued, ..state.trials[0].clone() };
         state.trials.extend((3..=1026).map(|number| Trial { number, ..trial.clone() }));
         let strategy = crate::config::StrategyKind::Random;
-        state.experiment.search =
-            Some(crate::config::SearchConfig { space: "s.yaml".into(), strategy, trials: Some(5000), content: None });
+        state.experiment.search = Some(crate::config::SearchConfig {
+            space: "s.yaml".into(),
+            strategy,
+            trials: Some(5000),
+            content: None,
+        });
         state.experiment.seeds = vec![1, 2];
         assert_eq!(expected(&state), 2 * (2 + 5000));
         let text = as_text(&View::new(state, None));

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::progress::tally::Tally;
@@ -12,7 +13,7 @@ use crate::config::{Experiment, StrategyKind};
 use crate::error::Result;
 use crate::report::format::{mean_sd, thousands};
 use crate::study::lock::{Lock, Owner};
-use crate::study::{StudyState, Trial, TrialStatus, state};
+use crate::study::{StudyState, Trial, TrialStatus, on_front, state};
 
 /// Said wherever figures of a simulation are shown.
 pub const SIMULATED: &str = "simulated: no network is trained, and neither accuracies nor times are measured";
@@ -55,7 +56,10 @@ impl View {
             state.abandon_running();
         }
         let tally = Tally::of_all(&state, Some(expected(&state)));
-        let summary = StudySummary::of(state.clone());
+        // A study of a million trials has a short front: only its candidates are summed up.
+        let on_front = on_front(&state);
+        let trials = state.trials.iter().filter(|trial| on_front.contains(&trial.number)).cloned().collect();
+        let summary = StudySummary::of(StudyState { trials, ..state.without_trials() });
         let front = CandidateFront::on(&summary, Cost::Params, Split::Validation);
         let front = front.points.into_iter().filter(|point| point.on_front).collect();
         let seconds_left = if state.finished { Some(0.0) } else { tally.seconds_left() };
@@ -169,10 +173,10 @@ impl View {
         parts.join(" | ") + simulated
     }
 
-    /// For scripts; `trial_list` only where it is wanted, since it is as long as the study.
-    pub fn json(&self, with_trials: bool) -> Value {
+    /// For scripts.
+    pub fn json(&self) -> Value {
         let state = &self.state;
-        let mut value = json!({
+        json!({
             "study": state.experiment.name,
             "state": self.word(),
             "simulated": self.is_simulated(),
@@ -195,12 +199,25 @@ impl View {
                 "seeds": point.accuracy.n,
             })).collect::<Vec<_>>(),
             "results_hash": state.results_hash(),
-        });
-        if with_trials {
-            value["trial_list"] = state.trials.iter().map(trial_json).collect();
-        }
-        value
+        })
     }
+
+    /// As [`json`](Self::json), and `trial_list`, which is as long as the study.
+    pub fn with_trials(&self) -> impl Serialize {
+        #[derive(Serialize)]
+        struct WithTrials<'a> {
+            #[serde(flatten)]
+            view: Value,
+            #[serde(serialize_with = "one_by_one")]
+            trial_list: &'a [Trial],
+        }
+        WithTrials { view: self.json(), trial_list: &self.state.trials }
+    }
+}
+
+/// Never all of a million trials at once.
+fn one_by_one<S: Serializer>(trials: &[Trial], serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.collect_seq(trials.iter().map(trial_json))
 }
 
 fn trial_json(t: &Trial) -> Value {

@@ -72,6 +72,11 @@ impl Formula {
     pub fn value(&self, known: &Known) -> f64 {
         self.term.value(known)
     }
+
+    /// Whether it is another for a training of more epochs.
+    pub fn depends_on_epochs(&self) -> bool {
+        self.term.names(Variable::Epochs)
+    }
 }
 
 impl fmt::Display for Formula {
@@ -114,6 +119,15 @@ impl FromStr for Formula {
 }
 
 impl Term {
+    fn names(&self, variable: Variable) -> bool {
+        match self {
+            Self::Number(_) => false,
+            Self::Variable(named) => *named == variable,
+            Self::Binary(_, terms) => terms.0.names(variable) || terms.1.names(variable),
+            Self::Unary(_, term) => term.names(variable),
+        }
+    }
+
     fn value(&self, known: &Known) -> f64 {
         match self {
             Self::Number(number) => *number,
@@ -287,6 +301,15 @@ mod tests {
 
     fn value(text: &str) -> f64 {
         text.parse::<Formula>().unwrap().value(&KNOWN)
+    }
+
+    #[test]
+    fn a_formula_knows_whether_it_takes_the_number_of_epochs() {
+        for (text, expected) in
+            [("1 / epoch", false), ("max(3, -(epoch / epochs))", true), ("exp(epochs)", true)]
+        {
+            assert_eq!(text.parse::<Formula>().unwrap().depends_on_epochs(), expected, "{text}");
+        }
     }
 
     /// Expected values by Python, `**` for `^`.

@@ -47,6 +47,12 @@ impl TrainerConfig {
         }
     }
 
+    /// Whether what a trial does in its first epochs is another where more are to follow, by the trainer's own settings.
+    pub fn depends_on_epochs(&self) -> bool {
+        self.simulated()
+            .is_some_and(|s| s.accuracy.depends_on_epochs() || s.seconds_per_epoch.depends_on_epochs())
+    }
+
     /// Reads the section: the name of a kind, or a mapping with `kind` and its settings.
     pub(super) fn read(at: &At<'_>) -> Read<Self> {
         let kind = |at: &At<'_>| at.one_of("a trainer", &[("network", false), ("simulated", true)]);

@@ -184,6 +184,9 @@ fn verdict(path: &str, journal: &Experiment, file: &Experiment) -> Verdict {
         "train.epochs" if file.train.epochs < journal.train.epochs => {
             Verdict::Because("there can be more epochs, not fewer")
         }
+        "train.epochs" if file.trainer.depends_on_epochs() => {
+            Verdict::Because("a formula of the trainer takes their number, so every epoch would be another")
+        }
         "train.epochs" => extends(
             goes_on(&journal.train.schedule) && goes_on(&file.train.schedule),
             "a cosine schedule runs over all epochs, so every learning rate would be another",

@@ -31,16 +31,15 @@ pub fn in_order(
     trials: &[Trial],
     plan: &mut dyn Plan,
     journal: &Path,
-    mut each: impl FnMut(PlannedTrial, &Trial),
+    mut each: impl FnMut(PlannedTrial, &Trial, &dyn Plan),
 ) -> Result<std::result::Result<(), Mismatch>> {
     for (at, trial) in trials.iter().enumerate() {
         match plan.next()? {
-            Some(next) if is_trial(&next, trial) => each(next, trial),
+            Some(next) if is_trial(&next, trial) => each(next, trial, plan),
             next => {
-                let proposed = next.as_ref().map_or_else(
-                    || "no such trial".into(),
-                    |planned| name(&planned.candidate, planned.seed),
-                );
+                let proposed = next
+                    .as_ref()
+                    .map_or_else(|| "no such trial".into(), |planned| name(&planned.candidate, planned.seed));
                 let first = format!(
                     "trial {} of the journal is {}, and the experiment now proposes {proposed}",
                     trial.number,
@@ -62,7 +61,7 @@ pub fn by_candidate(
     trials: &[Trial],
     plan: &mut dyn Plan,
     journal: &Path,
-    mut each: impl FnMut(PlannedTrial, &Trial),
+    mut each: impl FnMut(PlannedTrial, &Trial, &dyn Plan),
 ) -> Result<std::result::Result<VecDeque<PlannedTrial>, Mismatch>> {
     let mut missing: HashMap<(&str, u64), &Trial> =
         trials.iter().map(|trial| ((trial.candidate.hash.as_str(), trial.seed), trial)).collect();
@@ -73,7 +72,7 @@ pub fn by_candidate(
         match place {
             Some(trial) if is_trial(&next, trial) => {
                 missing.remove(&(trial.candidate.hash.as_str(), trial.seed));
-                each(next, trial);
+                each(next, trial, plan);
             }
             // A searched candidate that has become a variant, or the other way about.
             Some(_) => break,

@@ -31,6 +31,6 @@ pub use display::Display;
 #[cfg(test)]
 pub use display::Silent;
 pub use plan::{Plan, PlannedTrial};
-pub use retention::keeps_checkpoints;
+pub use retention::{keeps_checkpoints, on_front};
 pub use runner::{RunSettings, Study};
 pub use state::{StudyState, Trial, TrialStatus};

@@ -21,6 +21,12 @@ pub trait Plan: Send {
     /// What ends the study: a constraint that nothing satisfies, say.
     fn next(&mut self) -> Result<Option<PlannedTrial>>;
 
+    /// The network of a candidate that it has proposed, where it can be had again: trials that wait for the test split then
+    /// need not hold theirs, of which there may be a million.
+    fn network(&self, _candidate: &CandidateRecord) -> Option<Network> {
+        None
+    }
+
     /// How many trials there will be in all, where that is known beforehand.
     fn total(&self) -> Option<usize> {
         None

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
 
+use super::event::CandidateRecord;
 use super::state::{StudyState, Trial, TrialStatus};
 use super::worker::lock;
 use super::{disk, folder};
@@ -46,16 +47,17 @@ fn kept(state: &StudyState, keep: Keep) -> Option<BTreeSet<usize>> {
     }
 }
 
-/// Finished trials of the candidates that no other beats in params and mean validation accuracy.
-fn on_front(state: &StudyState) -> BTreeSet<usize> {
+/// Numbers of the finished trials of the candidates that no other beats in params and mean validation accuracy.
+pub fn on_front(state: &StudyState) -> BTreeSet<usize> {
     /// One candidate: params, sum of accuracies, its finished trials.
     type Candidate = (u64, f64, Vec<usize>);
-    let mut candidates: HashMap<&str, Candidate> = HashMap::new();
+    // Variants are told apart by their names.
+    let mut candidates: HashMap<(bool, &str), Candidate> = HashMap::new();
     for trial in &state.trials {
         if let (TrialStatus::Finished, Some(result)) = (trial.status, &trial.result) {
-            let params = trial.candidate.params;
-            let (_, sum, trials) =
-                candidates.entry(&trial.candidate.hash).or_insert((params, 0.0, Vec::new()));
+            let CandidateRecord { is_variant, label, hash, params, .. } = &trial.candidate;
+            let key = (*is_variant, if *is_variant { label.as_str() } else { hash.as_str() });
+            let (_, sum, trials) = candidates.entry(key).or_insert((*params, 0.0, Vec::new()));
             *sum += result.validation.accuracy;
             trials.push(trial.number);
         }

@@ -13,8 +13,9 @@ use super::lock::Lock;
 use super::matching;
 use super::plan::{Plan, PlannedTrial};
 use super::state::{self, StudyState, Trial, TrialStatus};
-use super::worker::{Numbered, Pool, Queue};
+use super::worker::{Numbered, Pool, Queue, Untested};
 use super::{folder, journal, retention};
+use crate::arch::Network;
 use crate::config::Experiment;
 use crate::error::{Error, Result};
 use crate::train::contract::Trainer;
@@ -115,7 +116,7 @@ impl Study {
         let Some(state) = self.state.as_ref().filter(|s| s.finished && self.extension.is_none()) else {
             return Ok(None);
         };
-        let mut more = !self.matched(plan, |_, _| {})?.is_empty();
+        let mut more = !self.matched(plan, |_, _, _| {})?.is_empty();
         more |= plan.next()?.is_some();
         if more {
             let what = "\n  the study is finished, and the experiment now proposes more trials";
@@ -146,9 +147,8 @@ impl Study {
         settings: &RunSettings<'_>,
     ) -> Result<StudyState> {
         let total = plan.total();
-        let (mut ready, mut untested) = (Vec::new(), VecDeque::new());
-        let mut reopened = Vec::new();
-        let new = self.matched(plan, |planned, trial| {
+        let (mut ready, mut untested, mut reopened) = (Vec::new(), Vec::new(), Vec::new());
+        let new = self.matched(plan, |planned, trial, plan| {
             let numbered = Numbered { trial: trial.number, planned };
             match self.what_is_left(trial, settings.display) {
                 Left::MoreEpochs => {
@@ -156,7 +156,7 @@ impl Study {
                     ready.push(numbered);
                 }
                 Left::Training => ready.push(numbered),
-                Left::Test => untested.push_back(numbered),
+                Left::Test => untested.push(Untested::new(numbered, plan)),
                 Left::Nothing => {}
             }
         })?;
@@ -234,7 +234,7 @@ impl Study {
     fn matched(
         &self,
         plan: &mut dyn Plan,
-        each: impl FnMut(PlannedTrial, &Trial),
+        each: impl FnMut(PlannedTrial, &Trial, &dyn Plan),
     ) -> Result<VecDeque<PlannedTrial>> {
         let trials = self.state.as_ref().map_or(&[][..], |s| &s.trials);
         let journal = folder::journal(&self.dir);
@@ -272,7 +272,9 @@ impl Study {
     fn what_is_left(&self, trial: &Trial, display: &dyn Display) -> Left {
         match trial.status {
             TrialStatus::Failed => Left::Nothing,
-            TrialStatus::Finished if self.extension.is_some() && trial.is_short_of(self.experiment.train.epochs) => {
+            TrialStatus::Finished
+                if self.extension.is_some() && trial.is_short_of(self.experiment.train.epochs) =>
+            {
                 Left::MoreEpochs
             }
             TrialStatus::Finished if trial.test.is_some() => Left::Nothing,
@@ -334,5 +336,9 @@ struct Rest<'a> {
 impl Plan for Rest<'_> {
     fn next(&mut self) -> Result<Option<PlannedTrial>> {
         self.first.pop_front().map_or_else(|| self.plan.next(), |next| Ok(Some(next)))
+    }
+
+    fn network(&self, candidate: &CandidateRecord) -> Option<Network> {
+        self.plan.network(candidate)
     }
 }

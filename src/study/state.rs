@@ -169,6 +169,16 @@ impl StudyState {
         Ok(())
     }
 
+    /// All but the trials.
+    pub fn without_trials(&self) -> Self {
+        Self {
+            experiment: self.experiment.clone(),
+            environments: self.environments.clone(),
+            trials: Vec::new(),
+            ..*self
+        }
+    }
+
     /// A trial by its number.
     pub fn trial(&self, number: usize) -> Option<&Trial> {
         self.trials.get(number.checked_sub(1)?)

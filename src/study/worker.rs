@@ -19,6 +19,7 @@ use super::plan::{Plan, PlannedTrial};
 use super::retention::{self, Room};
 use super::runner::RunSettings;
 use super::state::StudyState;
+use crate::arch::Network;
 use crate::config::{Experiment, Failures, Keep};
 use crate::error::{Error, Result};
 use crate::train::contract::{Trainer, TrialEnd, TrialTask};
@@ -33,6 +34,22 @@ const STACK: usize = 8 << 20;
 pub struct Numbered {
     pub trial: usize,
     pub planned: PlannedTrial,
+}
+
+/// A finished trial that waits for the test split.
+pub struct Untested {
+    pub trial: usize,
+    /// Its network, where the plan could not give it again.
+    pub network: Option<Network>,
+}
+
+impl Untested {
+    /// Of a trial that `plan` planned.
+    pub fn new(next: Numbered, plan: &dyn Plan) -> Self {
+        let again = plan.network(&next.planned.candidate);
+        let network = if again.is_some() { None } else { Some(next.planned.network) };
+        Self { trial: next.trial, network }
+    }
 }
 
 /// Trials waiting for a worker, topped up from the plan.
@@ -69,7 +86,7 @@ pub struct Pool<'a> {
     failed: AtomicBool,
     // Locked in this order: queue, then written. Neither is held while a trial trains.
     queue: Mutex<Queue<'a>>,
-    untested: Mutex<VecDeque<Numbered>>,
+    untested: Mutex<Vec<Untested>>,
     pub(super) written: Mutex<(Journal, StudyState)>,
 }
 
@@ -80,7 +97,7 @@ impl<'a> Pool<'a> {
         trainer: &'a dyn Trainer,
         settings: &RunSettings<'a>,
         queue: Queue<'a>,
-        untested: VecDeque<Numbered>,
+        untested: Vec<Untested>,
         written: (Journal, StudyState),
     ) -> Self {
         Self {
@@ -122,10 +139,10 @@ impl<'a> Pool<'a> {
     /// Reads the test split for every trial that waits for it.
     pub fn test_all(&self) -> Result<()> {
         // Popped from the back, lowest number first.
-        lock(&self.untested).make_contiguous().sort_by_key(|n| std::cmp::Reverse(n.trial));
+        lock(&self.untested).sort_by_key(|n| std::cmp::Reverse(n.trial));
         self.in_parallel(|| {
             while !self.halted() {
-                let Some(next) = lock(&self.untested).pop_back() else {
+                let Some(next) = lock(&self.untested).pop() else {
                     break;
                 };
                 self.test(next)?;
@@ -229,7 +246,8 @@ impl<'a> Pool<'a> {
                 (Ok(Err(e)), _) => return Err(e),
                 (Ok(Ok(TrialEnd::Finished { weights })), Some(result)) => {
                     self.write_weights(trial, &weights)?;
-                    lock(&self.untested).push_back(next);
+                    let untested = Untested::new(next, &*lock(&self.queue).plan);
+                    lock(&self.untested).push(untested);
                     self.record(vec![Event::TrialFinished { trial, result }])?;
                     // More epochs may be added later.
                     if !self.keeps_checkpoints {
@@ -308,8 +326,18 @@ impl<'a> Pool<'a> {
         )))
     }
 
-    fn test(&self, next: Numbered) -> Result<()> {
+    fn test(&self, next: Untested) -> Result<()> {
         let trial = next.trial;
+        let tested = lock(&self.written).1.trial(trial).map(|trial| (trial.candidate.clone(), trial.seed));
+        let planned = tested.and_then(|(candidate, seed)| {
+            let network = next.network.or_else(|| lock(&self.queue).plan.network(&candidate))?;
+            Some(PlannedTrial { candidate, network, seed })
+        });
+        let Some(planned) = planned else {
+            return Err(Error::run(format!(
+                "trial {trial} cannot be tested: its network cannot be built again, which is a mistake in blocksmith"
+            )));
+        };
         let path = folder::checkpoint(self.dir, trial);
         let weights = std::fs::read(&path).map_err(|e| {
             Error::run(format!(
@@ -317,7 +345,7 @@ impl<'a> Pool<'a> {
                 path.display()
             ))
         })?;
-        let task = self.task(&next);
+        let task = self.task(&Numbered { trial, planned });
         let test = caught(|| self.trainer.test(&task, &weights)).unwrap_or_else(|panic| {
             Err(Error::run(format!("testing trial {trial} {panic}: the same command tries again")))
         })?;

@@ -7,8 +7,8 @@ use crate::cli::numbers::bytes;
 use crate::cli::trained::Trained;
 use crate::config::{Experiment, Keep};
 use crate::engine::weights::slots;
-use crate::study::{environment, keeps_checkpoints};
 use crate::study::event::{CandidateRecord, EpochMetrics, Event, FORMAT, Metrics, Record, TrialResult};
+use crate::study::{environment, keeps_checkpoints};
 
 /// What file systems give space in.
 const BLOCK: u64 = 4096;

@@ -1,25 +1,21 @@
 //! Seconds of trials, from a few measured steps.
 
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
 use crate::arch::Network;
+use crate::cli::measured::{Step, seconds_per_image};
 use crate::cli::shares::Shares;
 use crate::config::Experiment;
 use crate::data::{Batcher, Data};
-use crate::engine::measure::{self, Settings, Work};
-use crate::error::{Error, Result};
+use crate::engine::measure::Work;
+use crate::error::Result;
 use crate::report::format::thousands;
 use crate::study::event::CandidateRecord;
 
 /// Batches that are made to see how long one takes.
 const BATCHES: usize = 5;
-/// A step is measured on fewer images where it would take much longer than this.
-const STEP: f64 = 1.0;
-/// Multiply-adds that one thread does in a second, about: for the choice of how many images, no more.
-const SPEED: f64 = 1e10;
 /// Images of an evaluation at once, as the trainer takes them.
 const EVALUATED: usize = 128;
 
@@ -72,20 +68,9 @@ impl Timing {
         picked.dedup();
         let mut measured = Vec::new();
         for (record, network) in picked.into_iter().filter_map(|i| by_size.get(i)) {
-            let seconds = |work, images: usize| {
-                let per_image = 3.0 * record.madds.max(1) as f64 / (SPEED * shares.threads as f64);
-                let images = images.min((STEP / per_image) as usize).max(2);
-                let settings = Settings {
-                    work,
-                    batch: images,
-                    threads: shares.threads,
-                    precision: experiment.train.precision,
-                    warmup: 1,
-                    repeats: 1,
-                    at_least: Duration::from_millis(200),
-                    layers: false,
-                };
-                side_by_side(network, &settings, shares.jobs).map(|seconds| seconds / images as f64)
+            let seconds = |work, batch| {
+                let step = Step { network, work, batch, precision: experiment.train.precision };
+                seconds_per_image(step, shares.jobs, shares.threads)
             };
             measured.push(Measured {
                 label: record.label.clone(),
@@ -150,18 +135,6 @@ impl Timing {
         };
         self.measured.iter().map(one).collect()
     }
-}
-
-/// Seconds of the median step, the mean over `jobs` that run it at once.
-fn side_by_side(network: &Network, settings: &Settings, jobs: usize) -> Result<f64> {
-    let one = || measure::measure(network, settings).map(|measured| measured.median());
-    let all: Vec<Result<f64>> = thread::scope(|scope| {
-        let running: Vec<_> = (0..jobs.max(1)).map(|_| scope.spawn(one)).collect();
-        let panicked = || Err(Error::run("a measured step panicked: this is a mistake in blocksmith"));
-        running.into_iter().map(|job| job.join().unwrap_or_else(|_| panicked())).collect()
-    });
-    let all = all.into_iter().collect::<Result<Vec<f64>>>()?;
-    Ok(all.iter().sum::<f64>() / all.len() as f64)
 }
 
 /// Seconds to make a batch, on the mean of a few.
