@@ -6,7 +6,7 @@ use rand::{Rng, RngExt};
 
 use super::candidate::{Candidate, Head};
 use super::constraints::Constraints;
-use super::count::{CountError, Counter, Step};
+use super::count::{CountError, Counter, Picks, Step};
 use super::file::{self, Content};
 use super::shared::SharedChoice;
 use super::unit::{self, Source, Unit, UnitKind, Values, Variant};
@@ -40,7 +40,21 @@ pub struct Drawn {
     pub index: u128,
     pub candidate: Candidate,
     /// Factor and level of each choice that has an effect on this candidate: (`stages[3].cap`, `8`).
-    pub choices: Vec<(String, String)>,
+    pub choices: Choices,
+}
+
+/// Factor and level of each choice.
+pub type Choices = Vec<(String, String)>;
+
+/// A level, by its number, for each factor of a space.
+pub type Genome = Vec<usize>;
+
+/// The place of a factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum GenePlace {
+    Shared(usize),
+    /// Unit, and field of it.
+    Own(usize, usize),
 }
 
 /// Something that may vary, and its levels.
@@ -117,7 +131,82 @@ impl SearchSpace {
 
     /// The candidate with a number, if the number is below the size.
     pub fn get(&self, index: u128) -> Option<Drawn> {
+        let (candidate, choices) = self.candidate(&self.counter.pick(index)?)?;
+        Some(Drawn { index, candidate, choices })
+    }
+
+    /// How many levels each factor has, in the order of [`factors`](Self::factors): what a [`Genome`] may hold.
+    pub fn genes(&self) -> Vec<usize> {
+        self.places().map(|place| self.levels_at(place)).collect()
+    }
+
+    /// The genome of the candidate with a number; factors that have no effect on it are at their first levels.
+    pub fn genome(&self, index: u128) -> Option<Genome> {
         let picks = self.counter.pick(index)?;
+        let gene = |place| match place {
+            GenePlace::Shared(choice) => Some(picks.open[choice].trailing_zeros() as usize),
+            GenePlace::Own(unit, field) => {
+                let (variant, groups) = &picks.units[unit];
+                let slots = &self.variants[unit][*variant];
+                let slot = slots.iter().position(|slot| slot.field == field)?;
+                Some(slots[slot].groups[groups[slot]][0])
+            }
+        };
+        Some(self.places().map(|place| gene(place).unwrap_or(0)).collect())
+    }
+
+    /// The candidate that a genome makes: levels of factors that have no effect on it do not matter. `None` where the genome
+    /// is not one of this space.
+    pub fn make(&self, genome: &[usize]) -> Option<(Candidate, Choices)> {
+        let places: Vec<GenePlace> = self.places().collect();
+        let fits = |(gene, place): (&usize, &GenePlace)| *gene < self.levels_at(*place);
+        if genome.len() != places.len() || !genome.iter().zip(&places).all(fits) {
+            return None;
+        }
+        // A factor of one level has no gene.
+        let level = |place| places.iter().position(|p| *p == place).map_or(0, |i| genome[i]);
+        let mut open: Vec<u64> =
+            (0..self.choices.len()).map(|choice| self.counter.all_levels(choice)).collect();
+        let mut units = Vec::new();
+        for (number, unit) in self.units.iter().enumerate() {
+            let level_of = |slot: &unit::Slot| match &unit.fields[slot.field].1 {
+                Source::Own(_) => level(GenePlace::Own(number, slot.field)),
+                Source::Shared(choice, _) => level(GenePlace::Shared(*choice)),
+            };
+            let group =
+                |slot: &unit::Slot| slot.groups.iter().position(|group| group.contains(&level_of(slot)));
+            let groups = |variant: &Variant| variant.iter().map(group).collect::<Option<Vec<usize>>>();
+            let found = self.variants[number].iter().enumerate();
+            let (variant, groups) = found.filter_map(|(i, variant)| Some((i, groups(variant)?))).next()?;
+            for (slot, group) in self.variants[number][variant].iter().zip(&groups) {
+                if let Source::Shared(choice, _) = &unit.fields[slot.field].1 {
+                    open[*choice] &= slot.groups[*group].iter().fold(0, |mask, level| mask | 1 << level);
+                }
+            }
+            units.push((variant, groups));
+        }
+        self.candidate(&Picks { units, open })
+    }
+
+    /// Where genes are, in their order.
+    fn places(&self) -> impl Iterator<Item = GenePlace> + '_ {
+        let shared = (0..self.choices.len()).map(GenePlace::Shared);
+        let own = self.units.iter().enumerate().flat_map(|(number, unit)| {
+            let own =
+                unit.fields.iter().enumerate().filter(|(_, (_, source))| matches!(source, Source::Own(_)));
+            own.map(move |(field, _)| GenePlace::Own(number, field))
+        });
+        shared.chain(own).filter(|place| self.levels_at(*place) > 1)
+    }
+
+    fn levels_at(&self, place: GenePlace) -> usize {
+        match place {
+            GenePlace::Shared(choice) => self.choices[choice].levels.len(),
+            GenePlace::Own(unit, field) => self.units[unit].fields[field].1.levels().len(),
+        }
+    }
+
+    fn candidate(&self, picks: &Picks) -> Option<(Candidate, Choices)> {
         let mut choices = Vec::new();
         for (choice, (open, number)) in self.choices.iter().zip(picks.open.iter().zip(0..)) {
             if *open != self.counter.all_levels(number) {
@@ -156,7 +245,7 @@ impl SearchSpace {
                 UnitKind::ConvBias => candidate.conv_bias = unit::conv_bias(&values),
             }
         }
-        Some(Drawn { index, candidate, choices })
+        Some((candidate, choices))
     }
 
     /// Every candidate in order, one at a time.
@@ -171,20 +260,19 @@ impl SearchSpace {
 
     /// Everything that may vary: shared choices first, then fields in the order of the network.
     pub fn factors(&self) -> Vec<Factor> {
-        let shared = self
-            .choices
-            .iter()
-            .map(|choice| Factor { name: choice.name.clone(), levels: choice.levels.clone() });
-        let own = self.units.iter().flat_map(|unit| {
-            unit.fields.iter().filter_map(|(field, source)| match source {
-                Source::Own(levels) => Some(Factor {
-                    name: unit.factor(*field),
-                    levels: levels.iter().map(ToString::to_string).collect(),
-                }),
-                Source::Shared(..) => None,
-            })
-        });
-        shared.chain(own).filter(|factor| factor.levels.len() > 1).collect()
+        let factor = |place| match place {
+            GenePlace::Shared(choice) => {
+                let SharedChoice { name, levels, .. } = &self.choices[choice];
+                Factor { name: name.clone(), levels: levels.clone() }
+            }
+            GenePlace::Own(unit, field) => {
+                let unit = &self.units[unit];
+                let (field, source) = &unit.fields[field];
+                let levels = source.levels().iter().map(ToString::to_string).collect();
+                Factor { name: unit.factor(*field), levels }
+            }
+        };
+        self.places().map(factor).collect()
     }
 }
 

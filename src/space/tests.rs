@@ -273,6 +273,42 @@ fn choices_are_those_with_an_effect_and_tell_candidates_apart() {
 }
 
 #[test]
+fn genomes_make_the_candidates_of_the_space() {
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let mut checked = 0;
+    for _ in 0..150 {
+        let raw = random_raw(&mut rng);
+        let Ok(space) = SearchSpace::parse("s.yaml", &raw.yaml()) else { continue };
+        if space.size() > 3000 {
+            continue;
+        }
+        let all: BTreeSet<String> = raw.brute_force();
+        for drawn in space.iter() {
+            let genome = space.genome(drawn.index).unwrap();
+            assert_eq!(space.make(&genome), Some((drawn.candidate, drawn.choices)), "{genome:?}");
+            checked += 1;
+        }
+        // Any levels at all, also of factors without effect.
+        for _ in 0..20 {
+            let genome: Vec<usize> = space.genes().iter().map(|n| rng.random_range(0..*n)).collect();
+            let (candidate, choices) = space.make(&genome).unwrap();
+            assert!(all.contains(&candidate.text()), "{}", candidate.text());
+            let factors = space.factors();
+            let told = choices.iter().all(|(name, level)| {
+                let at = factors.iter().position(|factor| factor.name == *name);
+                at.is_none_or(|at| factors[at].levels.contains(level))
+            });
+            assert!(told, "{choices:?}");
+        }
+        let genes = space.genes();
+        assert_eq!(genes, space.factors().iter().map(|factor| factor.levels.len()).collect::<Vec<_>>());
+        assert!(space.make(&genes).is_none(), "levels count from 0");
+        assert!(genes.is_empty() || space.make(&genes[1..]).is_none());
+    }
+    assert!(checked > 1000, "{checked}");
+}
+
+#[test]
 fn a_shared_choice_is_one_decision() {
     let tied = stages(
         "choices: {cap: [4, 8, 16]}\nstages:\n- {block: cse, cap: $cap, channels: 16}\n- {block: cse, cap: $cap, channels: 32}",
