@@ -74,7 +74,7 @@ fn write_journal(path: &Path, experiment: Experiment, trials: usize) -> u64 {
             madds: 81_434_112,
             activation_memory: 1 << 20,
         };
-        write(Event::TrialQueued { trial, candidate, seed: 1 });
+        write(Event::TrialQueued { trial, candidate, seed: 1, until: None });
         write(Event::TrialStarted { trial });
         let metrics = |epoch| Metrics {
             loss: number(trial, epoch, 2.3),

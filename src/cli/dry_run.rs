@@ -24,7 +24,7 @@ use crate::data::{Batcher, CHANNELS, Data};
 use crate::error::Result;
 use crate::report::format::{counted, thousands};
 use crate::study::event::CandidateRecord;
-use crate::study::{Plan, StudyState};
+use crate::study::{Next, Plan, StudyState};
 use crate::train::simulated;
 
 /// Candidates that are looked at one by one, and the time that may take: the rest of a larger study is taken to be like them.
@@ -160,7 +160,14 @@ fn look(request: &Request<'_>, plan: &mut ExperimentPlan) -> Result<(Vec<Looked>
         ended.map(|trial| (trial.candidate.hash.as_str(), trial.seed)).collect()
     });
     let mut looked: Vec<Looked> = Vec::new();
-    while let Some(next) = plan.next()? {
+    loop {
+        let next = match plan.next()? {
+            Next::New(next) => next,
+            // What goes on is a candidate of before.
+            Next::Continue(_) => continue,
+            Next::Wait => return Ok((looked, false)),
+            Next::End => return Ok((looked, true)),
+        };
         let is_left = usize::from(!ended.contains(&(next.candidate.hash.as_str(), next.seed)));
         match looked.last_mut().filter(|last| last.record.hash == next.candidate.hash) {
             Some(last) => {
@@ -177,7 +184,6 @@ fn look(request: &Request<'_>, plan: &mut ExperimentPlan) -> Result<(Vec<Looked>
             }
         }
     }
-    Ok((looked, true))
 }
 
 /// Steps of an epoch.

@@ -53,7 +53,7 @@ impl Place<'_> {
     pub fn rejection(&self, rejection: &Rejection, message: &str) -> Error {
         let key = |name: &str| Step::Key(name.to_owned());
         match rejection {
-            Rejection::Constraint(reason) => {
+            Rejection::Constraint { reason, .. } => {
                 let cost = reason.split(' ').next().unwrap_or_default();
                 self.error(&[key("constraints"), key(cost)], message)
             }
@@ -110,7 +110,10 @@ mod tests {
         for (rejection, expected) in [
             (Rejection::Shape("stages.1.0.depthwise: too small".into()), ":4:3: stages[1]: none"),
             (Rejection::Shape("head: 7 input channels".into()), ":5:7: head: none"),
-            (Rejection::Constraint("params 12 is not at most 3".into()), ":7:11: constraints.params: none"),
+            (
+                Rejection::Constraint { reason: "params 12 is not at most 3".into(), excess: 3.0 },
+                ":7:11: constraints.params: none",
+            ),
         ] {
             let error = place.rejection(&rejection, "none").to_string();
             assert!(error.ends_with(expected), "{error}");

@@ -1,99 +1,214 @@
 //! The trials of an experiment in their order: the variants as the file lists them, then the searched candidates, each once
 //! for every seed.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use super::place::Place;
-use super::profiled;
+use super::{profiled, searched};
 use crate::arch::zoo::Named;
 use crate::arch::{Network, Shape, build};
 use crate::config::yaml::Step;
 use crate::config::{Experiment, Variant};
 use crate::cost;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::search::{Figures, Order, Search};
 use crate::space::notation;
-use crate::study::event::CandidateRecord;
-use crate::study::{Plan, PlannedTrial};
+use crate::study::event::{CandidateRecord, Metrics};
+use crate::study::{Ended, Next, Plan, PlannedTrial};
 
 /// A candidate ready to be trained.
 pub type Planned = (CandidateRecord, Network);
 
-/// What a search proposes: candidates in a fixed order, pulled lazily, within the constraints and without repeats.
+/// The searched part of a plan.
+#[derive(Debug)]
 pub struct Searched {
-    pub candidates: Box<dyn Iterator<Item = Result<Planned>> + Send>,
-    /// How many there will be, where that is known beforehand.
+    /// Candidates that an extended study has already.
+    pub kept: Vec<Planned>,
+    /// What proposes the others; `None` where there is no search.
+    pub search: Option<Search>,
+    /// How many candidates there will be, where that is known beforehand.
     pub total: Option<usize>,
     /// Shape and number of classes of the images that they take.
     pub images: (Shape, usize),
 }
 
+/// A candidate that is to be trained, or to go on, up to a rung; with the seeds still to come.
+#[derive(Debug)]
+struct Ordered {
+    planned: Planned,
+    goes_on: bool,
+    until: Option<usize>,
+    seeds: VecDeque<u64>,
+}
+
+/// How the trials of a searched candidate ended.
+#[derive(Debug)]
+struct Group {
+    record: CandidateRecord,
+    /// Seeds whose trials have not failed.
+    seeds: Vec<u64>,
+    /// At the rung under way: of each seed, validation figures where it did not fail.
+    ended: Vec<(u64, Option<Metrics>)>,
+    until: Option<usize>,
+}
+
 /// The plan of an experiment.
+#[derive(Debug)]
 pub struct ExperimentPlan {
     seeds: Vec<u64>,
+    /// Of a whole training.
+    epochs: usize,
     variants: VecDeque<Planned>,
     /// Variants whose turn has come.
     planned_variants: Vec<Planned>,
+    kept: VecDeque<Planned>,
     searched: Searched,
-    /// Proposals of the search that were looked at before their turn.
-    ahead: VecDeque<Result<Planned>>,
-    /// The candidate under way, with its seeds still to come.
-    current: Option<(Planned, VecDeque<u64>)>,
+    /// Orders of the search that were looked at before their turn.
+    ahead: VecDeque<Ordered>,
+    /// What the search said after these, where it was not an order.
+    said: Option<Result<Next>>,
+    current: Option<Ordered>,
+    groups: HashMap<String, Group>,
 }
 
 impl ExperimentPlan {
-    /// `variants` and then `searched`, each once for every one of `seeds`.
-    pub fn new(seeds: &[u64], variants: Vec<Planned>, searched: Searched) -> Self {
+    /// `variants` and then `searched`, each once for every one of `seeds`, for `epochs` unless the search says fewer.
+    pub fn new(seeds: &[u64], epochs: usize, variants: Vec<Planned>, mut searched: Searched) -> Self {
         Self {
             seeds: seeds.to_vec(),
+            epochs,
             variants: variants.into(),
             planned_variants: Vec::new(),
+            kept: std::mem::take(&mut searched.kept).into(),
             searched,
             ahead: VecDeque::new(),
+            said: None,
             current: None,
+            groups: HashMap::new(),
         }
     }
 
-    /// The candidates that come first, all variants and as many of the search that they are `most` trials; they stay in the
-    /// plan. What ends the search early is not told before its turn.
+    /// The candidates that come first, all variants and as many of the search that they are `most` trials, or as it can name
+    /// before it is told of any; they stay in the plan. What ends the search early is not told before its turn.
     pub fn look_ahead(&mut self, most: usize) -> impl Iterator<Item = &Planned> {
         let candidates = (most / self.seeds.len().max(1)).max(1);
-        while self.variants.len() + self.ahead.len() < candidates {
-            let Some(next) = self.searched.candidates.next() else { break };
-            let ended = next.is_err();
-            self.ahead.push_back(next);
-            if ended {
-                break;
+        while self.said.is_none() && self.variants.len() + self.kept.len() + self.ahead.len() < candidates {
+            match self.order() {
+                Ok(Ok(ordered)) => self.ahead.push_back(ordered),
+                Ok(Err(said)) => self.said = Some(Ok(said)),
+                Err(e) => self.said = Some(Err(e)),
             }
         }
-        self.variants.iter().chain(self.ahead.iter().flatten())
+        let searched = self.kept.iter().chain(self.ahead.iter().map(|ordered| &ordered.planned));
+        self.variants.iter().chain(searched.take(candidates.saturating_sub(self.variants.len())))
+    }
+
+    /// The next order of the search; within, what it says instead.
+    fn order(&mut self) -> Result<std::result::Result<Ordered, Next>> {
+        let Some(search) = &mut self.searched.search else { return Ok(Err(Next::End)) };
+        let until = |epochs: usize| (epochs < self.epochs).then_some(epochs);
+        let (planned, goes_on, until, seeds) = match search.next()? {
+            Order::Train(made, epochs) => {
+                let planned = searched::planned(*made, self.searched.images)?;
+                let (until, seeds) = (until(epochs), self.seeds.clone());
+                if search.listens() {
+                    let (record, seeds) = (planned.0.clone(), seeds.clone());
+                    let group = Group { record, seeds, ended: Vec::new(), until };
+                    self.groups.insert(planned.0.hash.clone(), group);
+                }
+                (planned, false, until, seeds)
+            }
+            Order::Continue(hash, epochs) => {
+                let until = until(epochs);
+                let missing = || {
+                    Error::run("a candidate is to go on that never began: this is a mistake in blocksmith")
+                };
+                let group = self.groups.get_mut(&hash).ok_or_else(missing)?;
+                (group.until, group.ended) = (until, Vec::new());
+                let (record, seeds) = (group.record.clone(), group.seeds.clone());
+                let network = self.network(&record).ok_or_else(missing)?;
+                ((record, network), true, until, seeds)
+            }
+            Order::Wait => return Ok(Err(Next::Wait)),
+            Order::End => return Ok(Err(Next::End)),
+        };
+        Ok(Ok(Ordered { planned, goes_on, until, seeds: seeds.into() }))
+    }
+
+    /// The order after the current one; within, what the search says instead.
+    fn ordered(&mut self) -> Result<std::result::Result<Ordered, Next>> {
+        let whole = |planned: Planned| Ordered {
+            planned,
+            goes_on: false,
+            until: None,
+            seeds: self.seeds.clone().into(),
+        };
+        if let Some(variant) = self.variants.pop_front() {
+            self.planned_variants.push(variant.clone());
+            return Ok(Ok(whole(variant)));
+        }
+        if let Some(kept) = self.kept.pop_front() {
+            return Ok(Ok(whole(kept)));
+        }
+        match self.ahead.pop_front() {
+            Some(ordered) => Ok(Ok(ordered)),
+            None => match self.said.take() {
+                // It may have been told more since.
+                None | Some(Ok(Next::Wait)) => self.order(),
+                Some(said) => said.map(Err),
+            },
+        }
     }
 }
 
 impl Plan for ExperimentPlan {
-    fn next(&mut self) -> Result<Option<PlannedTrial>> {
+    fn next(&mut self) -> Result<Next> {
+        // Without seeds there is nothing to train, however many candidates there are.
+        if self.seeds.is_empty() {
+            return Ok(Next::End);
+        }
         loop {
-            if let Some(((candidate, network), seeds)) = &mut self.current
+            if let Some(Ordered { planned: (candidate, network), goes_on, until, seeds }) = &mut self.current
                 && let Some(seed) = seeds.pop_front()
             {
-                return Ok(Some(PlannedTrial {
-                    candidate: candidate.clone(),
-                    network: network.clone(),
-                    seed,
-                }));
+                let (candidate, network) = (candidate.clone(), network.clone());
+                let planned = PlannedTrial { candidate, network, seed, until: *until };
+                return Ok(if *goes_on { Next::Continue(planned) } else { Next::New(planned) });
             }
-            let next = match self.variants.pop_front() {
-                Some(variant) => {
-                    self.planned_variants.push(variant.clone());
-                    Some(Ok(variant))
-                }
-                None => self.ahead.pop_front().or_else(|| self.searched.candidates.next()),
-            };
-            match next.transpose()? {
-                // Without seeds there is nothing to train, however many candidates there are.
-                Some(_) if self.seeds.is_empty() => return Ok(None),
-                Some(planned) => self.current = Some((planned, self.seeds.iter().copied().collect())),
-                None => return Ok(None),
+            match self.ordered()? {
+                Ok(ordered) => self.current = Some(ordered),
+                Err(said) => return Ok(said),
             }
+        }
+    }
+
+    fn tell(&mut self, ended: &Ended<'_>) {
+        let Ended { candidate, seed, until, validation } = *ended;
+        let Some(group) = self.groups.get_mut(&candidate.hash).filter(|_| !candidate.is_variant) else {
+            return;
+        };
+        let heard = group.ended.iter().any(|(of, _)| *of == seed);
+        if group.until != until || heard || !group.seeds.contains(&seed) {
+            return;
+        }
+        group.ended.push((seed, validation));
+        if group.ended.len() < group.seeds.len() {
+            return;
+        }
+        // In the order of the seeds, so that sums do not depend on who ended first.
+        group.ended.sort_by_key(|(seed, _)| *seed);
+        let metrics: Vec<Metrics> = group.ended.iter().filter_map(|(_, metrics)| *metrics).collect();
+        let reached = |seed: &u64| group.ended.iter().any(|(of, metrics)| of == seed && metrics.is_some());
+        let seeds: Vec<u64> = group.seeds.iter().copied().filter(reached).collect();
+        group.seeds = seeds;
+        let mean = |of: fn(&Metrics) -> f64| metrics.iter().map(of).sum::<f64>() / metrics.len() as f64;
+        let figures = (!metrics.is_empty()).then(|| Figures {
+            accuracy: mean(|metrics| metrics.accuracy),
+            loss: mean(|metrics| metrics.loss),
+            latency: None,
+        });
+        if let Some(search) = &mut self.searched.search {
+            search.tell(&candidate.hash, until.unwrap_or(self.epochs), figures);
         }
     }
 
@@ -108,7 +223,7 @@ impl Plan for ExperimentPlan {
     }
 
     fn total(&self) -> Option<usize> {
-        let started = self.current.as_ref().map_or(0, |(_, seeds)| seeds.len());
+        let started = self.current.as_ref().map_or(0, |ordered| ordered.seeds.len());
         // Beyond what can be counted it is as good as not known.
         let candidates = self.variants.len().checked_add(self.searched.total?)?;
         candidates.checked_mul(self.seeds.len())?.checked_add(started)
@@ -160,8 +275,6 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::cli::searched;
-    use crate::search::Proposal;
     use crate::study::simulated;
 
     fn nowhere() -> Place<'static> {
@@ -171,15 +284,24 @@ mod tests {
     fn searched(total: Option<usize>) -> Searched {
         let experiment = simulated::experiment(&["drawn"], &[0]);
         let trial = simulated::plan(&experiment).remove(0);
-        let candidates = std::iter::once(Ok((trial.candidate, trial.network)));
-        Searched { candidates: Box::new(candidates), total, images: (Shape::new(3, 32, 32), 10) }
+        let kept = vec![(trial.candidate, trial.network)];
+        Searched { kept, search: None, total, images: (Shape::new(3, 32, 32), 10) }
+    }
+
+    fn all(plan: &mut ExperimentPlan) -> Vec<PlannedTrial> {
+        let mut trials = Vec::new();
+        while let Next::New(trial) = plan.next().unwrap() {
+            trials.push(trial);
+        }
+        assert_eq!(plan.next().unwrap(), Next::End);
+        trials
     }
 
     #[test]
     fn variants_come_first_each_with_every_seed() {
         let experiment = simulated::experiment(&["mix", "cse_only"], &[3, 5]);
         let variants = || variants(&experiment, nowhere(), Shape::new(3, 32, 32), 10).unwrap();
-        let mut plan = ExperimentPlan::new(&experiment.seeds, variants(), searched(Some(1)));
+        let mut plan = ExperimentPlan::new(&experiment.seeds, 3, variants(), searched(Some(1)));
         assert_eq!(plan.total(), Some(6));
         // Looking changes nothing.
         let mut ahead = |most| plan.look_ahead(most).map(|(c, _)| c.label.clone()).collect::<Vec<_>>();
@@ -187,7 +309,7 @@ mod tests {
         assert_eq!(ahead(100), ["mix", "cse_only", "drawn"]);
         assert_eq!(plan.total(), Some(6));
         let mut seen = Vec::new();
-        while let Some(trial) = plan.next().unwrap() {
+        for trial in all(&mut plan) {
             if trial.candidate.label == "mix" {
                 // Counted from the original definition of the CSE paper's Mix model.
                 assert_eq!((trial.candidate.params, trial.candidate.madds), (362_992, 81_434_112));
@@ -196,7 +318,7 @@ mod tests {
         }
         let expected = ["mix", "cse_only", "drawn"].map(|l| [(l.to_owned(), 3), (l.to_owned(), 5)]);
         assert_eq!(seen, expected.concat());
-        let endless = ExperimentPlan::new(&experiment.seeds, variants(), searched(None));
+        let endless = ExperimentPlan::new(&experiment.seeds, 3, variants(), searched(None));
         assert_eq!(endless.total(), None);
     }
 
@@ -204,17 +326,15 @@ mod tests {
     fn networks_can_be_had_again() {
         let experiment = simulated::experiment(&["mix", "cse_only"], &[3, 5]);
         let images = (Shape::new(3, 32, 32), 10);
-        let text = "stem_s2_c16_k3 ir_e2_k3_s2_c16_r1";
-        let candidate = notation::parse(text).unwrap();
-        let proposal = Proposal { candidate, choices: Vec::new() };
-        let candidates = Box::new(std::iter::once(searched::planned(proposal, images.0, images.1)));
-        let searched = Searched { candidates, total: Some(1), images };
+        let candidate = notation::parse("stem_s2_c16_k3 ir_e2_k3_s2_c16_r1").unwrap();
+        let network = build::network(&candidate, images.0, images.1).unwrap();
+        let record = simulated::plan(&simulated::experiment(&["drawn"], &[0])).remove(0).candidate;
+        let record =
+            CandidateRecord { text: candidate.text(), hash: candidate.hash(), is_variant: false, ..record };
+        let searched = Searched { kept: vec![(record, network)], search: None, total: Some(1), images };
         let variants = variants(&experiment, nowhere(), images.0, images.1).unwrap();
-        let mut plan = ExperimentPlan::new(&experiment.seeds, variants, searched);
-        let mut trials = Vec::new();
-        while let Some(trial) = plan.next().unwrap() {
-            trials.push(trial);
-        }
+        let mut plan = ExperimentPlan::new(&experiment.seeds, 3, variants, searched);
+        let trials = all(&mut plan);
         assert_eq!(trials.len(), 6);
         for trial in trials {
             assert_eq!(plan.network(&trial.candidate), Some(trial.network), "{}", trial.candidate.label);

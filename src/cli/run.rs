@@ -119,7 +119,7 @@ pub fn execute(args: &Args) -> Result<()> {
     let (input, classes) = trained.shape();
     let variants = plan::variants(&experiment, place, input, classes)?;
     let searched = searched::candidates(&experiment, &variants, &earlier, input, classes)?;
-    let mut plan = ExperimentPlan::new(&experiment.seeds, variants, searched);
+    let mut plan = ExperimentPlan::new(&experiment.seeds, experiment.train.epochs, variants, searched);
     start.check(plan.look_ahead(LOOK_AHEAD).map(|(_, network)| network), place)?;
     if args.dry_run {
         return dry_run(args, &dir, &experiment, &trained, &mut plan, place);

@@ -7,10 +7,10 @@ use super::place::Place;
 use super::plan::{Planned, Searched};
 use crate::arch::{Network, Shape, build};
 use crate::config::{Experiment, SearchConfig, SpaceContent, StrategyKind};
-use crate::cost::{self, Rejection, feasible};
+use crate::cost::{Cost, Rejection, feasible};
+use crate::engine::weights::slots;
 use crate::error::{Error, Result};
-use crate::report::format;
-use crate::search::{self, Proposal, Strategy};
+use crate::search::{self, Costs, Judged, Made, Search};
 use crate::space::{Candidate, Constraints, Range, SearchSpace};
 use crate::study::event::CandidateRecord;
 
@@ -29,55 +29,70 @@ pub fn candidates(
     input: Shape,
     classes: usize,
 ) -> Result<Searched> {
+    let images = (input, classes);
     let Some(config) = &experiment.search else {
-        return Ok(Searched {
-            candidates: Box::new(std::iter::empty()),
-            total: Some(0),
-            images: (input, classes),
-        });
+        return Ok(Searched { kept: Vec::new(), search: None, total: Some(0), images });
     };
     let space = Arc::new(SearchSpace::load(&config.space)?);
     check_images(config, &space, input, classes)?;
     let mut seen: Seen = variants.iter().map(|(_, network)| network.fingerprint()).collect();
     let total = total(config, &space, seen.clone(), input, classes);
+    let earlier = if config.listens() { &[] } else { earlier };
     let kept = kept(&space, earlier, &mut seen, input, classes);
     let total = total.map(|total| total.max(kept.len()));
-    let config =
-        &SearchConfig { trials: config.trials.map(|n| n.saturating_sub(kept.len())), ..config.clone() };
-    let rejected = Arc::new(Mutex::new(Rejected::default()));
-    let accept = {
+    let rejected = Arc::new(Mutex::new(None));
+    let judge = {
         let (space, rejected) = (Arc::clone(&space), Arc::clone(&rejected));
-        move |candidate: &Candidate| -> std::result::Result<(), String> {
-            let rejection = match feasible::judge(&space, candidate, input, classes) {
-                Ok((network, _)) if seen.insert(network.fingerprint()) => return Ok(()),
-                Ok(_) => return Err("the same network as one before, spelled otherwise".into()),
-                Err(rejection) => rejection,
-            };
-            let reason = rejection.reason().to_owned();
-            rejected.lock().unwrap_or_else(PoisonError::into_inner).add(rejection);
-            Err(reason)
-        }
+        Box::new(move |candidate: &Candidate| match feasible::judge(&space, candidate, input, classes) {
+            Ok((network, cost)) if seen.insert(network.fingerprint()) => Judged::Fits(costs(&network, &cost)),
+            Ok(_) => Judged::Repeats,
+            Err(rejection) => {
+                let reason = rejection.reason().to_owned();
+                let judged = match rejection.excess() {
+                    Some(excess) => Judged::Breaks { excess, reason },
+                    None => Judged::NoNetwork { reason },
+                };
+                rejected.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(rejection);
+                judged
+            }
+        })
     };
-    let mut strategy = search::strategy(config, space, experiment.seed, accept);
-    let first = match strategy.ask() {
-        Ok(first) => first,
+    let trials = config.trials.map(|trials| trials.saturating_sub(kept.len()));
+    let config = &SearchConfig { trials, ..config.clone() };
+    let settings =
+        search::Settings { config, space, seed: experiment.seed, epochs: experiment.train.epochs, judge };
+    let mut search = Search::new(settings);
+    // At once, so that a space in which nothing can be trained is refused before anything else begins.
+    match search.look() {
         // There is nothing beside what the study has.
-        Err(_) if !kept.is_empty() => None,
+        Err(_) if !kept.is_empty() => return Ok(Searched { kept, search: None, total, images }),
         Err(error) => {
             let rejected = rejected.lock().unwrap_or_else(PoisonError::into_inner);
-            return Err(rejected.error(config, error));
+            return Err(refusal(config, &search, rejected.as_ref(), &error));
         }
-    };
-    let mut ended = first.is_none();
-    let rest = std::iter::from_fn(move || {
-        let next = if ended { None } else { strategy.ask().transpose() };
-        ended = next.is_none();
-        next
-    });
-    let proposals = first.map(Ok).into_iter().chain(rest);
-    let candidates = proposals.map(move |proposal| planned(proposal?, input, classes));
-    let candidates = Box::new(kept.into_iter().map(Ok).chain(candidates));
-    Ok(Searched { candidates, total, images: (input, classes) })
+        Ok(()) => {}
+    }
+    Ok(Searched { kept, search: Some(search), total, images })
+}
+
+/// What a candidate costs, as far as a search cares.
+fn costs(network: &Network, cost: &Cost) -> Costs {
+    let numbers: usize = slots(network).iter().map(|slot| slot.shape.iter().product::<usize>()).sum();
+    Costs {
+        params: cost.params,
+        madds: cost.madds,
+        activation_memory: cost.activation_memory,
+        size: 4 * numbers as u64,
+    }
+}
+
+/// The complaint that there is no candidate, with the place of the reason.
+fn refusal(config: &SearchConfig, search: &Search, first: Option<&Rejection>, error: &Error) -> Error {
+    let place = place(config);
+    match first {
+        Some(first) if !search.breeder().built_any() => place.rejection(first, &error.to_string()),
+        _ => place.key("constraints", &error.to_string()),
+    }
 }
 
 /// Candidates of a space that is listed to see whether it has a candidate.
@@ -135,36 +150,6 @@ pub fn note_content(experiment: &mut Experiment) -> Result<()> {
 /// come in), which is trained once.
 type Seen = HashSet<[u8; 32]>;
 
-/// What was rejected before the first candidate that can be trained.
-#[derive(Default)]
-struct Rejected {
-    first: Option<Rejection>,
-    count: u64,
-    /// Whether some candidate could be built and broke a constraint.
-    built: bool,
-}
-
-impl Rejected {
-    fn add(&mut self, rejection: Rejection) {
-        self.count += 1;
-        self.built |= matches!(rejection, Rejection::Constraint(_));
-        self.first.get_or_insert(rejection);
-    }
-
-    /// The strategy's complaint that there is no candidate, with the place of the reason.
-    fn error(&self, config: &SearchConfig, error: Error) -> Error {
-        let Some(first) = &self.first else { return error };
-        let place = place(config);
-        if self.built {
-            return place.key("constraints", &error.to_string());
-        }
-        let count = format::thousands(self.count);
-        let message =
-            format!("none of the {count} candidates tried can be built (the first: {})", first.reason());
-        place.rejection(first, &message)
-    }
-}
-
 fn place(config: &SearchConfig) -> Place<'_> {
     Place { file: &config.space, what: "search space file", set: &[] }
 }
@@ -218,20 +203,13 @@ fn total(
 ///
 /// # Errors
 /// Why it is no network for such images.
-pub fn planned(proposal: Proposal, input: Shape, classes: usize) -> Result<Planned> {
-    let Proposal { candidate, choices } = proposal;
-    let network: Network = build::network(&candidate, input, classes).map_err(Error::Request)?;
-    let cost = cost::of(&network);
-    let record = CandidateRecord {
-        label: label(&choices, &candidate),
-        is_variant: false,
-        text: candidate.text(),
-        hash: candidate.hash(),
-        choices,
-        params: cost.params,
-        madds: cost.madds,
-        activation_memory: cost.activation_memory,
-    };
+pub fn planned(made: Made, (input, classes): (Shape, usize)) -> Result<Planned> {
+    let Made { candidate, choices, hash, costs, .. } = made;
+    let network = build::network(&candidate, input, classes).map_err(Error::Request)?;
+    let Costs { params, madds, activation_memory, .. } = costs;
+    let (label, text) = (label(&choices, &candidate), candidate.text());
+    let record =
+        CandidateRecord { label, is_variant: false, text, hash, choices, params, madds, activation_memory };
     Ok((record, network))
 }
 
@@ -267,6 +245,7 @@ pub fn label(choices: &[(String, String)], candidate: &Candidate) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::search::Order;
 
     #[test]
     fn labels_read_like_the_block_notation() {
@@ -297,12 +276,15 @@ mod tests {
                     stages:\n- {block: ir, expand: [2, h32, 3, 4], channels: 16}\n";
         std::fs::write(&space, text).unwrap();
         let mut experiment = crate::study::simulated::experiment(&[], &[1]);
-        let config = SearchConfig { space, strategy: StrategyKind::Grid, trials: None, content: None };
-        experiment.search = Some(config);
+        experiment.search = Some(SearchConfig::new(space, StrategyKind::Grid, None));
         let (input, classes) = (Shape::new(3, 32, 32), 10);
         let texts = |variants: &[Planned], experiment: &Experiment| -> (Option<usize>, Vec<String>) {
-            let searched = candidates(experiment, variants, &[], input, classes).unwrap();
-            (searched.total, searched.candidates.map(|c| c.unwrap().0.text).collect())
+            let mut searched = candidates(experiment, variants, &[], input, classes).unwrap();
+            let mut texts = Vec::new();
+            while let Order::Train(made, _) = searched.search.as_mut().unwrap().next().unwrap() {
+                texts.push(made.candidate.text());
+            }
+            (searched.total, texts)
         };
         let block = |width: &str| format!("stem_k3_s1_c16 ir_r1_k3_s1_{width}_c16");
         assert_eq!(texts(&[], &experiment), (Some(3), vec![block("e2"), block("e3"), block("e4")]));

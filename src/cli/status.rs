@@ -196,12 +196,8 @@ mod tests {
         let trial = Trial { status: TrialStatus::Queued, ..state.trials[0].clone() };
         state.trials.extend((3..=1026).map(|number| Trial { number, ..trial.clone() }));
         let strategy = crate::config::StrategyKind::Random;
-        state.experiment.search = Some(crate::config::SearchConfig {
-            space: "s.yaml".into(),
-            strategy,
-            trials: Some(5000),
-            content: None,
-        });
+        let search = crate::config::SearchConfig::new("s.yaml".into(), strategy, Some(5000));
+        state.experiment.search = Some(search);
         state.experiment.seeds = vec![1, 2];
         assert_eq!(expected(&state), 2 * (2 + 5000));
         let text = as_text(&View::new(state, None));

@@ -8,7 +8,7 @@ use super::profiled;
 use super::start::Start;
 use crate::arch::{Network, Shape};
 use crate::config::yaml::Step;
-use crate::config::{DataFormat, Experiment, SimulatedConfig};
+use crate::config::{DataFormat, Experiment, RungSchedule, SimulatedConfig};
 use crate::data::{self, Data, DataRecord};
 use crate::engine::units;
 use crate::error::{Error, Result};
@@ -98,6 +98,7 @@ impl<'a> Trained<'a> {
                 threads,
                 memory: Memory::new(memory),
                 start: start.weights.clone(),
+                rungs: fitted_rungs(experiment),
             }),
             Self::Simulated { config, classes, .. } => Box::new(SimulatedTrainer {
                 config: (*config).clone(),
@@ -106,6 +107,13 @@ impl<'a> Trained<'a> {
             }),
         }
     }
+}
+
+/// The rungs to each of which the learning rate is fitted, where the search asks for that.
+fn fitted_rungs(experiment: &Experiment) -> Vec<usize> {
+    let budget = experiment.search.as_ref().map(|search| search.budget);
+    let fitted = budget.filter(|budget| budget.schedule == RungSchedule::Fit);
+    fitted.map_or_else(Vec::new, |budget| budget.epochs(experiment.train.epochs))
 }
 
 /// Shape and classes of the images that nobody reads: those that the search space is made for, or of the format.

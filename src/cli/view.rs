@@ -103,8 +103,12 @@ impl View {
         let more = self.tally.trials().saturating_sub(state.trials.len());
         let more =
             if more > 0 { format!(", {} to be planned", thousands(more as u64)) } else { String::new() };
+        let stopped = match state.count(TrialStatus::Stopped) {
+            0 => String::new(),
+            some => format!(", {} stopped at a rung", thousands(some as u64)),
+        };
         lines.push(format!(
-            "{} trials: {} done, {} running, {} failed, {} queued{more}",
+            "{} trials: {} done, {} running, {} failed, {} queued{stopped}{more}",
             thousands(self.tally.trials() as u64),
             count(TrialStatus::Finished),
             count(TrialStatus::Running),
@@ -184,6 +188,7 @@ impl View {
             "total": self.tally.trials(),
             "done": state.count(TrialStatus::Finished),
             "failed": state.count(TrialStatus::Failed),
+            "stopped": state.count(TrialStatus::Stopped),
             "queued": state.count(TrialStatus::Queued),
             "running": state.count(TrialStatus::Running),
             "epochs": state.trials.iter().map(|t| t.epochs.len()).sum::<usize>(),

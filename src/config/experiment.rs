@@ -110,15 +110,19 @@ impl Experiment {
         };
         data.path = data.path.map(|path| resolve(folder, &path.to_string_lossy()));
         let variants = variants(&keys)?;
+        let train = TrainConfig::read(&keys.required("train", "train: {epochs: 30}")?, folder)?;
         let experiment = Self {
             name,
             description: keys.optional("description").map(|at| at.text().map(str::to_owned)).transpose()?,
             seed: keys.or("seed", 1, |at| at.whole(.., "a seed (a whole number from 0)"))?,
             seeds: keys.or("seeds", vec![1], |at| seeds(&at))?,
             data,
-            train: TrainConfig::read(&keys.required("train", "train: {epochs: 30}")?, folder)?,
+            search: keys
+                .optional("search")
+                .map(|at| SearchConfig::read(&at, folder, train.epochs))
+                .transpose()?,
+            train,
             trainer,
-            search: keys.optional("search").map(|at| SearchConfig::read(&at, folder)).transpose()?,
             baseline: keys.optional("baseline").map(|at| baseline(&at, &variants)).transpose()?,
             variants,
             failures: keys.or("failures", Failures::default(), |at| Failures::read(&at))?,

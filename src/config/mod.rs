@@ -15,7 +15,9 @@ pub use data::{Augment, DataConfig, DataFormat, Limit};
 pub use experiment::{Experiment, Published, Variant};
 pub use failures::Failures;
 pub use formula::{Formula, Known};
-pub use search::{SearchConfig, SpaceContent, StrategyKind};
+pub use search::{
+    Budget, BudgetKind, Objective, RewardConfig, RungSchedule, SearchConfig, SpaceContent, StrategyKind,
+};
 pub use train::{Precision, Schedule, StartWeights, TrainConfig};
 pub use trainer::{SimulatedConfig, TrainerConfig};
 

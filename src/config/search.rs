@@ -5,19 +5,125 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::yaml::{At, Read};
+use super::yaml::{At, Node, Read};
 
-/// Candidates drawn from a search space by a strategy.
+/// Candidates of a search space that a strategy proposes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SearchConfig {
     /// Path of the search space file, resolved against the experiment file's folder.
     pub space: PathBuf,
     pub strategy: StrategyKind,
-    /// How many candidates to train; required for `random`, a ceiling for `grid`.
+    /// How many candidates to train; a ceiling for `grid`, required for all others.
     pub trials: Option<usize>,
+    /// What is searched for, the first the one that matters to strategies that know only one.
+    #[serde(default = "objectives")]
+    pub objectives: Vec<Objective>,
+    /// For how many epochs candidates are trained.
+    #[serde(default)]
+    pub budget: Budget,
+    /// Orders that are open at once: a proposal knows the outcomes of all but the last `ahead - 1` before it.
+    #[serde(default = "ahead")]
+    pub ahead: usize,
+    /// Members of the population, of strategies that have one.
+    #[serde(default = "population")]
+    pub population: usize,
+    /// What `mnas` is rewarded for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reward: Option<RewardConfig>,
     /// What the file held when it was read, once it was: a space of one name can be another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<SpaceContent>,
+}
+
+fn objectives() -> Vec<Objective> {
+    vec![Objective::Accuracy, Objective::Params]
+}
+
+fn ahead() -> usize {
+    4
+}
+
+fn population() -> usize {
+    20
+}
+
+/// Something to be as good as possible.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Objective {
+    /// Of the validation split; the one that is to be high.
+    Accuracy,
+    /// Of the validation split.
+    Loss,
+    Params,
+    Madds,
+    ActivationMemory,
+    /// Bytes of the weights in a file.
+    Size,
+    /// Measured seconds of one image.
+    Latency,
+}
+
+impl Objective {
+    const NAMES: [(&'static str, Self); 7] = [
+        ("accuracy", Self::Accuracy),
+        ("loss", Self::Loss),
+        ("params", Self::Params),
+        ("madds", Self::Madds),
+        ("activation_memory", Self::ActivationMemory),
+        ("size", Self::Size),
+        ("latency", Self::Latency),
+    ];
+
+    /// Whether it is known before training.
+    pub fn is_exact(self) -> bool {
+        !matches!(self, Self::Accuracy | Self::Loss | Self::Latency)
+    }
+}
+
+/// For how many epochs candidates are trained, and which go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Budget {
+    pub kind: BudgetKind,
+    /// Epochs of the lowest rung, at least.
+    pub min_epochs: usize,
+    /// One in so many candidates of a rung goes on, to so many times the epochs.
+    pub eta: usize,
+    /// What the learning rate does at rungs.
+    pub schedule: RungSchedule,
+}
+
+/// Who goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BudgetKind {
+    /// Every candidate is trained for all epochs.
+    #[default]
+    Full,
+    /// The best of a rung, once all of it are known.
+    SuccessiveHalving,
+    /// The best of a rung so far, at once.
+    Asha,
+}
+
+/// The learning rate of a trial that stops at a rung or goes on from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RungSchedule {
+    /// That of the whole training, cut off at the rung.
+    #[default]
+    Continue,
+    /// The schedule runs to its end at each rung, and is taken up in the middle of the longer one at the next.
+    Fit,
+}
+
+/// MnasNet's reward: accuracy times (cost / target) to the power of `alpha` where the cost is at most the target, else `beta`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct RewardConfig {
+    pub cost: Objective,
+    pub target: f64,
+    pub alpha: f64,
+    pub beta: f64,
 }
 
 /// What two search spaces are compared by.
@@ -39,12 +145,68 @@ pub enum StrategyKind {
     Grid,
     /// Candidates drawn uniformly, without repeats.
     Random,
+    /// Neighbours of the best, one change each.
+    Local,
+    /// Regularised evolution.
+    Evolution,
+    /// NSGA-II in steady state.
+    Nsga2,
+    /// Pareto evolution with successive halving.
+    ShEmoa,
+    /// Tree-structured Parzen estimator.
+    Tpe,
+    /// The controller of MnasNet and MobileNetV3.
+    Mnas,
+}
+
+impl StrategyKind {
+    const NAMES: [(&'static str, Self); 8] = [
+        ("grid", Self::Grid),
+        ("random", Self::Random),
+        ("local", Self::Local),
+        ("evolution", Self::Evolution),
+        ("nsga2", Self::Nsga2),
+        ("sh_emoa", Self::ShEmoa),
+        ("tpe", Self::Tpe),
+        ("mnas", Self::Mnas),
+    ];
+
+    /// Its name in files.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, kind)| *kind == self).map_or("", |(name, _)| name)
+    }
+
+    /// Whether its proposals depend on what became of earlier ones.
+    pub fn learns(self) -> bool {
+        !matches!(self, Self::Grid | Self::Random)
+    }
 }
 
 impl SearchConfig {
-    /// Reads the section; `folder` is the experiment file's.
-    pub(super) fn read(at: &At<'_>, folder: &Path) -> Read<Self> {
-        let keys = at.keys("search", &["space", "strategy", "trials"])?;
+    /// A search with all else as it is by default.
+    pub fn new(space: PathBuf, strategy: StrategyKind, trials: Option<usize>) -> Self {
+        Self {
+            space,
+            strategy,
+            trials,
+            objectives: objectives(),
+            budget: Budget::default(),
+            ahead: ahead(),
+            population: population(),
+            reward: None,
+            content: None,
+        }
+    }
+
+    /// Whether what is trained next depends on how earlier trials ended.
+    pub fn listens(&self) -> bool {
+        self.strategy.learns() || self.budget.kind != BudgetKind::Full
+    }
+
+    /// Reads the section; `folder` is the experiment file's, `epochs` those of a whole training.
+    pub(super) fn read(at: &At<'_>, folder: &Path, epochs: usize) -> Read<Self> {
+        let known = ["space", "strategy", "trials", "objectives", "budget", "ahead", "population", "reward"];
+        let keys = at.keys("search", &known)?;
         let at = keys.required("space", "space: ../search-spaces/quickstart.yaml")?;
         let space = resolve(folder, at.text()?);
         if !space.is_file() {
@@ -53,19 +215,167 @@ impl SearchConfig {
                 space.display()
             )));
         }
-        let strategy = keys.or("strategy", StrategyKind::Random, |at| {
-            at.one_of("a strategy", &[("grid", StrategyKind::Grid), ("random", StrategyKind::Random)])
-        })?;
+        let strategy =
+            keys.or("strategy", StrategyKind::ShEmoa, |at| at.one_of("a strategy", &StrategyKind::NAMES))?;
         let trials = keys
             .optional("trials")
             .map(|at| at.count(1..=1_000_000, "a number of candidates (a whole number from 1)"))
             .transpose()?;
-        if strategy == StrategyKind::Random && trials.is_none() {
-            return Err(keys.at().problem(
-                "the strategy random needs the key `trials`, such as `trials: 20`: how many candidates to train",
-            ));
+        if strategy != StrategyKind::Grid && trials.is_none() {
+            return Err(keys.at().problem(format!(
+                "the strategy {} needs the key `trials`, such as `trials: 20`: how many candidates to train",
+                strategy.name()
+            )));
         }
-        Ok(Self { space, strategy, trials, content: None })
+        let objectives = keys.or("objectives", objectives(), |at| Objective::read_list(&at))?;
+        let budget = match keys.get("budget") {
+            Some(at) => Budget::read(&at, epochs)?,
+            None if strategy == StrategyKind::ShEmoa => Budget::halving(BudgetKind::Asha, epochs),
+            None => Budget::default(),
+        };
+        if strategy == StrategyKind::ShEmoa && budget.kind == BudgetKind::Full && keys.get("budget").is_some()
+        {
+            let at = keys.at();
+            return Err(at.problem("sh_emoa halves its candidates: give `budget: asha` or `successive_halving`, or the strategy nsga2"));
+        }
+        let count = |key, default, from, what| keys.or(key, default, |at| at.count(from..=10_000, what));
+        let reward = keys.optional("reward").map(|at| RewardConfig::read(&at)).transpose()?;
+        match (strategy, &reward) {
+            (StrategyKind::Mnas, None) => {
+                return Err(keys.at().problem(
+                    "the strategy mnas needs the key `reward`, such as `reward: {cost: madds, target: 5M}`: which cost to aim at",
+                ));
+            }
+            (StrategyKind::Mnas, _) | (_, None) => {}
+            (other, Some(_)) => {
+                let name = other.name();
+                return Err(keys
+                    .at()
+                    .problem(format!("the strategy {name} knows no `reward`; it is for mnas")));
+            }
+        }
+        Ok(Self {
+            space,
+            strategy,
+            trials,
+            objectives,
+            budget,
+            ahead: count(
+                "ahead",
+                ahead(),
+                1,
+                "how many candidates are under way at once (a whole number from 1)",
+            )?,
+            population: count(
+                "population",
+                population(),
+                2,
+                "members of a population (a whole number from 2)",
+            )?,
+            reward,
+            content: None,
+        })
+    }
+}
+
+impl Objective {
+    fn read_list(at: &At<'_>) -> Read<Vec<Self>> {
+        let mut objectives = Vec::new();
+        for at in at.list("objectives, such as [accuracy, params]")? {
+            let objective = at.one_of("an objective", &Self::NAMES)?;
+            if objectives.contains(&objective) {
+                return Err(at.problem("this objective is in the list already"));
+            }
+            objectives.push(objective);
+        }
+        match objectives.first() {
+            None => Err(at.problem("a search needs an objective, such as accuracy")),
+            Some(first) if first.is_exact() && objectives.iter().all(|objective| objective.is_exact()) => Err(at
+                .problem("all of these are known without training: add accuracy or loss, or list the space with `enumerate`")),
+            Some(_) => Ok(objectives),
+        }
+    }
+}
+
+impl Budget {
+    fn halving(kind: BudgetKind, epochs: usize) -> Self {
+        Self { kind, min_epochs: epochs.div_ceil(9), eta: 3, schedule: RungSchedule::default() }
+    }
+
+    /// Epochs of the rungs below `epochs`, and that.
+    pub fn epochs(&self, epochs: usize) -> Vec<usize> {
+        // Counted from the top, so that each step is the whole factor.
+        let mut rungs = vec![epochs];
+        if self.kind != BudgetKind::Full {
+            let (least, eta) = (self.min_epochs.max(1), self.eta.max(2));
+            while let Some(below) = rungs.last().map(|epochs| epochs / eta).filter(|below| *below >= least) {
+                rungs.push(below);
+            }
+        }
+        rungs.reverse();
+        rungs
+    }
+
+    fn read(at: &At<'_>, epochs: usize) -> Read<Self> {
+        let kinds = [
+            ("full", BudgetKind::Full),
+            ("successive_halving", BudgetKind::SuccessiveHalving),
+            ("asha", BudgetKind::Asha),
+        ];
+        if matches!(at.node, Node::Text(_)) {
+            return Ok(match at.one_of("a budget", &kinds)? {
+                BudgetKind::Full => Self::default(),
+                kind => Self::halving(kind, epochs),
+            });
+        }
+        let keys = at.keys("a budget", &["kind", "min_epochs", "eta", "schedule"])?;
+        let kind = keys.required("kind", "kind: asha")?.one_of("a budget", &kinds)?;
+        let whole = Self::halving(kind, epochs);
+        let schedules = [("continue", RungSchedule::Continue), ("fit", RungSchedule::Fit)];
+        let budget = Self {
+            kind,
+            min_epochs: keys.or("min_epochs", whole.min_epochs, |at| {
+                at.count(1..=100_000, "epochs of the lowest rung (a whole number from 1)")
+            })?,
+            eta: keys.or("eta", whole.eta, |at| {
+                at.count(2..=100, "what rungs grow and shrink by (a whole number from 2)")
+            })?,
+            schedule: keys
+                .or("schedule", whole.schedule, |at| at.one_of("a schedule of rungs", &schedules))?,
+        };
+        if kind != BudgetKind::Full && budget.epochs(epochs).len() < 2 {
+            return Err(at.problem(format!(
+                "{epochs} epochs are too few for two rungs: with eta {} and min_epochs {} it takes train.epochs of {} at least",
+                budget.eta,
+                budget.min_epochs,
+                budget.eta * budget.min_epochs
+            )));
+        }
+        Ok(budget)
+    }
+}
+
+impl RewardConfig {
+    fn read(at: &At<'_>) -> Read<Self> {
+        let keys = at.keys("a reward", &["cost", "target", "alpha", "beta", "w"])?;
+        let costs: Vec<(&'static str, Objective)> = Objective::NAMES
+            .into_iter()
+            .filter(|(_, objective)| objective.is_exact() || *objective == Objective::Latency)
+            .collect();
+        let cost = keys.required("cost", "cost: madds")?.one_of("a cost", &costs)?;
+        let at = keys.required("target", "target: 5M")?;
+        let target = at.amount("a target (such as 5M, 0.3M or 20000)")?;
+        if target <= 0.0 {
+            return Err(at.problem("a target is above 0"));
+        }
+        // The soft constraint of MnasNet; -0.15 is MobileNetV3-Small's.
+        let exponent = |key, default| {
+            keys.or(key, default, |at| {
+                at.number(-10.0..=0.0, "an exponent (a number from -10 to 0, such as -0.07)")
+            })
+        };
+        let w = exponent("w", -0.07)?;
+        Ok(Self { cost, target, alpha: exponent("alpha", w)?, beta: exponent("beta", w)? })
     }
 }
 

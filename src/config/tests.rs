@@ -202,7 +202,31 @@ fn mistakes_in_the_file_have_their_place() {
         (format!("{SMALL}seeds: [1, 2, 1]\n"), "e.yaml:6:15: seeds[2]: the seed 1 is here a second time"),
         (
             search("{space: space.yaml}"),
-            "e.yaml:4:9: search: the strategy random needs the key `trials`, such as `trials: 20`: how many candidates to train",
+            "e.yaml:4:9: search: the strategy sh_emoa needs the key `trials`, such as `trials: 20`: how many candidates to train",
+        ),
+        (
+            search("{space: space.yaml, trials: 9, strategy: nsga3}"),
+            "e.yaml:4:50: search.strategy: `nsga3` is not a strategy (grid, random, local, evolution, nsga2, sh_emoa, tpe, mnas); did you mean `nsga2`?",
+        ),
+        (
+            search("{space: space.yaml, trials: 9, objectives: [accuracy, flops]}"),
+            "e.yaml:4:63: search.objectives[1]: `flops` is not an objective (accuracy, loss, params, madds, activation_memory, size, latency); did you mean `loss`?",
+        ),
+        (
+            search("{space: space.yaml, trials: 9, objectives: [params, madds]}"),
+            "e.yaml:4:52: search.objectives: all of these are known without training: add accuracy or loss, or list the space with `enumerate`",
+        ),
+        (
+            search("{space: space.yaml, trials: 9, strategy: random, budget: {kind: asha, min_epochs: 2}}"),
+            "e.yaml:4:66: search.budget: 3 epochs are too few for two rungs: with eta 3 and min_epochs 2 it takes train.epochs of 6 at least",
+        ),
+        (
+            search("{space: space.yaml, trials: 9, strategy: mnas}"),
+            "e.yaml:4:9: search: the strategy mnas needs the key `reward`, such as `reward: {cost: madds, target: 5M}`: which cost to aim at",
+        ),
+        (
+            search("{space: space.yaml, trials: 9, strategy: mnas, reward: {cost: accuracy, target: 5M}}"),
+            "e.yaml:4:71: search.reward.cost: `accuracy` is not a cost (params, madds, activation_memory, size, latency)",
         ),
         (
             search("{space: spice.yaml, trials: 3}"),

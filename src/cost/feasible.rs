@@ -10,19 +10,31 @@ use crate::arch::{Network, Shape, build};
 use crate::space::{Candidate, Drawn, SearchSpace};
 
 /// Why a candidate is not trained.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Rejection {
     /// A shape is impossible; the sentence begins with the layer's name.
     Shape(String),
     /// A cost outside the space's constraints.
-    Constraint(String),
+    Constraint {
+        reason: String,
+        /// By how much, as [`Constraints::excess`](crate::space::Constraints::excess) has it.
+        excess: f64,
+    },
 }
 
 impl Rejection {
     /// The reason as a sentence.
     pub fn reason(&self) -> &str {
-        let (Self::Shape(reason) | Self::Constraint(reason)) = self;
+        let (Self::Shape(reason) | Self::Constraint { reason, .. }) = self;
         reason
+    }
+
+    /// By how much constraints are broken; `None` where there is no network.
+    pub fn excess(&self) -> Option<f64> {
+        match self {
+            Self::Shape(_) => None,
+            Self::Constraint { excess, .. } => Some(*excess),
+        }
     }
 }
 
@@ -39,7 +51,10 @@ pub fn judge(
     let network = build::network(candidate, input, classes).map_err(Rejection::Shape)?;
     let cost = of(&network);
     match space.constraints.violation(cost.params, cost.madds, cost.activation_memory) {
-        Some(violation) => Err(Rejection::Constraint(violation)),
+        Some(reason) => {
+            let excess = space.constraints.excess(cost.params, cost.madds, cost.activation_memory);
+            Err(Rejection::Constraint { reason, excess })
+        }
         None => Ok((network, cost)),
     }
 }
@@ -111,7 +126,7 @@ impl Feasible {
                 Err(rejection) => {
                     match &rejection {
                         Rejection::Shape(_) => feasible.unbuildable += 1,
-                        Rejection::Constraint(_) => feasible.violating += 1,
+                        Rejection::Constraint { .. } => feasible.violating += 1,
                     }
                     feasible.rejected.get_or_insert((index, rejection));
                 }
@@ -221,6 +236,6 @@ mod tests {
         let none = count(&space("constraints: {params: {max: 10}}\n"), 1000, 0);
         assert_eq!(none.bounds(), Bounds { count: 0, low: 0, high: 0 });
         assert_eq!(none.range(|c| c.params), None);
-        assert!(matches!(none.rejected, Some((0, Rejection::Constraint(_)))));
+        assert!(matches!(none.rejected, Some((0, Rejection::Constraint { .. }))));
     }
 }

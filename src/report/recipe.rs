@@ -94,6 +94,11 @@ pub fn candidates(experiment: &Experiment, searched: Option<usize>) -> String {
                 format!("{} drawn uniformly from `{space}`", counted(*n, "candidate"))
             }
             (StrategyKind::Random, None) => format!("candidates drawn uniformly from `{space}`"),
+            (strategy, trials) => {
+                let wanted = trials.map_or_else(String::new, |trials| format!("{trials} "));
+                let found = searched.map_or(wanted, |found| format!("{found} "));
+                format!("{found}candidates of `{space}` proposed by the strategy {}", strategy.name())
+            }
         });
     }
     parts.join("; ")

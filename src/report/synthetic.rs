@@ -113,7 +113,7 @@ impl Synthetic {
         let mut trial = 1;
         for (c, reach) in &self.candidates {
             for seed in 0..self.seeds as u64 {
-                let queued = Event::TrialQueued { trial, candidate: c.clone(), seed };
+                let queued = Event::TrialQueued { trial, candidate: c.clone(), seed, until: None };
                 records.push(record(&mut at, queued));
                 records.push(record(&mut at, Event::TrialStarted { trial }));
                 let reach = reach + rng.random_range(-1.5..1.5) + 0.3 * seed as f64;
@@ -166,11 +166,9 @@ impl Synthetic {
                 published: self.published.get(i).copied().flatten(),
             })
             .collect();
-        let search = (variants.len() < self.candidates.len()).then(|| SearchConfig {
-            space: "search-spaces/mix-cifar10.yaml".into(),
-            strategy: StrategyKind::Random,
-            trials: Some(self.candidates.len()),
-            content: None,
+        let search = (variants.len() < self.candidates.len()).then(|| {
+            let space = "search-spaces/mix-cifar10.yaml".into();
+            SearchConfig::new(space, StrategyKind::Random, Some(self.candidates.len()))
         });
         Event::StudyStarted {
             format: crate::study::event::FORMAT,

@@ -97,6 +97,7 @@ fn status(status: TrialStatus) -> &'static str {
     match status {
         TrialStatus::Queued => "queued",
         TrialStatus::Running => "running",
+        TrialStatus::Stopped => "stopped",
         TrialStatus::Finished => "finished",
         TrialStatus::Failed => "failed",
     }

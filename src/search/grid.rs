@@ -1,28 +1,33 @@
 //! Every candidate of the space, in its order.
 
-use std::sync::Arc;
-
-use super::{Proposal, Strategy};
+use super::breeder::Breeder;
+use super::strategy::{Ask, Strategy};
 use crate::error::Result;
-use crate::space::SearchSpace;
+
+/// Rejections in a row after which it gives up: neighbours are alike in a grid, and long runs are normal.
+const PATIENCE: u64 = 200_000;
 
 /// Every candidate, in the order of the space.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Grid {
-    space: Arc<SearchSpace>,
     next: u128,
-}
-
-impl Grid {
-    pub fn new(space: Arc<SearchSpace>) -> Self {
-        Self { space, next: 0 }
-    }
+    made: bool,
 }
 
 impl Strategy for Grid {
-    fn ask(&mut self) -> Result<Option<Proposal>> {
-        let drawn = self.space.get(self.next);
-        self.next = self.next.saturating_add(1);
-        Ok(drawn.map(Proposal::from))
+    fn ask(&mut self, breeder: &mut Breeder) -> Result<Ask> {
+        let size = breeder.space().size();
+        for _ in 0..PATIENCE {
+            if self.next >= size {
+                return if self.made { Ok(Ask::End) } else { Err(breeder.unsatisfiable()) };
+            }
+            let made = breeder.numbered(self.next);
+            self.next += 1;
+            if let Some(made) = made {
+                self.made = true;
+                return Ok(Ask::Train(Box::new(made)));
+            }
+        }
+        Err(breeder.unsatisfiable())
     }
 }

@@ -28,6 +28,18 @@ impl Constraints {
         *self == Self::default()
     }
 
+    /// By how much costs are outside their ranges, each as a share of the end that is passed, summed; 0 where they satisfy all.
+    pub fn excess(&self, params: u64, madds: u64, activation_memory: u64) -> f64 {
+        let costs = [(params, self.params), (madds, self.madds), (activation_memory, self.activation_memory)];
+        let share = |(value, range): (u64, Option<Range>)| {
+            let (value, range) = (value as f64, range.unwrap_or_default());
+            let above = range.max.map_or(0.0, |max| (value - max as f64).max(0.0) / max.max(1) as f64);
+            let below = range.min.map_or(0.0, |min| (min as f64 - value).max(0.0) / min.max(1) as f64);
+            above + below
+        };
+        costs.into_iter().map(share).sum()
+    }
+
     /// The first constraint that a cost breaks, as a sentence; `None` where it satisfies all.
     pub fn violation(&self, params: u64, madds: u64, activation_memory: u64) -> Option<String> {
         let costs = [

@@ -15,7 +15,7 @@ pub use candidate::{
     Stem, hash,
 };
 pub use constraints::{Constraints, Range};
-pub use search_space::{Drawn, Factor, Genome, SearchSpace};
+pub use search_space::{Choices, Drawn, Factor, Genome, SearchSpace};
 
 #[cfg(test)]
 mod message_tests;

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::event::Change;
-use crate::config::{Experiment, Schedule, SearchConfig};
+use crate::config::{BudgetKind, Experiment, Schedule, SearchConfig};
 use crate::error::{Error, Result};
 use crate::train::goes_on;
 
@@ -175,6 +175,11 @@ fn show(value: Option<&Value>) -> String {
 fn verdict(path: &str, journal: &Experiment, file: &Experiment) -> Verdict {
     let extends =
         |holds: bool, why: &'static str| if holds { Verdict::Extends } else { Verdict::Because(why) };
+    let listens = |e: &Experiment| e.search.as_ref().is_some_and(SearchConfig::listens);
+    let in_halves = file.search.as_ref().is_some_and(|s| s.budget.kind == BudgetKind::SuccessiveHalving);
+    if listens(journal) && (path != "search.trials" || in_halves) {
+        return Verdict::Because("what the search proposes depends on it");
+    }
     let had_variant = || journal.variants.iter().any(|variant| format!("variants[{}]", variant.name) == path);
     match path {
         "seeds" => extends(

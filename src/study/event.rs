@@ -56,6 +56,15 @@ pub enum Event {
         trial: usize,
         candidate: CandidateRecord,
         seed: u64,
+        /// Epochs after which it stops, where these are not all; it may then go on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<usize>,
+    },
+    /// A trial that stopped at a rung is to go on, to so many epochs or to the end.
+    TrialContinued {
+        trial: usize,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<usize>,
     },
     TrialStarted {
         trial: usize,
@@ -69,7 +78,7 @@ pub enum Event {
         trial: usize,
         epoch: EpochMetrics,
     },
-    /// Training is over; figures of the last epoch.
+    /// Training is over, or has reached the rung at which it stops; figures of the last epoch.
     TrialFinished {
         trial: usize,
         result: TrialResult,

@@ -41,6 +41,8 @@ fn common(line: &[u8], detail: Detail) -> Option<Record> {
         trial: usize,
         candidate: Candidate,
         seed: u64,
+        #[serde(default)]
+        until: Option<usize>,
     }
     #[derive(Deserialize)]
     struct WithoutChoices {
@@ -83,17 +85,17 @@ fn common(line: &[u8], detail: Detail) -> Option<Record> {
     }
     let (at, event) = match name(line)? {
         b"trial_queued" if detail == Detail::WithoutChoices => {
-            let Queued::<WithoutChoices> { at, trial, candidate, seed } = read(line)?;
+            let Queued::<WithoutChoices> { at, trial, candidate, seed, until } = read(line)?;
             let WithoutChoices { label, is_variant, text, hash, params, madds, activation_memory, .. } =
                 candidate;
             let choices = Vec::new();
             let candidate =
                 CandidateRecord { label, is_variant, text, hash, choices, params, madds, activation_memory };
-            (at, Event::TrialQueued { trial, candidate, seed })
+            (at, Event::TrialQueued { trial, candidate, seed, until })
         }
         b"trial_queued" => {
-            let Queued::<CandidateRecord> { at, trial, candidate, seed } = read(line)?;
-            (at, Event::TrialQueued { trial, candidate, seed })
+            let Queued::<CandidateRecord> { at, trial, candidate, seed, until } = read(line)?;
+            (at, Event::TrialQueued { trial, candidate, seed, until })
         }
         b"trial_started" => {
             let Started { at, trial } = read(line)?;
@@ -154,7 +156,7 @@ mod tests {
             activation_memory: 3,
         };
         let events = [
-            Event::TrialQueued { trial: 1, candidate, seed: u64::MAX },
+            Event::TrialQueued { trial: 1, candidate, seed: u64::MAX, until: Some(3) },
             Event::TrialStarted { trial: 1 },
             Event::EpochFinished { trial: 1, epoch },
             Event::TrialFinished { trial: 1, result },

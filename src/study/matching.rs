@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::event::{CandidateRecord, Event};
 use super::journal;
-use super::plan::{Plan, PlannedTrial};
-use super::state::Trial;
+use super::plan::{Ended, Next, Plan, PlannedTrial};
+use super::state::{Rung, RungEnd, Trial};
 use crate::error::Result;
 
 /// The journal has trials that are not proposed, or not in their places.
@@ -23,7 +23,8 @@ const LOOKED_AT: usize = 10_000;
 /// Most candidates that it names.
 const NAMED: usize = 5;
 
-/// Finds each trial in its place, and gives it to `each`: the same experiment proposes the same trials in the same order.
+/// Finds each trial in its place, and gives it to `each`: the same experiment proposes the same trials in the same order. The
+/// plan is told how trials ended as it goes. Returns what it wants beyond the journal, where that came to light.
 ///
 /// # Errors
 /// What the plan says.
@@ -32,24 +33,76 @@ pub fn in_order(
     plan: &mut dyn Plan,
     journal: &Path,
     mut each: impl FnMut(PlannedTrial, &Trial, &dyn Plan),
-) -> Result<std::result::Result<(), Mismatch>> {
-    for (at, trial) in trials.iter().enumerate() {
+) -> Result<std::result::Result<VecDeque<Next>, Mismatch>> {
+    let mut at = 0;
+    let mut continued: usize = trials.iter().map(|trial| trial.rungs.len() - 1).sum();
+    let mut places: HashMap<(String, u64), (usize, usize)> = HashMap::new();
+    let differs = |at: usize, pulled: Vec<PlannedTrial>, plan: &mut dyn Plan| -> Result<Mismatch> {
+        let trial = &trials[at];
+        let proposed = pulled
+            .first()
+            .map_or_else(|| "no such trial".into(), |planned| name(&planned.candidate, planned.seed));
+        let first = format!(
+            "trial {} of the journal is {}, and the experiment now proposes {proposed}",
+            trial.number,
+            name(&trial.candidate, trial.seed)
+        );
+        mismatch(first, trials, &trials[..at], pulled, plan, journal)
+    };
+    while at < trials.len() || continued > 0 {
         match plan.next()? {
-            Some(next) if is_trial(&next, trial) => each(next, trial, plan),
-            next => {
-                let proposed = next
-                    .as_ref()
-                    .map_or_else(|| "no such trial".into(), |planned| name(&planned.candidate, planned.seed));
-                let first = format!(
-                    "trial {} of the journal is {}, and the experiment now proposes {proposed}",
-                    trial.number,
-                    name(&trial.candidate, trial.seed)
-                );
-                return Ok(Err(mismatch(first, trials, &trials[..at], next, plan, journal)?));
+            Next::New(next) if at < trials.len() => {
+                let trial = &trials[at];
+                let same_rung = trial.rungs.first().is_some_and(|rung| rung.until == next.until);
+                if !is_trial(&next, trial) || !same_rung {
+                    return Ok(Err(differs(at, vec![next], plan)?));
+                }
+                // Only what goes on is looked for again.
+                if trial.rungs.len() > 1 || next.until.is_some() {
+                    places.insert((next.candidate.hash.clone(), next.seed), (at, 0));
+                }
+                tell(trial, 0, plan);
+                each(next, trial, plan);
+                at += 1;
             }
+            Next::Continue(next) => {
+                let key = (next.candidate.hash.clone(), next.seed);
+                let Some((place, rung)) = places.get_mut(&key) else {
+                    return Ok(Ok([Next::Continue(next)].into()));
+                };
+                *rung += 1;
+                match trials[*place].rungs.get(*rung) {
+                    Some(known) if known.until == next.until => {
+                        continued = continued.saturating_sub(1);
+                        tell(&trials[*place], *rung, plan);
+                    }
+                    Some(_) => {
+                        let place = *place;
+                        return Ok(Err(differs(place, vec![next], plan)?));
+                    }
+                    None if at == trials.len() && continued == 0 => {
+                        return Ok(Ok([Next::Continue(next)].into()));
+                    }
+                    // The process ended between the journal's last lines: the rest is beyond it too.
+                    None => return Ok(Err(differs(at.min(trials.len() - 1), vec![next], plan)?)),
+                }
+            }
+            next @ Next::New(_) => return Ok(Ok([next].into())),
+            Next::Wait | Next::End if at == trials.len() => return Ok(Ok(VecDeque::new())),
+            Next::Wait | Next::End => return Ok(Err(differs(at, Vec::new(), plan)?)),
         }
     }
-    Ok(Ok(()))
+    Ok(Ok(VecDeque::new()))
+}
+
+/// Tells the plan how a trial ended at a rung, where it has.
+fn tell(trial: &Trial, rung: usize, plan: &mut dyn Plan) {
+    let Some(Rung { until, end: Some(end) }) = trial.rungs.get(rung).copied() else { return };
+    let validation = match end {
+        RungEnd::Reached(metrics) => Some(metrics),
+        RungEnd::Failed => None,
+    };
+    plan.tell(&Ended { candidate: &trial.candidate, seed: trial.seed, until, validation });
 }
 
 /// Finds each trial wherever it is, and gives it to `each`: an extended study has trials that a fresh one would number
@@ -62,12 +115,12 @@ pub fn by_candidate(
     plan: &mut dyn Plan,
     journal: &Path,
     mut each: impl FnMut(PlannedTrial, &Trial, &dyn Plan),
-) -> Result<std::result::Result<VecDeque<PlannedTrial>, Mismatch>> {
+) -> Result<std::result::Result<VecDeque<Next>, Mismatch>> {
     let mut missing: HashMap<(&str, u64), &Trial> =
         trials.iter().map(|trial| ((trial.candidate.hash.as_str(), trial.seed), trial)).collect();
     let mut new = VecDeque::new();
     while !missing.is_empty() {
-        let Some(next) = plan.next()? else { break };
+        let Next::New(next) = plan.next()? else { break };
         let place = missing.get(&(next.candidate.hash.as_str(), next.seed)).copied();
         match place {
             Some(trial) if is_trial(&next, trial) => {
@@ -76,7 +129,7 @@ pub fn by_candidate(
             }
             // A searched candidate that has become a variant, or the other way about.
             Some(_) => break,
-            None => new.push_back(next),
+            None => new.push_back(Next::New(next)),
         }
     }
     let is_missing = |trial: &&Trial| missing.contains_key(&(trial.candidate.hash.as_str(), trial.seed));
@@ -89,6 +142,10 @@ pub fn by_candidate(
         name(&lost.candidate, lost.seed)
     );
     let found = trials.iter().filter(|trial| !is_missing(trial));
+    let new = new.into_iter().filter_map(|next| match next {
+        Next::New(planned) => Some(planned),
+        _ => None,
+    });
     Ok(Err(mismatch(first, trials, found, new, plan, journal)?))
 }
 
@@ -118,11 +175,15 @@ fn mismatch<'a>(
     let mut proposed: Vec<(CandidateRecord, u64)> = of_journal.chain(of_plan).collect();
     let mut all = false;
     while proposed.len() < LOOKED_AT {
-        let Some(next) = plan.next()? else {
-            all = true;
-            break;
-        };
-        proposed.push((next.candidate, next.seed));
+        match plan.next()? {
+            Next::New(next) => proposed.push((next.candidate, next.seed)),
+            Next::Continue(_) => {}
+            Next::End => {
+                all = true;
+                break;
+            }
+            Next::Wait => break,
+        }
     }
     let now: HashMap<&str, &CandidateRecord> =
         proposed.iter().map(|(candidate, _)| (candidate.hash.as_str(), candidate)).collect();

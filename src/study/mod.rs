@@ -30,7 +30,7 @@ mod worker;
 pub use display::Display;
 #[cfg(test)]
 pub use display::Silent;
-pub use plan::{Plan, PlannedTrial};
+pub use plan::{Ended, Next, Plan, PlannedTrial};
 pub use retention::{keeps_checkpoints, on_front};
 pub use runner::{RunSettings, Study};
-pub use state::{StudyState, Trial, TrialStatus};
+pub use state::{Rung, RungEnd, StudyState, Trial, TrialStatus};

@@ -16,6 +16,8 @@ pub struct Observer<'p, 'a> {
     pub epoch: usize,
     /// Figures of the last epoch.
     pub result: Option<TrialResult>,
+    /// It may go on from where it stops.
+    is_stopped_at_rung: bool,
     /// What an earlier attempt left.
     checkpoint: Option<Vec<u8>>,
     /// When the trial started, or was kept last.
@@ -25,9 +27,10 @@ pub struct Observer<'p, 'a> {
 impl<'p, 'a> Observer<'p, 'a> {
     /// Journals that a trial starts, or goes on from its checkpoint.
     pub fn begin(pool: &'p Pool<'a>, trial: usize) -> Result<Self> {
-        let mut observer =
-            Self { pool, trial, epoch: 1, result: None, checkpoint: None, kept: Instant::now() };
         let known = lock(&pool.written).1.trial(trial).cloned();
+        let is_stopped_at_rung = known.as_ref().is_some_and(|trial| trial.until().is_some());
+        let (checkpoint, kept) = (None, Instant::now());
+        let mut observer = Self { pool, trial, epoch: 1, result: None, is_stopped_at_rung, checkpoint, kept };
         let found = known.as_ref().map_or(Ok(None), |known| checkpoint::read(pool.dir, known));
         let found = found.unwrap_or_else(|why| {
             pool.display.on_notice(&format!("trial {trial} starts anew: its checkpoint {why}"));
@@ -82,7 +85,7 @@ impl TrialObserver for Observer<'_, '_> {
     }
 
     fn wants_last_checkpoint(&self) -> bool {
-        self.pool.keeps_checkpoints
+        self.pool.keeps_checkpoints || self.is_stopped_at_rung
     }
 
     fn keep(&mut self, bytes: &[u8]) -> Result<()> {

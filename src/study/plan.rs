@@ -1,6 +1,6 @@
 //! What a study is to train: planned trials, pulled one by one.
 
-use super::event::CandidateRecord;
+use super::event::{CandidateRecord, Metrics};
 use crate::arch::Network;
 use crate::error::Result;
 
@@ -10,16 +10,43 @@ pub struct PlannedTrial {
     pub candidate: CandidateRecord,
     pub network: Network,
     pub seed: u64,
+    /// Epochs after which it stops, where these are not all.
+    pub until: Option<usize>,
 }
 
-/// The trials of an experiment in their order, which fixes their numbers: the same experiment must propose the same ones.
-/// Pulled lazily, so a space of any size can stand behind it.
+/// What a plan wants next.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Next {
+    New(PlannedTrial),
+    /// A trial of before goes on.
+    Continue(PlannedTrial),
+    /// Nothing before it has been told how a trial ended.
+    Wait,
+    End,
+}
+
+/// How a trial ended, at a rung or for good.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ended<'a> {
+    pub candidate: &'a CandidateRecord,
+    pub seed: u64,
+    /// The rung; `None` for all epochs.
+    pub until: Option<usize>,
+    /// Figures of the last epoch; `None` where it failed.
+    pub validation: Option<Metrics>,
+}
+
+/// The trials of an experiment in their order, which fixes their numbers: the same experiment must propose the same ones, given
+/// the same ends of the same trials, whenever it is told of these. Pulled lazily, so a space of any size can stand behind it.
 pub trait Plan: Send {
-    /// The next trial; `None` at the end.
+    /// The next trial.
     ///
     /// # Errors
     /// What ends the study: a constraint that nothing satisfies, say.
-    fn next(&mut self) -> Result<Option<PlannedTrial>>;
+    fn next(&mut self) -> Result<Next>;
+
+    /// Hears how a trial ended; of one that was tried again after it had failed the first word counts.
+    fn tell(&mut self, _ended: &Ended<'_>) {}
 
     /// The network of a candidate that it has proposed, where it can be had again: trials that wait for the test split then
     /// need not hold theirs, of which there may be a million.
@@ -35,8 +62,8 @@ pub trait Plan: Send {
 
 /// A list of trials is a plan.
 impl Plan for std::vec::IntoIter<PlannedTrial> {
-    fn next(&mut self) -> Result<Option<PlannedTrial>> {
-        Ok(Iterator::next(self))
+    fn next(&mut self) -> Result<Next> {
+        Ok(Iterator::next(self).map_or(Next::End, Next::New))
     }
 
     fn total(&self) -> Option<usize> {

@@ -11,12 +11,12 @@ use super::event::{CandidateRecord, Change, Environment, Event, FORMAT};
 use super::journal::Journal;
 use super::lock::Lock;
 use super::matching;
-use super::plan::{Plan, PlannedTrial};
+use super::plan::{Ended, Next, Plan, PlannedTrial};
 use super::state::{self, StudyState, Trial, TrialStatus};
 use super::worker::{Numbered, Pool, Queue, Untested};
 use super::{folder, journal, retention};
 use crate::arch::Network;
-use crate::config::Experiment;
+use crate::config::{Experiment, SearchConfig};
 use crate::error::{Error, Result};
 use crate::train::contract::Trainer;
 
@@ -117,7 +117,7 @@ impl Study {
             return Ok(None);
         };
         let mut more = !self.matched(plan, |_, _, _| {})?.is_empty();
-        more |= plan.next()?.is_some();
+        more |= plan.next()? != Next::End;
         if more {
             let what = "\n  the study is finished, and the experiment now proposes more trials";
             return Err(self.other_trials(what, true));
@@ -235,14 +235,16 @@ impl Study {
         &self,
         plan: &mut dyn Plan,
         each: impl FnMut(PlannedTrial, &Trial, &dyn Plan),
-    ) -> Result<VecDeque<PlannedTrial>> {
+    ) -> Result<VecDeque<Next>> {
         let trials = self.state.as_ref().map_or(&[][..], |s| &s.trials);
         let journal = folder::journal(&self.dir);
-        let matched = if self.is_extended() {
-            matching::by_candidate(trials, plan, &journal, each)?
-        } else {
-            matching::in_order(trials, plan, &journal, each)?.map(|()| VecDeque::new())
-        };
+        // A search that learns proposes the same in the same order, or something else altogether.
+        let matched =
+            if self.is_extended() && !self.experiment.search.as_ref().is_some_and(SearchConfig::listens) {
+                matching::by_candidate(trials, plan, &journal, each)?
+            } else {
+                matching::in_order(trials, plan, &journal, each)?
+            };
         matched.map_err(|mismatch| self.other_trials(&mismatch.lines, mismatch.only_order))
     }
 
@@ -271,7 +273,7 @@ impl Study {
 
     fn what_is_left(&self, trial: &Trial, display: &dyn Display) -> Left {
         match trial.status {
-            TrialStatus::Failed => Left::Nothing,
+            TrialStatus::Stopped | TrialStatus::Failed => Left::Nothing,
             TrialStatus::Finished
                 if self.extension.is_some() && trial.is_short_of(self.experiment.train.epochs) =>
             {
@@ -329,13 +331,17 @@ enum Left {
 
 /// Trials that the journal does not have and that were pulled already, then the rest of the plan.
 struct Rest<'a> {
-    first: VecDeque<PlannedTrial>,
+    first: VecDeque<Next>,
     plan: &'a mut dyn Plan,
 }
 
 impl Plan for Rest<'_> {
-    fn next(&mut self) -> Result<Option<PlannedTrial>> {
-        self.first.pop_front().map_or_else(|| self.plan.next(), |next| Ok(Some(next)))
+    fn next(&mut self) -> Result<Next> {
+        self.first.pop_front().map_or_else(|| self.plan.next(), Ok)
+    }
+
+    fn tell(&mut self, ended: &Ended<'_>) {
+        self.plan.tell(ended);
     }
 
     fn network(&self, candidate: &CandidateRecord) -> Option<Network> {

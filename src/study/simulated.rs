@@ -62,7 +62,7 @@ impl Trainer for Simulated {
         let key = format!("{} {} {}", task.study_seed, task.candidate_hash, task.seed);
         // A checkpoint is the number of epochs that are over.
         let kept = observer.continues().map_or(0, |kept| String::from_utf8(kept).unwrap().parse().unwrap());
-        for epoch in kept + 1..=self.epochs {
+        for epoch in kept + 1..=task.until.unwrap_or(self.epochs) {
             for step in 1..=3 {
                 let stop = observer.should_stop();
                 if stop || observer.wants_checkpoint() {
@@ -101,6 +101,9 @@ impl Trainer for Simulated {
             }
         }
         self.trained.lock().unwrap().push(task.trial);
+        if let Some(until) = task.until {
+            observer.keep(until.to_string().as_bytes())?;
+        }
         Ok(TrialEnd::Finished { weights: key.into_bytes() })
     }
 
@@ -182,6 +185,7 @@ pub fn plan(experiment: &Experiment) -> Vec<PlannedTrial> {
             }],
         },
         seed,
+        until: None,
     };
     experiment
         .variants

@@ -46,12 +46,31 @@ pub struct Trial {
     pub status: TrialStatus,
     /// Epochs so far, in order; of a trial that waits to go on, those of its last attempt.
     pub epochs: Vec<EpochMetrics>,
+    /// Where it was to stop, first to last, and how it ended there: what a search has heard of it.
+    pub rungs: Vec<Rung>,
     /// Figures of the last epoch, once training is over.
     pub result: Option<TrialResult>,
     /// Figures on the test split, read once at the end of the study.
     pub test: Option<Metrics>,
     /// The epoch in which the trial failed, and why.
     pub failure: Option<Failure>,
+}
+
+/// A budget of a trial.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rung {
+    /// Epochs after which it stops, where these are not all.
+    pub until: Option<usize>,
+    /// How it ended there first, whatever came of another attempt.
+    pub end: Option<RungEnd>,
+}
+
+/// How a trial ended at a rung.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum RungEnd {
+    /// Figures of its last epoch.
+    Reached(Metrics),
+    Failed,
 }
 
 /// Why a trial failed.
@@ -68,6 +87,8 @@ pub enum TrialStatus {
     Queued,
     /// Started and not ended. Whether anybody still works on it only the study's lock can say.
     Running,
+    /// It has reached the rung at which it was to stop, and may go on from there.
+    Stopped,
     Finished,
     Failed,
 }
@@ -114,12 +135,17 @@ impl StudyState {
                 let epochs = self.experiment.train.epochs;
                 self.trials.iter_mut().for_each(|trial| trial.extend(epochs));
             }
-            Event::TrialQueued { trial, candidate, seed } => {
+            Event::TrialQueued { trial, candidate, seed, until } => {
                 let expected = self.trials.len() + 1;
                 if trial != expected {
                     return Err(format!("trial {trial} is queued where trial {expected} is next"));
                 }
-                self.trials.push(Trial::queued(trial, candidate, seed));
+                self.trials.push(Trial::queued(trial, candidate, seed, until));
+            }
+            Event::TrialContinued { trial, until } => {
+                let trial = self.trial_mut(trial)?;
+                trial.rungs.push(Rung { until, end: None });
+                trial.status = TrialStatus::Queued;
             }
             Event::TrialStarted { trial } => {
                 let trial = self.trial_mut(trial)?;
@@ -140,10 +166,15 @@ impl StudyState {
             Event::EpochFinished { trial, epoch } => self.trial_mut(trial)?.epochs.push(epoch),
             Event::TrialFinished { trial: number, result } => {
                 let trial = self.trial_mut(number)?;
-                trial.status = TrialStatus::Finished;
-                trial.result = Some(result);
+                trial.ends(RungEnd::Reached(result.validation));
                 trial.epochs.shrink_to_fit();
-                self.last_finished = Some(number);
+                if trial.until().is_some() {
+                    trial.status = TrialStatus::Stopped;
+                } else {
+                    trial.status = TrialStatus::Finished;
+                    trial.result = Some(result);
+                    self.last_finished = Some(number);
+                }
             }
             Event::TrialFailed { trial, again: true, .. } => {
                 self.trial_mut(trial)?.status = TrialStatus::Queued;
@@ -151,6 +182,7 @@ impl StudyState {
             Event::TrialFailed { trial, epoch, reason, again: false } => {
                 let trial = self.trial_mut(trial)?;
                 trial.status = TrialStatus::Failed;
+                trial.ends(RungEnd::Failed);
                 trial.failure = Some(Failure { epoch, reason });
             }
             Event::TrialRetried { trial } => {
@@ -241,7 +273,7 @@ impl StudyState {
 }
 
 impl Trial {
-    fn queued(number: usize, mut candidate: CandidateRecord, seed: u64) -> Self {
+    fn queued(number: usize, mut candidate: CandidateRecord, seed: u64, until: Option<usize>) -> Self {
         for text in [&mut candidate.label, &mut candidate.text, &mut candidate.hash] {
             text.shrink_to_fit();
         }
@@ -251,6 +283,7 @@ impl Trial {
             seed,
             status: TrialStatus::Queued,
             epochs: Vec::new(),
+            rungs: vec![Rung { until, end: None }],
             result: None,
             test: None,
             failure: None,
@@ -264,6 +297,17 @@ impl Trial {
         self.result = None;
         self.test = None;
         self.failure = None;
+    }
+
+    /// Epochs after which it stops, where these are not all.
+    pub fn until(&self) -> Option<usize> {
+        self.rungs.last().and_then(|rung| rung.until)
+    }
+
+    fn ends(&mut self, end: RungEnd) {
+        if let Some(rung) = self.rungs.last_mut() {
+            rung.end.get_or_insert(end);
+        }
     }
 
     /// Whether it finished with fewer epochs than these, so that it can go on after those it has.
@@ -305,9 +349,9 @@ impl Trial {
         Ok(())
     }
 
-    /// Whether the trial has ended, one way or the other.
+    /// Whether the trial has ended, one way or the other; at a rung it may go on.
     pub fn ended(&self) -> bool {
-        matches!(self.status, TrialStatus::Finished | TrialStatus::Failed)
+        matches!(self.status, TrialStatus::Stopped | TrialStatus::Finished | TrialStatus::Failed)
     }
 }
 

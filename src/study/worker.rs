@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use super::folder;
 use super::journal::Journal;
 use super::observer::Observer;
 use super::panics::caught;
-use super::plan::{Plan, PlannedTrial};
+use super::plan::{Ended, Next, Plan, PlannedTrial};
 use super::retention::{self, Room};
 use super::runner::RunSettings;
-use super::state::StudyState;
+use super::state::{Rung, RungEnd, StudyState, Trial, TrialStatus};
 use crate::arch::Network;
 use crate::config::{Experiment, Failures, Keep};
 use crate::error::{Error, Result};
@@ -57,12 +57,14 @@ pub struct Queue<'a> {
     plan: &'a mut dyn Plan,
     ready: VecDeque<Numbered>,
     plan_ended: bool,
+    /// Trials that workers have taken and not ended.
+    under_way: usize,
 }
 
 impl<'a> Queue<'a> {
     /// A queue of `ready` trials, which are journaled, then of what is left in `plan`.
     pub fn new(plan: &'a mut dyn Plan, ready: VecDeque<Numbered>) -> Self {
-        Self { plan, ready, plan_ended: false }
+        Self { plan, ready, plan_ended: false, under_way: 0 }
     }
 }
 
@@ -86,6 +88,8 @@ pub struct Pool<'a> {
     failed: AtomicBool,
     // Locked in this order: queue, then written. Neither is held while a trial trains.
     queue: Mutex<Queue<'a>>,
+    /// A trial has ended, so that the plan may know more.
+    trial_ended: Condvar,
     untested: Mutex<Vec<Untested>>,
     pub(super) written: Mutex<(Journal, StudyState)>,
 }
@@ -116,6 +120,7 @@ impl<'a> Pool<'a> {
             fatal: Mutex::new(None),
             failed: AtomicBool::new(false),
             queue: Mutex::new(queue),
+            trial_ended: Condvar::new(),
             untested: Mutex::new(untested),
             written: Mutex::new(written),
         }
@@ -130,7 +135,9 @@ impl<'a> Pool<'a> {
     pub fn train_all(&self) -> Result<()> {
         self.in_parallel(|| {
             while let Some(next) = self.take()? {
+                let trial = next.trial;
                 self.train(next)?;
+                self.tell(trial);
             }
             Ok(())
         })
@@ -154,6 +161,16 @@ impl<'a> Pool<'a> {
     /// Ends the study: weights that are not to be kept go, and the journal says that nothing is left to do.
     pub fn finish(&self) -> Result<()> {
         retention::prune(self.dir, &lock(&self.written).1, self.keep, |what| self.display.on_notice(what));
+        if !self.keeps_checkpoints {
+            let stopped: Vec<usize> = lock(&self.written)
+                .1
+                .trials
+                .iter()
+                .filter(|t| t.status == TrialStatus::Stopped)
+                .map(|t| t.number)
+                .collect();
+            stopped.into_iter().for_each(|trial| checkpoint::remove(self.dir, &self.room, trial));
+        }
         self.record(vec![Event::StudyFinished])
     }
 
@@ -202,37 +219,92 @@ impl<'a> Pool<'a> {
     /// The next trial to train; `None` at the end of the plan or of the study.
     fn take(&self) -> Result<Option<Numbered>> {
         let mut queue = lock(&self.queue);
-        if self.halted() {
-            return Ok(None);
+        loop {
+            if self.halted() {
+                return Ok(None);
+            }
+            if !queue.plan_ended && queue.ready.len() <= AHEAD / 2 {
+                self.top_up(&mut queue)?;
+            }
+            if let Some(next) = queue.ready.pop_front() {
+                queue.under_way += 1;
+                return Ok(Some(next));
+            }
+            if queue.plan_ended {
+                return Ok(None);
+            }
+            if queue.under_way == 0 {
+                return Err(Error::run(
+                    "the search waits for a trial though none is under way: this is a mistake in blocksmith",
+                ));
+            }
+            // Looked at again after a while, for a study that is stopped.
+            let waited = self.trial_ended.wait_timeout(queue, Duration::from_millis(100));
+            queue = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        if !queue.plan_ended && queue.ready.len() <= AHEAD / 2 {
-            self.top_up(&mut queue)?;
+    }
+
+    /// Tells the plan how a trial ended.
+    fn tell(&self, trial: usize) {
+        let mut queue = lock(&self.queue);
+        queue.under_way -= 1;
+        let written = lock(&self.written);
+        let known = written.1.trial(trial);
+        if let Some((trial, Rung { until, end: Some(end) })) = known.and_then(|t| Some((t, *t.rungs.last()?)))
+        {
+            let validation = match end {
+                RungEnd::Reached(metrics) => Some(metrics),
+                RungEnd::Failed => None,
+            };
+            queue.plan.tell(&Ended { candidate: &trial.candidate, seed: trial.seed, until, validation });
         }
-        Ok(queue.ready.pop_front())
+        self.trial_ended.notify_all();
     }
 
     /// Numbers the next trials of the plan and journals them, with one sync for all.
     fn top_up(&self, queue: &mut Queue<'_>) -> Result<()> {
         let first = lock(&self.written).1.trials.len() + 1;
         let mut events = Vec::new();
+        let mut trial = first;
         while queue.ready.len() < AHEAD {
-            let Some(planned) = queue.plan.next()? else {
-                queue.plan_ended = true;
-                break;
+            let planned = match queue.plan.next()? {
+                Next::New(planned) => planned,
+                Next::Continue(planned) => {
+                    let trial = self.number(&planned)?;
+                    events.push(Event::TrialContinued { trial, until: planned.until });
+                    queue.ready.push_back(Numbered { trial, planned });
+                    continue;
+                }
+                Next::Wait => break,
+                Next::End => {
+                    queue.plan_ended = true;
+                    break;
+                }
             };
-            let trial = first + events.len();
             events.push(Event::TrialQueued {
                 trial,
                 candidate: planned.candidate.clone(),
                 seed: planned.seed,
+                until: planned.until,
             });
             queue.ready.push_back(Numbered { trial, planned });
+            trial += 1;
         }
         if events.is_empty() {
             return Ok(());
         }
         self.room.foresee(self.dir, queue.ready.iter().map(|next| next.planned.candidate.params))?;
         self.record(events)
+    }
+
+    /// The number of a trial that goes on.
+    fn number(&self, planned: &PlannedTrial) -> Result<usize> {
+        let written = lock(&self.written);
+        let is_it =
+            |trial: &&Trial| trial.candidate.hash == planned.candidate.hash && trial.seed == planned.seed;
+        written.1.trials.iter().find(is_it).map(|trial| trial.number).ok_or_else(|| {
+            Error::run("a trial is to go on that never began: this is a mistake in blocksmith")
+        })
     }
 
     /// Trains a trial to its end, again where it failed and may end otherwise.
@@ -244,6 +316,11 @@ impl<'a> Pool<'a> {
             let end = caught(|| self.trainer.train(&task, &mut observer));
             let (epoch, reason, may_end_otherwise) = match (end, observer.result) {
                 (Ok(Err(e)), _) => return Err(e),
+                (Ok(Ok(TrialEnd::Finished { .. })), Some(result)) if task.until.is_some() => {
+                    self.record(vec![Event::TrialFinished { trial, result }])?;
+                    self.failures_in_a_row.store(0, Ordering::SeqCst);
+                    return Ok(());
+                }
                 (Ok(Ok(TrialEnd::Finished { weights })), Some(result)) => {
                     self.write_weights(trial, &weights)?;
                     let untested = Untested::new(next, &*lock(&self.queue).plan);
@@ -331,7 +408,7 @@ impl<'a> Pool<'a> {
         let tested = lock(&self.written).1.trial(trial).map(|trial| (trial.candidate.clone(), trial.seed));
         let planned = tested.and_then(|(candidate, seed)| {
             let network = next.network.or_else(|| lock(&self.queue).plan.network(&candidate))?;
-            Some(PlannedTrial { candidate, network, seed })
+            Some(PlannedTrial { candidate, network, seed, until: None })
         });
         let Some(planned) = planned else {
             return Err(Error::run(format!(
@@ -360,6 +437,7 @@ impl<'a> Pool<'a> {
             candidate_hash: next.planned.candidate.hash.clone(),
             study_seed: self.study_seed,
             seed: next.planned.seed,
+            until: lock(&self.written).1.trial(next.trial).and_then(Trial::until),
         }
     }
 

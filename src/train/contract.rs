@@ -16,6 +16,8 @@ pub struct TrialTask {
     pub candidate_hash: String,
     pub study_seed: u64,
     pub seed: u64,
+    /// Epochs after which it stops, where these are not all of the recipe.
+    pub until: Option<usize>,
 }
 
 /// How a trial reports while it runs, and how it learns that it should stop.

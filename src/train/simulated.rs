@@ -71,7 +71,7 @@ impl Trainer for SimulatedTrainer {
     fn train(&self, task: &TrialTask, observer: &mut dyn TrialObserver) -> Result<TrialEnd> {
         let cost = cost::of(&task.network);
         let over = observer.continues().map_or(Ok(0), |kept| epochs_over(&kept))?;
-        for epoch in over + 1..=self.epochs {
+        for epoch in over + 1..=task.until.unwrap_or(self.epochs) {
             let stop = observer.should_stop();
             if stop || observer.wants_checkpoint() {
                 observer.keep((epoch - 1).to_string().as_bytes())?;
@@ -86,6 +86,10 @@ impl Trainer for SimulatedTrainer {
                 }
                 Err(reason) => return Ok(TrialEnd::Failed { epoch, reason }),
             }
+        }
+        let last = task.until.unwrap_or(self.epochs);
+        if observer.wants_last_checkpoint() {
+            observer.keep(last.to_string().as_bytes())?;
         }
         Ok(TrialEnd::Finished { weights: weights(task) })
     }
@@ -140,6 +144,7 @@ mod tests {
             candidate_hash: "hash of mix".into(),
             study_seed: 7,
             seed,
+            until: None,
         }
     }
 

@@ -46,7 +46,7 @@ fn recipe(lr: f64) -> TrainConfig {
 fn trainer(lr: f64, threads: usize) -> NetworkTrainer {
     let augment = Augment { pad_crop: 2, flip: true };
     let (memory, start) = (Memory::default(), None);
-    NetworkTrainer { data: data(), config: recipe(lr), augment, threads, memory, start }
+    NetworkTrainer { data: data(), config: recipe(lr), augment, threads, memory, start, rungs: Vec::new() }
 }
 
 fn network(side: usize, classes: usize) -> Network {
@@ -55,7 +55,15 @@ fn network(side: usize, classes: usize) -> Network {
 }
 
 fn task(network: Network, seed: u64) -> TrialTask {
-    TrialTask { trial: 1, network, text: NETWORK.into(), candidate_hash: "a".into(), study_seed: 1, seed }
+    TrialTask {
+        trial: 1,
+        network,
+        text: NETWORK.into(),
+        candidate_hash: "a".into(),
+        study_seed: 1,
+        seed,
+        until: None,
+    }
 }
 
 /// Keeps what it is told, and stops after a number of steps.

@@ -33,6 +33,8 @@ pub struct NetworkTrainer {
     pub memory: Memory,
     /// What every trial starts from, instead of fresh weights.
     pub start: Option<Arc<Weights>>,
+    /// Rungs, rising, to each of which the schedule is fitted; none where it runs over the whole training.
+    pub rungs: Vec<usize>,
 }
 
 impl NetworkTrainer {
@@ -96,8 +98,11 @@ impl Trainer for NetworkTrainer {
         if let Some(kept) = observer.continues() {
             at = checkpoint::read(&kept, &mut model, &mut sgd)?;
         }
-        while at.epoch <= self.config.epochs {
+        while at.epoch <= task.until.unwrap_or(self.config.epochs) {
             let epoch = at.epoch;
+            // Where the schedule is fitted to rungs, it ends with the one that this epoch belongs to.
+            let rung = self.rungs.iter().copied().find(|rung| epoch <= *rung);
+            let config = TrainConfig { epochs: rung.unwrap_or(self.config.epochs), ..self.config.clone() };
             let start = Instant::now();
             let before = at.seconds;
             batches.epoch(epoch as u64);
@@ -123,7 +128,7 @@ impl Trainer for NetworkTrainer {
                     return Ok(TrialEnd::Failed { epoch, reason: reason(&what) });
                 }
                 at.sum.add(outcome.loss, outcome.correct, labels.len());
-                at.lr = learning_rate(&self.config, (epoch - 1) * per_epoch + at.done, per_epoch);
+                at.lr = learning_rate(&config, (epoch - 1) * per_epoch + at.done, per_epoch);
                 sgd.update(&mut model, &mut grads, at.lr)?;
                 at.done += 1;
                 observer.on_step(epoch, at.done, per_epoch);

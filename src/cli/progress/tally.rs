@@ -14,6 +14,7 @@ pub struct Tally {
     pub total: Option<usize>,
     /// Epochs of each trial.
     pub epochs: usize,
+    /// Finished, or stopped at a rung.
     pub done: usize,
     pub failed: usize,
     /// The finished trial with the highest validation accuracy, and that accuracy.
@@ -84,6 +85,7 @@ impl Tally {
             Event::TrialQueued { trial, .. }
             | Event::TrialStarted { trial }
             | Event::TrialResumed { trial, .. }
+            | Event::TrialContinued { trial, .. }
             | Event::EpochFinished { trial, .. }
             | Event::TrialFinished { trial, .. }
             | Event::TrialFailed { trial, .. }
@@ -117,20 +119,20 @@ impl Tally {
                 self.statuses.resize(index + 1, TrialStatus::Queued);
                 self.planned += u128::from(cost(trial));
             }
-            Some(TrialStatus::Finished) => self.done -= 1,
+            Some(TrialStatus::Stopped | TrialStatus::Finished) => self.done -= 1,
             Some(TrialStatus::Failed) => self.failed -= 1,
             Some(_) => {}
         }
         self.statuses[index] = trial.status;
         match trial.status {
-            TrialStatus::Finished => self.done += 1,
+            TrialStatus::Stopped | TrialStatus::Finished => self.done += 1,
             TrialStatus::Failed => self.failed += 1,
             TrialStatus::Queued | TrialStatus::Running => {}
         }
         if trial.ended() {
             self.open.remove(&trial.number);
         } else {
-            let left = self.epochs.saturating_sub(trial.epochs.len());
+            let left = trial.until().unwrap_or(self.epochs).saturating_sub(trial.epochs.len());
             self.open.insert(trial.number, (cost(trial), left));
         }
         if let Some(result) = trial.result.as_ref().filter(|_| before != Some(TrialStatus::Finished)) {

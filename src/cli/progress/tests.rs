@@ -68,6 +68,7 @@ fn tell(display: &dyn Display) -> StudyState {
         trial: n + 1,
         candidate: p.candidate,
         seed: p.seed,
+        until: p.until,
     });
     let events: Vec<Event> = queued
         .chain([

@@ -1,0 +1,322 @@
+//! New candidates for every strategy: distinct, buildable, within the constraints.
+//!
+//! Strategies say which genome they would like; whether it may be trained is decided here. Where chance finds nothing that
+//! keeps to the constraints, candidates are led towards them, one change after another.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::shuffle::Shuffle;
+use crate::error::{Error, Result};
+use crate::space::{Candidate, Choices, Genome, SearchSpace};
+
+/// What is known of a candidate before it is trained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Costs {
+    pub params: u64,
+    /// Multiply-adds of one image.
+    pub madds: u64,
+    /// Peak bytes of activations for one image.
+    pub activation_memory: u64,
+    /// Bytes of its weights in a file.
+    pub size: u64,
+}
+
+/// Whether a candidate may be trained. Its network is known further down than here, so the judgement is passed in.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Judged {
+    Fits(Costs),
+    /// It breaks constraints, by so much: what it is above or below them, each as a share of the constraint, summed.
+    Breaks {
+        excess: f64,
+        reason: String,
+    },
+    /// It is no network at all.
+    NoNetwork {
+        reason: String,
+    },
+    /// The same network came before, spelled otherwise.
+    Repeats,
+}
+
+pub type Judge = Box<dyn FnMut(&Candidate) -> Judged + Send>;
+
+/// A candidate that may be trained.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Made {
+    pub genome: Genome,
+    pub candidate: Candidate,
+    /// The choices that made it: (`stages[3].cap`, `8`).
+    pub choices: Choices,
+    pub hash: String,
+    pub costs: Costs,
+}
+
+/// What became of a genome.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Tried {
+    Made(Box<Made>),
+    /// It has been proposed, or is another spelling of one that has.
+    Taken,
+    /// It breaks the constraints by so much; infinitely where it is no network.
+    Breaks(f64),
+}
+
+/// Uniform draws in a row that fail before candidates are led to the constraints: were one candidate in a thousand
+/// acceptable, this would happen once in 20,000 searches.
+const PATIENCE: u64 = 10_000;
+/// Times that a candidate is led to the constraints, each from another draw.
+const WALKS: usize = 30;
+/// Children of two parents, or changes of one, that are tried before chance takes over.
+const CHILDREN: usize = 200;
+
+/// Makes candidates of a space, each once.
+pub struct Breeder {
+    space: Arc<SearchSpace>,
+    genes: Vec<usize>,
+    judge: Judge,
+    shuffle: Shuffle,
+    rng: ChaCha8Rng,
+    taken: HashSet<String>,
+    made: u64,
+    rejected: u64,
+    /// Of those that break the constraints the one that does so least, and its reason; before it the first that is no network.
+    least: Option<(f64, String)>,
+}
+
+impl std::fmt::Debug for Breeder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Breeder")
+            .field("made", &self.made)
+            .field("rejected", &self.rejected)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Breeder {
+    /// The same seed makes the same candidates of the same requests.
+    pub fn new(space: Arc<SearchSpace>, seed: u64, judge: Judge) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        // Draws have the seed's first stream, all else the second.
+        rng.set_stream(1);
+        let shuffle = Shuffle::new(space.size(), seed);
+        let genes = space.genes();
+        Self { space, genes, judge, shuffle, rng, taken: HashSet::new(), made: 0, rejected: 0, least: None }
+    }
+
+    pub fn space(&self) -> &SearchSpace {
+        &self.space
+    }
+
+    /// How many levels each gene has.
+    pub fn genes(&self) -> &[usize] {
+        &self.genes
+    }
+
+    pub fn rng(&mut self) -> &mut ChaCha8Rng {
+        &mut self.rng
+    }
+
+    /// The candidate of a genome, where it is new and may be trained.
+    pub fn make(&mut self, genome: &[usize]) -> Tried {
+        let Some((candidate, choices)) = self.space.make(genome) else {
+            return Tried::Breaks(f64::INFINITY);
+        };
+        let hash = candidate.hash();
+        if self.taken.contains(&hash) {
+            return Tried::Taken;
+        }
+        match (self.judge)(&candidate) {
+            Judged::Fits(costs) => {
+                self.taken.insert(hash.clone());
+                self.made += 1;
+                Tried::Made(Box::new(Made { genome: genome.to_vec(), candidate, choices, hash, costs }))
+            }
+            Judged::Repeats => {
+                self.taken.insert(hash);
+                Tried::Taken
+            }
+            Judged::Breaks { excess, reason } => {
+                self.reject(excess, || format!("{} with {reason}", candidate.text()));
+                Tried::Breaks(excess)
+            }
+            Judged::NoNetwork { reason } => {
+                self.reject(f64::INFINITY, || reason);
+                Tried::Breaks(f64::INFINITY)
+            }
+        }
+    }
+
+    fn reject(&mut self, excess: f64, reason: impl FnOnce() -> String) {
+        self.rejected += 1;
+        if self.least.as_ref().is_none_or(|(least, _)| excess < *least) {
+            self.least = Some((excess, reason()));
+        }
+    }
+
+    /// The candidate with a number in the space, where it is new and may be trained.
+    pub fn numbered(&mut self, index: u128) -> Option<Made> {
+        let genome = self.space.genome(index)?;
+        match self.make(&genome) {
+            Tried::Made(made) => Some(*made),
+            Tried::Taken | Tried::Breaks(_) => None,
+        }
+    }
+
+    /// A new candidate by chance: uniformly among all that may be trained, unless those are one in thousands; then one to
+    /// which a draw was led. `None` where the space has no new one.
+    ///
+    /// # Errors
+    /// A sentence with the least violating candidate, where none was ever found that keeps to the constraints.
+    pub fn random(&mut self) -> Result<Option<Made>> {
+        for _ in 0..PATIENCE {
+            let Some(index) = self.shuffle.next() else { return self.exhausted() };
+            if let Some(made) = self.numbered(index) {
+                return Ok(Some(made));
+            }
+        }
+        for _ in 0..WALKS {
+            let Some(index) = self.shuffle.next() else { return self.exhausted() };
+            if let Some(made) = self.space.genome(index).and_then(|genome| self.led(genome)) {
+                return Ok(Some(made));
+            }
+        }
+        self.exhausted()
+    }
+
+    /// Nothing new can be found.
+    fn exhausted(&self) -> Result<Option<Made>> {
+        if self.made == 0 { Err(self.unsatisfiable()) } else { Ok(None) }
+    }
+
+    /// What to say where nothing keeps to the constraints.
+    pub fn unsatisfiable(&self) -> Error {
+        let size = self.space.size();
+        let tried = if u128::from(self.rejected) >= size {
+            format!("none of the {size} candidates")
+        } else {
+            format!("none of {} candidates tried", self.rejected)
+        };
+        let (what, closest) = match &self.least {
+            Some((excess, reason)) if excess.is_finite() => {
+                ("satisfies the constraints", format!(" (the closest: {reason})"))
+            }
+            Some((_, reason)) => ("can be built", format!(" (the first: {reason})")),
+            None => ("is left", String::new()),
+        };
+        Error::request(format!(
+            "{tried} {what}{closest}; loosen the search space's constraints or widen its choices"
+        ))
+    }
+
+    /// Whether anything that was tried could be built.
+    pub fn built_any(&self) -> bool {
+        self.made > 0 || self.least.as_ref().is_some_and(|(excess, _)| excess.is_finite())
+    }
+
+    /// Changes one gene after another, each time one that brings the candidate nearer to the constraints, until it keeps to them.
+    pub fn led(&mut self, mut genome: Genome) -> Option<Made> {
+        let mut excess = match self.make(&genome) {
+            Tried::Made(made) => return Some(*made),
+            Tried::Taken => return None,
+            Tried::Breaks(excess) => excess,
+        };
+        loop {
+            let mut best: Option<(f64, Genome)> = None;
+            for neighbour in self.neighbours(&genome) {
+                match self.make(&neighbour) {
+                    Tried::Made(made) => return Some(*made),
+                    Tried::Breaks(next) if next < best.as_ref().map_or(excess, |(least, _)| *least) => {
+                        best = Some((next, neighbour));
+                    }
+                    Tried::Breaks(_) | Tried::Taken => {}
+                }
+            }
+            (excess, genome) = best?;
+        }
+    }
+
+    /// All genomes that differ in one gene, in an order by chance.
+    pub fn neighbours(&mut self, genome: &[usize]) -> Vec<Genome> {
+        let mut neighbours = Vec::new();
+        for (gene, levels) in self.genes.iter().enumerate() {
+            for level in (0..*levels).filter(|level| *level != genome[gene]) {
+                let mut neighbour = genome.to_vec();
+                neighbour[gene] = level;
+                neighbours.push(neighbour);
+            }
+        }
+        neighbours.shuffle(&mut self.rng);
+        neighbours
+    }
+
+    /// A new candidate that differs from a genome in one gene; in more where all of these are taken, and by chance where
+    /// nothing near is left.
+    ///
+    /// # Errors
+    /// As [`random`](Self::random).
+    pub fn mutated(&mut self, genome: &[usize]) -> Result<Option<Made>> {
+        self.child(|breeder, attempt| {
+            let mut child = genome.to_vec();
+            for _ in 0..=attempt / 20 {
+                breeder.change_one(&mut child);
+            }
+            child
+        })
+    }
+
+    /// A new candidate that has each gene of one of its parents, by chance, and about one changed.
+    ///
+    /// # Errors
+    /// As [`random`](Self::random).
+    pub fn crossed(&mut self, mother: &[usize], father: &[usize]) -> Result<Option<Made>> {
+        self.child(|breeder, attempt| {
+            let mut child: Genome = mother
+                .iter()
+                .zip(father)
+                .map(|(m, f)| if breeder.rng.random_bool(0.5) { *m } else { *f })
+                .collect();
+            let changes = breeder.rng.random_range(0..=2) + attempt / 50;
+            for _ in 0..changes {
+                breeder.change_one(&mut child);
+            }
+            child
+        })
+    }
+
+    /// The first of some children that may be trained, else one led to the constraints, else one by chance.
+    ///
+    /// # Errors
+    /// As [`random`](Self::random).
+    pub fn child(&mut self, mut next: impl FnMut(&mut Self, usize) -> Genome) -> Result<Option<Made>> {
+        let mut least: Option<(f64, Genome)> = None;
+        for attempt in 0..CHILDREN {
+            let child = next(self, attempt);
+            match self.make(&child) {
+                Tried::Made(made) => return Ok(Some(*made)),
+                Tried::Breaks(excess) if least.as_ref().is_none_or(|(least, _)| excess < *least) => {
+                    least = Some((excess, child));
+                }
+                Tried::Breaks(_) | Tried::Taken => {}
+            }
+        }
+        match least.and_then(|(_, genome)| self.led(genome)) {
+            Some(made) => Ok(Some(made)),
+            None => self.random(),
+        }
+    }
+
+    /// Another level for one gene.
+    pub fn change_one(&mut self, genome: &mut Genome) {
+        if self.genes.is_empty() {
+            return;
+        }
+        let gene = self.rng.random_range(0..self.genes.len());
+        let step = self.rng.random_range(1..self.genes[gene]);
+        genome[gene] = (genome[gene] + step) % self.genes[gene];
+    }
+}

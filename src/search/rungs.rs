@@ -1,0 +1,270 @@
+//! Budgets: after how many epochs candidates are compared, and which go on (successive halving).
+
+use std::collections::HashSet;
+
+use super::dominance::{self, Point};
+
+/// What is to be trained next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// A new candidate, for so many epochs.
+    New(usize),
+    /// A known one, on to so many epochs.
+    Continue(String, usize),
+    /// Nothing before more is known.
+    Wait,
+    End,
+}
+
+/// Epochs of each rung, rising, such as 1, 3, 9.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ladder {
+    epochs: Vec<usize>,
+    eta: usize,
+}
+
+impl Ladder {
+    /// One rung: all candidates are trained for all epochs.
+    pub fn full(epochs: usize) -> Self {
+        Self { epochs: vec![epochs], eta: 2 }
+    }
+
+    /// The rungs of a budget.
+    pub fn new(epochs: Vec<usize>, eta: usize) -> Self {
+        Self { epochs, eta: eta.max(2) }
+    }
+
+    pub fn epochs(&self) -> &[usize] {
+        &self.epochs
+    }
+
+    /// How many of `first` candidates reach each rung.
+    pub fn survivors(&self, first: usize) -> Vec<usize> {
+        let mut alive = first;
+        let mut survivors = Vec::new();
+        for _ in &self.epochs {
+            survivors.push(alive);
+            alive = (alive / self.eta).max(usize::from(alive > 0));
+        }
+        survivors
+    }
+}
+
+/// Decides who goes on to which rung. What it is told comes in the order of its decisions.
+#[derive(Debug)]
+pub enum Rungs {
+    /// All candidates of a rung are known before any goes on (Jamieson and Talwalkar 2016).
+    Halving(Halving),
+    /// A candidate goes on as soon as it is among the best of its rung so far (Li et al. 2020).
+    Asha(Asha),
+}
+
+/// The results of a rung.
+#[derive(Debug, Default)]
+struct Rung {
+    /// Candidates that were sent to it.
+    sent: usize,
+    hashes: Vec<String>,
+    points: Vec<Point>,
+    promoted: HashSet<String>,
+}
+
+impl Rung {
+    /// Of the best `most` the first that has not gone on.
+    fn promotable(&self, most: usize) -> Option<String> {
+        let best = dominance::ranking(&self.points).into_iter().take(most);
+        // What failed goes nowhere.
+        let sound = best.filter(|i| self.points[*i].violation.is_finite());
+        sound.map(|i| &self.hashes[i]).find(|hash| !self.promoted.contains(*hash)).cloned()
+    }
+}
+
+#[derive(Debug)]
+pub struct Halving {
+    ladder: Ladder,
+    rungs: Vec<Rung>,
+    /// The rung that is being filled.
+    current: usize,
+    new_ended: bool,
+}
+
+#[derive(Debug)]
+pub struct Asha {
+    ladder: Ladder,
+    rungs: Vec<Rung>,
+    new_ended: bool,
+}
+
+impl Rungs {
+    pub fn halving(ladder: Ladder) -> Self {
+        let rungs = ladder.epochs.iter().map(|_| Rung::default()).collect();
+        Self::Halving(Halving { ladder, rungs, current: 0, new_ended: false })
+    }
+
+    pub fn asha(ladder: Ladder) -> Self {
+        let rungs = ladder.epochs.iter().map(|_| Rung::default()).collect();
+        Self::Asha(Asha { ladder, rungs, new_ended: false })
+    }
+
+    fn parts(&mut self) -> (&Ladder, &mut Vec<Rung>) {
+        match self {
+            Self::Halving(Halving { ladder, rungs, .. }) | Self::Asha(Asha { ladder, rungs, .. }) => {
+                (ladder, rungs)
+            }
+        }
+    }
+
+    /// There will be no more new candidates.
+    pub fn end_new(&mut self) {
+        match self {
+            Self::Halving(Halving { new_ended, .. }) | Self::Asha(Asha { new_ended, .. }) => {
+                *new_ended = true
+            }
+        }
+    }
+
+    /// A new candidate was made, for the first rung.
+    pub fn sent_new(&mut self) {
+        if let Some(rung) = self.parts().1.first_mut() {
+            rung.sent += 1;
+        }
+    }
+
+    /// What became of a candidate after so many epochs.
+    pub fn tell(&mut self, hash: &str, epochs: usize, point: &Point) {
+        let (ladder, rungs) = self.parts();
+        if let Some(number) = ladder.epochs.iter().position(|of_rung| *of_rung == epochs) {
+            rungs[number].hashes.push(hash.to_owned());
+            rungs[number].points.push(point.clone());
+        }
+    }
+
+    /// What is to be trained next; a promotion is taken as made.
+    pub fn next(&mut self) -> Next {
+        match self {
+            Self::Halving(halving) => halving.next(),
+            Self::Asha(asha) => asha.next(),
+        }
+    }
+}
+
+/// Sends a candidate on from a rung to the next.
+fn promote(ladder: &Ladder, rungs: &mut [Rung], from: usize, hash: String) -> Next {
+    rungs[from].promoted.insert(hash.clone());
+    rungs[from + 1].sent += 1;
+    Next::Continue(hash, ladder.epochs[from + 1])
+}
+
+impl Halving {
+    fn next(&mut self) -> Next {
+        loop {
+            if self.current == 0 && !self.new_ended {
+                return Next::New(self.ladder.epochs[0]);
+            }
+            let rung = &self.rungs[self.current];
+            if rung.hashes.len() < rung.sent {
+                return Next::Wait;
+            }
+            if self.current + 1 == self.rungs.len() {
+                return Next::End;
+            }
+            let survivors = (rung.sent / self.ladder.eta).max(1);
+            if rung.promoted.len() < survivors
+                && let Some(hash) = rung.promotable(survivors)
+            {
+                return promote(&self.ladder, &mut self.rungs, self.current, hash);
+            }
+            self.current += 1;
+        }
+    }
+}
+
+impl Asha {
+    fn next(&mut self) -> Next {
+        let promotable = |number: &usize| {
+            let rung = &self.rungs[*number];
+            // At the end the best goes on even where there are fewer than eta of them.
+            let over =
+                self.new_ended && self.rungs[..=*number].iter().all(|rung| rung.hashes.len() == rung.sent);
+            let least = usize::from(over && !rung.hashes.is_empty());
+            rung.promotable((rung.hashes.len() / self.ladder.eta).max(least)).map(|hash| (*number, hash))
+        };
+        let top = self.rungs.len().saturating_sub(1);
+        if let Some((number, hash)) = (0..top).rev().find_map(|number| promotable(&number)) {
+            return promote(&self.ladder, &mut self.rungs, number, hash);
+        }
+        if !self.new_ended {
+            return Next::New(self.ladder.epochs[0]);
+        }
+        let open = self.rungs.iter().any(|rung| rung.hashes.len() < rung.sent);
+        if open { Next::Wait } else { Next::End }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ladder() -> Ladder {
+        Ladder::new(vec![1, 3, 9], 3)
+    }
+
+    fn point(value: f64) -> Point {
+        Point { values: vec![value], violation: if value.is_nan() { f64::INFINITY } else { 0.0 } }
+    }
+
+    /// Runs to the end, each outcome at once; the candidate n has the value `values[n]` at every rung.
+    fn run(mut rungs: Rungs, values: &[f64]) -> Vec<String> {
+        let (mut told, mut new) = (Vec::new(), 0);
+        loop {
+            let (hash, epochs) = match rungs.next() {
+                Next::New(_) if new == values.len() => {
+                    rungs.end_new();
+                    continue;
+                }
+                Next::New(epochs) => {
+                    new += 1;
+                    rungs.sent_new();
+                    ((new - 1).to_string(), epochs)
+                }
+                Next::Continue(hash, epochs) => (hash, epochs),
+                Next::Wait => panic!("everything has been told"),
+                Next::End => return told,
+            };
+            rungs.tell(&hash, epochs, &point(values[hash.parse::<usize>().unwrap()]));
+            told.push(format!("{hash}:{epochs}"));
+        }
+    }
+
+    #[test]
+    fn a_third_survives_each_rung() {
+        assert_eq!(ladder().survivors(27), [27, 9, 3]);
+        assert_eq!(ladder().survivors(7), [7, 2, 1]);
+        assert_eq!(ladder().survivors(0), [0, 0, 0]);
+    }
+
+    #[test]
+    fn halving_sends_the_best_on_when_all_are_known() {
+        let values = [5.0, 3.0, 9.0, 1.0, f64::NAN, 7.0, 2.0, 8.0, 4.0];
+        let mut expected: Vec<String> = (0..9).map(|n| format!("{n}:1")).collect();
+        // Rung 2: the three least; rung 3: the least.
+        expected.extend(["3:3", "6:3", "1:3", "3:9"].map(str::to_owned));
+        assert_eq!(run(Rungs::halving(ladder()), &values), expected);
+    }
+
+    #[test]
+    fn asha_sends_on_as_soon_as_one_is_among_the_best() {
+        let values = [5.0, 3.0, 9.0, 1.0, 2.0, 0.0, f64::NAN];
+        // After three 3.0 leads; then two of six may go on, and 0.0 and 1.0 lead. Three of rung 3: the best of them goes on.
+        let expected = ["0:1", "1:1", "2:1", "1:3", "3:1", "3:3", "4:1", "5:1", "5:3", "5:9", "6:1"];
+        assert_eq!(run(Rungs::asha(ladder()), &values), expected);
+        // Too few for a promotion by a third: the best still goes to the end.
+        assert_eq!(run(Rungs::asha(ladder()), &[2.0, 1.0]), ["0:1", "1:1", "1:3", "1:9"]);
+        assert_eq!(run(Rungs::asha(ladder()), &[f64::NAN]), ["0:1"]);
+    }
+
+    #[test]
+    fn one_rung_is_plain_training() {
+        assert_eq!(run(Rungs::asha(Ladder::full(7)), &[2.0, 1.0]), ["0:7", "1:7"]);
+    }
+}
