@@ -27,7 +27,7 @@ fn experiment(search: &str, rest: &str) -> String {
 
 fn run(folder: &Folder, search: &str, name: &str, more: &[&str]) -> serde_json::Value {
     folder.write("s.yaml", SPACE);
-    let file = folder.write(&format!("{name}.yaml"), &experiment(search, ""));
+    let file = folder.write(&format!("{name}.yaml"), experiment(search, ""));
     let dir = folder.at(name);
     json(&[&["run", &file, "--out", &dir, "--json"], more].concat())
 }
@@ -133,7 +133,7 @@ fn a_retried_trial_changes_no_proposal() {
     // Seconds that are not finite fail a trial: here of every candidate of more than 12,000 params, for now.
     let failing = experiment("strategy: evolution, population: 4, trials: 12", "")
         .replace("noise: 2.0", "noise: 2.0, seconds_per_epoch: \"1 / max(0, 12000 - params) + 1\"");
-    let file = folder.write("e.yaml", &failing.replace("variants: [{name: mix, network: mix}]\n", ""));
+    let file = folder.write("e.yaml", failing.replace("variants: [{name: mix, network: mix}]\n", ""));
     let dir = folder.at("study");
     let first =
         blocksmith(&["run", &file, "--out", &dir, "--json", "--set", "failures.stop_after_consecutive=0"]);

@@ -107,7 +107,7 @@ impl ExperimentPlan {
     fn order(&mut self) -> Result<std::result::Result<Ordered, Next>> {
         let Some(search) = &mut self.searched.search else { return Ok(Err(Next::End)) };
         let until = |epochs: usize| (epochs < self.epochs).then_some(epochs);
-        let (planned, goes_on, until, seeds) = match search.next()? {
+        let (planned, goes_on, until, seeds) = match search.order()? {
             Order::Train(made, epochs) => {
                 let planned = searched::planned(*made, self.searched.images)?;
                 let (until, seeds) = (until(epochs), self.seeds.clone());

@@ -281,7 +281,7 @@ mod tests {
         let texts = |variants: &[Planned], experiment: &Experiment| -> (Option<usize>, Vec<String>) {
             let mut searched = candidates(experiment, variants, &[], input, classes).unwrap();
             let mut texts = Vec::new();
-            while let Order::Train(made, _) = searched.search.as_mut().unwrap().next().unwrap() {
+            while let Order::Train(made, _) = searched.search.as_mut().unwrap().order().unwrap() {
                 texts.push(made.candidate.text());
             }
             (searched.total, texts)

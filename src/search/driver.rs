@@ -126,13 +126,13 @@ impl Search {
         &self.breeder
     }
 
-    /// Makes the first order, which then comes with [`next`](Self::next).
+    /// Makes the first order, which then comes with [`order`](Self::order).
     ///
     /// # Errors
-    /// As [`next`](Self::next).
+    /// As [`order`](Self::order).
     pub fn look(&mut self) -> Result<()> {
         if self.first.is_none() {
-            self.first = Some(self.next()?);
+            self.first = Some(self.order()?);
         }
         Ok(())
     }
@@ -141,7 +141,7 @@ impl Search {
     ///
     /// # Errors
     /// A sentence where nothing keeps to the constraints.
-    pub fn next(&mut self) -> Result<Order> {
+    pub fn order(&mut self) -> Result<Order> {
         if let Some(first) = self.first.take() {
             return Ok(first);
         }
@@ -154,7 +154,7 @@ impl Search {
             if self.left == 0 {
                 self.rungs.end_new();
             }
-            match self.rungs.next() {
+            match self.rungs.decide() {
                 Next::New(epochs) => match self.strategy.ask(&mut self.breeder)? {
                     Ask::Train(made) => {
                         self.left -= 1;

@@ -140,10 +140,10 @@ impl Rungs {
     }
 
     /// What is to be trained next; a promotion is taken as made.
-    pub fn next(&mut self) -> Next {
+    pub fn decide(&mut self) -> Next {
         match self {
-            Self::Halving(halving) => halving.next(),
-            Self::Asha(asha) => asha.next(),
+            Self::Halving(halving) => halving.decide(),
+            Self::Asha(asha) => asha.decide(),
         }
     }
 }
@@ -156,7 +156,7 @@ fn promote(ladder: &Ladder, rungs: &mut [Rung], from: usize, hash: String) -> Ne
 }
 
 impl Halving {
-    fn next(&mut self) -> Next {
+    fn decide(&mut self) -> Next {
         loop {
             if self.current == 0 && !self.new_ended {
                 return Next::New(self.ladder.epochs[0]);
@@ -180,7 +180,7 @@ impl Halving {
 }
 
 impl Asha {
-    fn next(&mut self) -> Next {
+    fn decide(&mut self) -> Next {
         let promotable = |number: &usize| {
             let rung = &self.rungs[*number];
             // At the end the best goes on even where there are fewer than eta of them.
@@ -217,7 +217,7 @@ mod tests {
     fn run(mut rungs: Rungs, values: &[f64]) -> Vec<String> {
         let (mut told, mut new) = (Vec::new(), 0);
         loop {
-            let (hash, epochs) = match rungs.next() {
+            let (hash, epochs) = match rungs.decide() {
                 Next::New(_) if new == values.len() => {
                     rungs.end_new();
                     continue;

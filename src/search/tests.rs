@@ -82,7 +82,7 @@ fn run(mut search: Search, jobs: usize) -> Vec<(String, usize)> {
     let (mut orders, mut texts) = (Vec::new(), std::collections::HashMap::new());
     let mut open: Vec<(String, usize)> = Vec::new();
     loop {
-        let waits = match search.next().unwrap() {
+        let waits = match search.order().unwrap() {
             Order::Train(made, epochs) => {
                 texts.insert(made.hash.clone(), made.candidate.text());
                 orders.push((made.candidate.text(), epochs));
@@ -277,7 +277,7 @@ fn candidates_are_led_to_narrow_constraints() {
 #[test]
 fn unsatisfiable_constraints_name_the_closest() {
     for strategy in LEARNERS.into_iter().chain([StrategyKind::Random, StrategyKind::Grid]) {
-        let error = search(&config(strategy, 5), &four(), 1, Some(8)).next().unwrap_err();
+        let error = search(&config(strategy, 5), &four(), 1, Some(8)).order().unwrap_err();
         assert_eq!(error.exit_code(), 2);
         let costs = TEXTS.map(cost);
         let (closest, least) = TEXTS.iter().zip(costs).min_by_key(|(_, cost)| *cost).unwrap();
@@ -295,7 +295,7 @@ fn a_candidate_that_failed_is_not_built_upon() {
     let mut open = Vec::new();
     let mut seen = 0;
     loop {
-        match search.next().unwrap() {
+        match search.order().unwrap() {
             Order::Train(made, epochs) => {
                 seen += 1;
                 open.push((made.hash, epochs));
