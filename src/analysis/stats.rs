@@ -1,7 +1,7 @@
 //! Means, spreads, intervals and tests of small samples. One value has no spread: `None`, never 0.
 
 use serde::Serialize;
-use statrs::distribution::{ContinuousCDF, StudentsT};
+use statrs::distribution::{Binomial, ContinuousCDF, DiscreteCDF, StudentsT};
 
 /// Confidence of every interval in the report.
 pub const CONFIDENCE: f64 = 0.95;
@@ -55,6 +55,34 @@ impl Spread {
     }
 }
 
+/// Median of a sample; `None` for no values.
+pub fn median(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    match sorted.len() {
+        0 => None,
+        n if n % 2 == 1 => Some(sorted[middle]),
+        _ => Some((sorted[middle - 1] + sorted[middle]) / 2.0),
+    }
+}
+
+/// An interval for the median that holds whatever the distribution is: between two order statistics (Conover 1999, Section
+/// 3.2), at least at [`CONFIDENCE`]. `None` for fewer than six values, whose range is not enough for that.
+pub fn median_interval(values: &[f64]) -> Option<Interval> {
+    let n = values.len();
+    let below = Binomial::new(0.5, n as u64).ok()?;
+    // As many values are left out on each side as have at most half of the doubt.
+    let doubt = (1.0 - CONFIDENCE) / 2.0;
+    let left_out = (0..n).take_while(|k| below.cdf(*k as u64) <= doubt).count();
+    if left_out == 0 {
+        return None;
+    }
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    Some(Interval { low: sorted[left_out - 1], high: sorted[n - left_out] })
+}
+
 /// Welch's t-test of the mean of `second` minus that of `first` (Welch 1947; unequal variances).
 ///
 /// `None` where either has fewer than two values or neither varies.
@@ -100,6 +128,17 @@ mod tests {
     }
 
     /// NumPy: `np.mean(a)`, `np.std(a, ddof=1)`; SciPy 1.17.1: `stats.sem(a)`.
+    /// Ranks from tables of the sign test (Conover 1999, Table A3): of 10 values the 2nd and the 9th, of 100 the 40th and 61st.
+    #[test]
+    fn the_interval_of_a_median_lies_between_order_statistics() {
+        let values = |n: usize| -> Vec<f64> { (1..=n).rev().map(|v| v as f64).collect() };
+        assert_eq!(median_interval(&values(10)), Some(Interval { low: 2.0, high: 9.0 }));
+        assert_eq!(median_interval(&values(100)), Some(Interval { low: 40.0, high: 61.0 }));
+        assert_eq!(median_interval(&values(6)), Some(Interval { low: 1.0, high: 6.0 }));
+        assert_eq!(median_interval(&values(5)), None);
+        assert_eq!((median(&values(100)), median(&values(5)), median(&[])), (Some(50.5), Some(3.0), None));
+    }
+
     #[test]
     fn spread_agrees_with_scipy() {
         let s = spread(&A).expect("not empty");

@@ -65,7 +65,8 @@ pub enum Objective {
 }
 
 impl Objective {
-    const NAMES: [(&'static str, Self); 7] = [
+    /// Names in files.
+    pub const NAMES: [(&'static str, Self); 7] = [
         ("accuracy", Self::Accuracy),
         ("loss", Self::Loss),
         ("params", Self::Params),
@@ -160,7 +161,8 @@ pub enum StrategyKind {
 }
 
 impl StrategyKind {
-    const NAMES: [(&'static str, Self); 8] = [
+    /// Names in files.
+    pub const NAMES: [(&'static str, Self); 8] = [
         ("grid", Self::Grid),
         ("random", Self::Random),
         ("local", Self::Local),
@@ -198,6 +200,14 @@ impl SearchConfig {
         }
     }
 
+    /// The budget of a strategy where none is named, for so many epochs of a whole training.
+    pub fn usual_budget(strategy: StrategyKind, epochs: usize) -> Budget {
+        match strategy {
+            StrategyKind::ShEmoa => Budget::halving(BudgetKind::Asha, epochs),
+            _ => Budget::default(),
+        }
+    }
+
     /// Whether what is trained next depends on how earlier trials ended.
     pub fn listens(&self) -> bool {
         self.strategy.learns() || self.budget.kind != BudgetKind::Full
@@ -230,8 +240,7 @@ impl SearchConfig {
         let objectives = keys.or("objectives", objectives(), |at| Objective::read_list(&at))?;
         let budget = match keys.get("budget") {
             Some(at) => Budget::read(&at, epochs)?,
-            None if strategy == StrategyKind::ShEmoa => Budget::halving(BudgetKind::Asha, epochs),
-            None => Budget::default(),
+            None => Self::usual_budget(strategy, epochs),
         };
         if strategy == StrategyKind::ShEmoa && budget.kind == BudgetKind::Full && keys.get("budget").is_some()
         {

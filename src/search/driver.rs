@@ -163,7 +163,10 @@ impl Search {
                         self.made.insert(made.hash.clone(), (*made).clone());
                         return Ok(Order::Train(made, epochs));
                     }
-                    Ask::End => self.left = 0,
+                    Ask::End => {
+                        self.left = 0;
+                        self.rungs.exhaust();
+                    }
                     // A strategy that waits for nothing will never go on.
                     Ask::Wait if self.open.is_empty() => self.left = 0,
                     Ask::Wait if self.hear() => {}

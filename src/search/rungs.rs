@@ -93,6 +93,8 @@ pub struct Asha {
     ladder: Ladder,
     rungs: Vec<Rung>,
     new_ended: bool,
+    /// Whatever has stopped goes on, the best first.
+    all_go_on: bool,
 }
 
 impl Rungs {
@@ -103,7 +105,7 @@ impl Rungs {
 
     pub fn asha(ladder: Ladder) -> Self {
         let rungs = ladder.epochs.iter().map(|_| Rung::default()).collect();
-        Self::Asha(Asha { ladder, rungs, new_ended: false })
+        Self::Asha(Asha { ladder, rungs, new_ended: false, all_go_on: false })
     }
 
     fn parts(&mut self) -> (&Ladder, &mut Vec<Rung>) {
@@ -120,6 +122,14 @@ impl Rungs {
             Self::Halving(Halving { new_ended, .. }) | Self::Asha(Asha { new_ended, .. }) => {
                 *new_ended = true
             }
+        }
+    }
+
+    /// The space has no more new candidates, and there is budget left: what has stopped goes on, the best first.
+    pub fn exhaust(&mut self) {
+        self.end_new();
+        if let Self::Asha(asha) = self {
+            asha.all_go_on = true;
         }
     }
 
@@ -186,8 +196,11 @@ impl Asha {
             // At the end the best goes on even where there are fewer than eta of them.
             let over =
                 self.new_ended && self.rungs[..=*number].iter().all(|rung| rung.hashes.len() == rung.sent);
-            let least = usize::from(over && !rung.hashes.is_empty());
-            rung.promotable((rung.hashes.len() / self.ladder.eta).max(least)).map(|hash| (*number, hash))
+            let share = match (self.all_go_on && over, over && !rung.hashes.is_empty()) {
+                (true, _) => rung.hashes.len(),
+                (_, has_some) => (rung.hashes.len() / self.ladder.eta).max(usize::from(has_some)),
+            };
+            rung.promotable(share).map(|hash| (*number, hash))
         };
         let top = self.rungs.len().saturating_sub(1);
         if let Some((number, hash)) = (0..top).rev().find_map(|number| promotable(&number)) {
@@ -261,6 +274,28 @@ mod tests {
         // Too few for a promotion by a third: the best still goes to the end.
         assert_eq!(run(Rungs::asha(ladder()), &[2.0, 1.0]), ["0:1", "1:1", "1:3", "1:9"]);
         assert_eq!(run(Rungs::asha(ladder()), &[f64::NAN]), ["0:1"]);
+    }
+
+    #[test]
+    fn where_nothing_new_is_left_all_go_on_the_best_first() {
+        let mut rungs = Rungs::asha(Ladder::new(vec![1, 2], 2));
+        for (hash, value) in [("a", 2.0), ("b", 3.0), ("c", 1.0)] {
+            assert_eq!(rungs.decide(), Next::New(1));
+            rungs.sent_new();
+            rungs.tell(hash, 1, &point(value));
+            if hash == "b" {
+                assert_eq!(rungs.decide(), Next::Continue("a".into(), 2));
+                rungs.tell("a", 2, &point(2.0));
+            }
+        }
+        rungs.exhaust();
+        // c is the best of three by now; b, the last, goes on as well.
+        assert_eq!(rungs.decide(), Next::Continue("c".into(), 2));
+        rungs.tell("c", 2, &point(1.0));
+        assert_eq!(rungs.decide(), Next::Continue("b".into(), 2));
+        assert_eq!(rungs.decide(), Next::Wait);
+        rungs.tell("b", 2, &point(3.0));
+        assert_eq!(rungs.decide(), Next::End);
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod curves;
 pub mod effects;
 pub mod font;
 pub mod labels;
+pub mod race;
 pub mod scatter;
 pub mod scene;
 pub mod style;

@@ -26,13 +26,15 @@ pub const PALE: Color = Color(160, 168, 176, 1.0);
 pub const PAPER: Color = Color(255, 255, 255, 1.0);
 
 /// Okabe and Ito's colour-blind safe palette (2008), without yellow and black, which are hard to see or mean text.
-pub const PALETTE: [Color; 6] = [
+pub const PALETTE: [Color; 8] = [
     Color(0, 114, 178, 1.0),
     Color(213, 94, 0, 1.0),
     Color(0, 158, 115, 1.0),
     Color(204, 121, 167, 1.0),
     Color(230, 159, 0, 1.0),
     Color(86, 180, 233, 1.0),
+    Color(120, 94, 60, 1.0),
+    Color(90, 90, 90, 1.0),
 ];
 
 /// Title of a figure, in pixels of an em.
