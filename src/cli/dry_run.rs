@@ -17,7 +17,7 @@ use super::plan::ExperimentPlan;
 use super::progress::text::duration;
 use super::shares::Shares;
 use super::trained::Trained;
-use super::view::SIMULATED;
+use super::view::simulated;
 use crate::arch::Network;
 use crate::config::Experiment;
 use crate::data::{Batcher, CHANNELS, Data};
@@ -25,7 +25,6 @@ use crate::error::Result;
 use crate::report::format::{counted, thousands};
 use crate::study::event::CandidateRecord;
 use crate::study::{Plan, StudyState};
-use crate::train::simulated;
 
 /// Candidates that are looked at one by one, and the time that may take: the rest of a larger study is taken to be like them.
 const LOOKED_AT: usize = 5000;
@@ -119,15 +118,10 @@ fn foretell(request: &Request<'_>, plan: &mut ExperimentPlan) -> Result<Foretold
         None => Timing::default(),
     };
     let epochs = experiment.train.epochs;
-    let of_trial = |c: &Looked| match (trained.images(), experiment.trainer.simulated()) {
-        (None, Some(config)) => (1..=epochs)
-            .map(|epoch| {
-                let known = simulated::known(c.record.params, c.record.madds, epoch, epochs);
-                config.seconds_per_epoch.value(&known)
-            })
-            .filter(|seconds| seconds.is_finite())
-            .sum(),
-        _ => timing.of_trial(c.record.madds, epochs),
+    let of_trial = |c: &Looked| {
+        trained
+            .simulated_seconds(&c.record, epochs)
+            .unwrap_or_else(|| timing.of_trial(c.record.madds, epochs))
     };
     let seconds: Vec<f64> = trainable.iter().flat_map(|c| std::iter::repeat_n(of_trial(c), c.left)).collect();
     let per_epoch = trained.images().map(|data| steps(experiment, data));
@@ -251,7 +245,7 @@ impl Foretold {
         }
         shares.notices.iter().for_each(|notice| line("", notice.clone()));
         if self.steps.is_none() {
-            lines.push(SIMULATED.into());
+            lines.push(simulated(&experiment.trainer).into());
         }
         lines.join("\n")
     }

@@ -28,6 +28,7 @@ pub mod searched;
 mod shares;
 mod start;
 pub mod status;
+pub mod table;
 mod trained;
 mod view;
 pub mod zoo;
@@ -71,6 +72,7 @@ enum Command {
     Ls(ls::Args),
     Report(report::ReportArgs),
     Retry(retry::Args),
+    Table(table::Args),
     Enumerate(enumerate::Args),
     Profile(profile::Args),
     Zoo(zoo::Args),
@@ -91,6 +93,7 @@ pub fn execute(cli: Cli) -> Result<()> {
         Command::Ls(args) => ls::execute(&args),
         Command::Report(args) => report::run(&args),
         Command::Retry(args) => retry::execute(&args),
+        Command::Table(args) => table::execute(&args),
         Command::Enumerate(args) => enumerate::execute(&args),
         Command::Profile(args) => profile::execute(&args),
         Command::Zoo(args) => zoo::execute(&args),

@@ -118,6 +118,7 @@ pub fn execute(args: &Args) -> Result<()> {
     let trained = Trained::load(&experiment, args.data.as_deref(), place)?;
     let (input, classes) = trained.shape();
     let variants = plan::variants(&experiment, place, input, classes)?;
+    trained.check(&variants, place)?;
     let searched = searched::candidates(&experiment, &variants, &earlier, input, classes)?;
     let mut plan = ExperimentPlan::new(&experiment.seeds, variants, searched);
     start.check(plan.look_ahead(LOOK_AHEAD).map(|(_, network)| network), place)?;

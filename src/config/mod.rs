@@ -17,7 +17,7 @@ pub use failures::Failures;
 pub use formula::{Formula, Known};
 pub use search::{SearchConfig, SpaceContent, StrategyKind};
 pub use train::{Precision, Schedule, StartWeights, TrainConfig};
-pub use trainer::{SimulatedConfig, TrainerConfig};
+pub use trainer::{SimulatedConfig, TabularConfig, TrainerConfig};
 
 #[cfg(test)]
 mod tests;
