@@ -88,7 +88,7 @@ fn a_study_is_replayed_from_its_table() {
     let header = table.lines().find(|line| !line.starts_with('#')).unwrap();
     assert!(
         header.starts_with(
-            "candidate,choice.stem.channels,choice.stages[1].block,choice.stages[1].expand,choice.stages[1].cap,params,"
+            "candidate,choice.stem.channels,choice.stages[0].block,choice.stages[0].expand,choice.stages[0].cap,params,"
         ),
         "{header}"
     );
@@ -178,7 +178,13 @@ fn candidates_that_are_not_in_the_table() {
     let folder = with_table();
     let larger = SPACE.replace("[8, 12, 16]", "[8, 12, 20]");
     folder.write("s.yaml", larger);
-    let done = json(&["run", &folder.at("tabular.yaml"), "--out", &folder.at("larger"), "--json"]);
+    // Three in a row end the study, lest the whole of a wrong table is tried.
+    let args = ["run", &folder.at("tabular.yaml"), "--out", &folder.at("larger"), "--json"];
+    let stopped = output(&args);
+    let stderr = String::from_utf8(stopped.stderr).unwrap();
+    assert!(stderr.contains("3 trials in a row failed") && stopped.status.code() == Some(1), "{stderr}");
+    let all = ["--set", "failures.stop_after_consecutive=0"];
+    let done = json(&[&args[..], &all].concat());
     assert_eq!((&done["done"], &done["failed"]), (&16.into(), &8.into()));
     let trials = std::fs::read_to_string(folder.join("larger/trials.csv")).unwrap();
     assert_eq!(trials.matches("is not among the 12 candidates of").count(), 8, "{trials}");
@@ -187,7 +193,7 @@ fn candidates_that_are_not_in_the_table() {
     let made = json(&["table", &folder.at("larger"), "--out", &folder.at("failed.csv"), "--json"]);
     assert_eq!((&made["trials"], &made["failed"]), (&24.into(), &8.into()));
     let args = ["run", &folder.at("tabular.yaml"), "--out", &folder.at("failed"), "--json"];
-    let done = json(&[&args[..], &["--set", "trainer.table=failed.csv"]].concat());
+    let done = json(&[&args[..], &all, &["--set", "trainer.table=failed.csv"]].concat());
     assert_eq!((&done["done"], &done["failed"]), (&16.into(), &8.into()));
 
     let variant = "name: v\ntrainer: {kind: tabular, table: table.csv}\ntrain: {epochs: 4}\nvariants:\n- {name: a, network: stem_c8 ir_c8}\n";

@@ -180,7 +180,7 @@ impl<'a> Trained<'a> {
             }),
             Self::Tabular { table, file, .. } => Box::new(TabularTrainer {
                 table: Arc::clone(table),
-                file: file.display().to_string(),
+                file: file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
                 epochs: experiment.train.epochs,
             }),
         }

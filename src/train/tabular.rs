@@ -21,7 +21,7 @@ const KIND: &str = "tabular";
 #[derive(Debug, Clone)]
 pub struct TabularTrainer {
     pub table: Arc<Table>,
-    /// Where the table is from, for messages.
+    /// Name of the table's file, for reasons of failures: without its folder, on which results must not depend.
     pub file: String,
     /// Epochs of every trial.
     pub epochs: usize,

@@ -59,43 +59,49 @@ pub(super) fn parse(bytes: &[u8]) -> std::result::Result<Table, Wrong> {
         let line = bytes.iter().take(error.valid_up_to()).filter(|byte| **byte == b'\n').count() as u64 + 1;
         (line, "this is no UTF-8 text: a table is made by `blocksmith table DIR`".to_owned())
     })?;
+    // The CSV reader would count the second half of such a line's end to the next line.
+    let text = &text.replace("\r\n", "\n");
     let about = about(text)?;
+    // The reader counts from where it begins, and takes an empty line for the beginning of the row after it.
+    let lines: Vec<&str> = text.lines().collect();
+    let comments = lines.iter().take_while(|line| line.starts_with('#')).count();
+    let line = |position: Option<&csv::Position>| {
+        let at = comments + position.map_or(0, |position| position.line().saturating_sub(1)) as usize;
+        let empty = lines.iter().skip(at).take_while(|line| line.is_empty()).count();
+        (at + empty + 1) as u64
+    };
+    let rest = text.split_inclusive('\n').skip(comments).map(str::len).sum::<usize>();
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
-        .comment(Some(b'#'))
-        .from_reader(text.as_bytes());
-    let mut records = reader.records().map(|record| {
-        record.map_err(|error| {
-            let line = error.position().map_or(1, csv::Position::line);
-            (line, format!("this row cannot be read as CSV ({error})"))
-        })
+        .from_reader(&text.as_bytes()[text.len() - rest..]);
+    let mut records = reader.records().map(|record| match record {
+        Ok(record) => Ok((line(record.position()), record)),
+        Err(error) => Err((line(error.position()), format!("this row cannot be read as CSV ({error})"))),
     });
-    let end = text.lines().count() as u64;
-    let header = records.next().ok_or((end, "the table has no columns".to_owned()))??;
-    let columns = Columns::of(&header)?;
-    let (mut rows, mut lines) = (Vec::new(), Vec::new());
+    let end = lines.len() as u64;
+    let (at, header) = records.next().ok_or((end, "the table has no columns".to_owned()))??;
+    let columns = Columns::of(&header).map_err(|message| (at, message))?;
+    let (mut rows, mut places) = (Vec::new(), Vec::new());
     for record in records {
-        let record = record?;
-        let line = line(&record);
+        let (line, record) = record?;
         if record.len() != header.len() {
             let (found, expected) = (record.len(), header.len());
             return Err((line, format!("this row has {found} cells where the table has {expected} columns")));
         }
         rows.push(columns.row(&record).map_err(|message| (line, message))?);
-        lines.push(line);
+        places.push(line);
     }
     if rows.is_empty() {
         return Err((end, "the table has no rows".into()));
     }
     Table::new(about, columns.factors.into_iter().map(|(name, _)| name).collect(), columns.epochs, rows)
         .map_err(|clash| {
-            (lines[clash.row], format!("{}, as in line {}; take one away", clash.message, lines[clash.other]))
+            (
+                places[clash.row],
+                format!("{}, as in line {}; take one away", clash.message, places[clash.other]),
+            )
         })
-}
-
-fn line(record: &StringRecord) -> u64 {
-    record.position().map_or(1, csv::Position::line)
 }
 
 /// The lines before the columns.
@@ -182,22 +188,22 @@ struct Columns {
 }
 
 impl Columns {
-    fn of(header: &StringRecord) -> std::result::Result<Self, Wrong> {
-        let wrong = |message: String| (line(header), message);
+    /// The columns of a header; a sentence where one is missing, or none of a table's.
+    fn of(header: &StringRecord) -> std::result::Result<Self, String> {
         let names: Vec<&str> = header.iter().map(str::trim).collect();
         for (at, name) in names.iter().enumerate() {
             if names.iter().take(at).any(|other| other == name) {
-                return Err(wrong(format!("two columns have the name `{name}`; take one away")));
+                return Err(format!("two columns have the name `{name}`; take one away"));
             }
         }
         let find = |name: &str| {
             names.iter().position(|other| *other == name).ok_or_else(|| {
-                wrong(format!(
+                format!(
                     "the column `{name}` is missing; a table has {}, {}, {} for every epoch, and choice.FACTOR",
                     COLUMNS.join(", "),
                     TEST.join(", "),
                     CURVES.map(|curve| format!("{curve}_1")).join(", ")
-                ))
+                )
             })
         };
         let cells = find_all(&COLUMNS, find)?;
@@ -222,9 +228,9 @@ impl Columns {
             .copied()
             .collect();
         if let Some(name) = (0..names.len()).find(|at| !known.contains(at)).and_then(|at| names.get(at)) {
-            return Err(wrong(format!(
+            return Err(format!(
                 "`{name}` is not a column of a table of {epochs} epochs; take it away, or correct its name"
-            )));
+            ));
         }
         Ok(Self { cells, factors, epochs, curves, test, failure })
     }
@@ -295,8 +301,8 @@ impl Columns {
 
 fn find_all<const N: usize>(
     names: &[&str; N],
-    find: impl Fn(&str) -> std::result::Result<usize, Wrong>,
-) -> std::result::Result<[usize; N], Wrong> {
+    find: impl Fn(&str) -> std::result::Result<usize, String>,
+) -> std::result::Result<[usize; N], String> {
     let mut found = [0; N];
     for (at, name) in found.iter_mut().zip(names) {
         *at = find(name)?;

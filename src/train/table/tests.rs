@@ -152,6 +152,9 @@ fn mistakes_are_named_with_their_lines() {
         let (line, message) = parse(text.as_bytes()).unwrap_err();
         let found = format!("{line}: {message}");
         assert!(found.starts_with(expected), "{found}\n{expected}");
+        // With the ends of lines that Windows has the numbers are the same.
+        let (again, _) = parse(text.replace('\n', "\r\n").as_bytes()).unwrap_err();
+        assert_eq!(again, line, "{found}");
     }
     let header: String = HAND.lines().take(10).map(|line| format!("{line}\n")).collect();
     assert_eq!(parse(header.as_bytes()).unwrap_err(), (10, "the table has no rows".into()));
