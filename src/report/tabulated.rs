@@ -67,6 +67,7 @@ pub fn table(study: &StudySummary, input: Shape, results: &str) -> Result<Tabula
         )));
     }
     let data = &environment.data;
+    let subset = experiment.trainer.is_network().then(|| recipe::subset(&experiment.data)).flatten();
     let about = About {
         space: space(experiment),
         study: experiment.name.clone(),
@@ -82,7 +83,11 @@ pub fn table(study: &StudySummary, input: Shape, results: &str) -> Result<Tabula
         images: [data.train, data.validation, data.test],
         data: data.description.clone(),
         data_hash: data.hash.clone(),
-        recipe: format!("study seed {}; {}", experiment.seed, recipe::any(experiment)),
+        recipe: [Some(format!("study seed {}; {}", experiment.seed, recipe::any(experiment))), subset]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(" "),
     };
     let table = Table::new(about, factors, epochs, rows)
         .map_err(|clash| Error::run(format!("the journal has a trial twice: {}", clash.message)))?;

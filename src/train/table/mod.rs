@@ -1,6 +1,7 @@
 //! A table of trials that were trained once: figures of every candidate, seed and epoch of a small space, kept so that
 //! strategies can be compared on them without training (tabular benchmarks, after NAS-Bench-101: Ying et al., 2019).
 
+mod columns;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -118,10 +119,11 @@ impl Table {
         rows: Vec<Row>,
     ) -> std::result::Result<Self, Clash> {
         let mut index: HashMap<String, Vec<usize>> = HashMap::new();
+        let mut seen: HashMap<(&str, u64), usize> = HashMap::new();
         for (number, row) in rows.iter().enumerate() {
             let same = index.entry(row.candidate.clone()).or_default();
             let clash = |other: usize, message: String| Clash { row: number, other, message };
-            if let Some(&other) = same.iter().find(|&&other| rows[other].seed == row.seed) {
+            if let Some(other) = seen.insert((&row.candidate, row.seed), number) {
                 return Err(clash(other, format!("the same candidate with the same seed ({})", row.seed)));
             }
             if let Some(&other) = same.first() {
@@ -166,9 +168,11 @@ impl Table {
     /// rising order, the one with the number `seed` modulo how many there are, counted from 0.
     pub fn trial(&self, candidate: &str, seed: u64) -> Option<&Row> {
         let same = self.index.get(candidate)?;
-        let own = same.iter().find(|&&number| self.rows[number].seed == seed);
-        let other = || same.get(usize::try_from(seed.checked_rem(same.len() as u64)?).ok()?);
-        self.rows.get(*own.or_else(other)?)
+        let at = match same.binary_search_by_key(&seed, |&number| self.rows[number].seed) {
+            Ok(own) => own,
+            Err(_) => usize::try_from(seed.checked_rem(same.len() as u64)?).ok()?,
+        };
+        self.rows.get(*same.get(at)?)
     }
 
     /// Seconds of an epoch of a candidate, on the mean of its trials.
