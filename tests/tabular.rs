@@ -196,7 +196,7 @@ fn candidates_that_are_not_in_the_table() {
     let done = json(&[&args[..], &all, &["--set", "trainer.table=failed.csv"]].concat());
     assert_eq!((&done["done"], &done["failed"]), (&16.into(), &8.into()));
 
-    let variant = "name: v\ntrainer: {kind: tabular, table: table.csv}\ntrain: {epochs: 4}\nvariants:\n- {name: a, network: stem_c8 ir_c8}\n";
+    let variant = "name: v\ntrainer: {kind: tabular, table: table.csv}\ntrain: {epochs: 4}\nvariants:\n- {name: a, network: stem_c8 ir_e2_c8}\n";
     let file = folder.write("v.yaml", variant);
     let refused = refusal(&["run", &file, "--out", &folder.at("v")]);
     assert!(refused.contains("v.yaml:5:") && refused.contains("variants[0].network: `stem_"), "{refused}");

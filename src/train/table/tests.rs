@@ -76,10 +76,10 @@ fn a_table_reads_as_it_is_written() {
 
 #[test]
 fn losses_are_kept_to_six_digits_and_accuracies_whole() {
-    let mut text = HAND.replace("30.05", "30.123456789012345").replace("2.11,", "2.1123456789,");
+    let mut text = HAND.replace("30.05", "30.1234567890123").replace("2.11,", "2.1123456789,");
     text = text.replace("2.3,2,26", "inf,NaN,26");
     let text = parse(text.as_bytes()).unwrap().text().unwrap();
-    assert!(text.contains(",30.123456789012345,41.5,"), "{text}");
+    assert!(text.contains(",30.1234567890123,41.5,"), "{text}");
     assert!(text.contains(",2.11235,1.76,") && text.contains(",inf,NaN,"), "{text}");
 }
 
@@ -158,7 +158,7 @@ fn mistakes_are_named_with_their_lines() {
     }
     let header: String = HAND.lines().take(10).map(|line| format!("{line}\n")).collect();
     assert_eq!(parse(header.as_bytes()).unwrap_err(), (10, "the table has no rows".into()));
-    assert_eq!(parse(&header.as_bytes()[..100]).unwrap_err().0, 1);
+    assert_eq!(parse(&header.as_bytes()[..60]).unwrap_err().0, 1);
     assert_eq!(parse(b"# blocksmith table 1\n# \xff").unwrap_err().0, 2);
 }
 
