@@ -17,6 +17,7 @@ use crate::report::files;
 use crate::report::format::counted;
 use crate::report::table::{self, Table as Text};
 use crate::space::SearchSpace;
+use crate::study::folder;
 use crate::train::Table;
 
 /// Race strategies on a table of trials: what each has found after so many evaluations, over many seeds.
@@ -37,8 +38,12 @@ pub struct Args {
     #[arg(long, value_name = "SPACE.yaml")]
     space: PathBuf,
     /// Strategies to compare
-    #[arg(long, value_delimiter = ',', value_name = "NAMES",
-        default_value = "sh_emoa,random,local,evolution,nsga2,tpe,mnas")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "NAMES",
+        default_value = "sh_emoa,random,local,evolution,nsga2,tpe,mnas"
+    )]
     strategies: Vec<String>,
     /// Runs of each strategy
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=100_000))]
@@ -78,7 +83,9 @@ pub fn execute(args: &Args) -> Result<()> {
     let space = SearchSpace::load(&args.space)?;
     let cost = named("a cost", &args.cost, &Objective::NAMES)?;
     if !cost.is_exact() || cost == Objective::Size {
-        return Err(Error::request("--cost: give params, madds or activation_memory: costs that a table has"));
+        return Err(Error::request(
+            "--cost: give params, madds or activation_memory: costs that a table has",
+        ));
     }
     let mut budgets = args.budgets.clone();
     budgets.sort_unstable();
@@ -95,9 +102,12 @@ pub fn execute(args: &Args) -> Result<()> {
     }
     if let Some(path) = &args.curves {
         let text = curves(&course, &results).to_string();
-        let folder = path.parent().map_or_else(PathBuf::new, PathBuf::from);
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        files::write(if folder.as_os_str().is_empty() { ".".as_ref() } else { &folder }, &name, text.as_bytes())?;
+        folder::write_whole(path, text.as_bytes()).map_err(|e| {
+            Error::request(format!(
+                "{}: cannot be written ({e}): name a file in a folder that is there",
+                path.display()
+            ))
+        })?;
     }
     if let Some(dir) = &args.out {
         let scene = figure(&course, &results, args).scene();
@@ -200,7 +210,8 @@ fn about(course: &Course, args: &Args) -> String {
     )
 }
 
-const HYPERVOLUME: &str = "Share of the hypervolume of the table's front, median over runs with its 95 % interval";
+const HYPERVOLUME: &str =
+    "Share of the hypervolume of the table's front, median over runs with its 95 % interval";
 const REGRET: &str = "Regret: the table's best mean accuracy less that of the candidate found best, points, median with its 95 % interval";
 
 fn text(course: &Course, results: &[Raced], args: &Args) -> String {
@@ -276,16 +287,16 @@ fn figure(course: &Course, results: &[Raced], args: &Args) -> Race {
     };
     let runner = |result: &Raced| Runner {
         name: result.name.to_owned(),
-        lines: vec![
-            line(result, |standing| standing.hypervolume),
-            line(result, |standing| standing.regret),
-        ],
+        lines: vec![line(result, |standing| standing.hypervolume), line(result, |standing| standing.regret)],
     };
     Race {
         title: "Strategies on a table".into(),
         subtitle: about(course, args),
         budgets: course.budgets.iter().map(|budget| *budget as f64).collect(),
-        panels: vec!["Share of the front's hypervolume".into(), "Regret of the best accuracy (points)".into()],
+        panels: vec![
+            "Share of the front's hypervolume".into(),
+            "Regret of the best accuracy (points)".into(),
+        ],
         runners: results.iter().map(runner).collect(),
     }
 }

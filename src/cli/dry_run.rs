@@ -15,9 +15,10 @@ use super::numbers::bytes;
 use super::output;
 use super::plan::ExperimentPlan;
 use super::progress::text::duration;
+use super::rungs;
 use super::shares::Shares;
 use super::trained::Trained;
-use super::view::SIMULATED;
+use super::view::simulated;
 use crate::arch::Network;
 use crate::config::Experiment;
 use crate::data::{Batcher, CHANNELS, Data};
@@ -25,7 +26,6 @@ use crate::error::Result;
 use crate::report::format::{counted, thousands};
 use crate::study::event::CandidateRecord;
 use crate::study::{Next, Plan, StudyState};
-use crate::train::simulated;
 
 /// Candidates that are looked at one by one, and the time that may take: the rest of a larger study is taken to be like them.
 const LOOKED_AT: usize = 5000;
@@ -119,19 +119,19 @@ fn foretell(request: &Request<'_>, plan: &mut ExperimentPlan) -> Result<Foretold
         None => Timing::default(),
     };
     let epochs = experiment.train.epochs;
-    let of_trial = |c: &Looked| match (trained.images(), experiment.trainer.simulated()) {
-        (None, Some(config)) => (1..=epochs)
-            .map(|epoch| {
-                let known = simulated::known(c.record.params, c.record.madds, epoch, epochs);
-                config.seconds_per_epoch.value(&known)
-            })
-            .filter(|seconds| seconds.is_finite())
-            .sum(),
-        _ => timing.of_trial(c.record.madds, epochs),
+    let of_trial = |c: &Looked| {
+        trained
+            .simulated_seconds(&c.record, epochs)
+            .unwrap_or_else(|| timing.of_trial(c.record.madds, epochs))
     };
-    let seconds: Vec<f64> = trainable.iter().flat_map(|c| std::iter::repeat_n(of_trial(c), c.left)).collect();
+    // Of what stops at rungs, the mean share of a whole training.
+    let share_of_rungs = rungs::share(experiment);
+    let share = |c: &Looked| if c.record.is_variant { 1.0 } else { share_of_rungs };
+    let seconds: Vec<f64> =
+        trainable.iter().flat_map(|c| std::iter::repeat_n(share(c) * of_trial(c), c.left)).collect();
     let per_epoch = trained.images().map(|data| steps(experiment, data));
-    let all_epochs = left as u64 * epochs as u64;
+    let whole: f64 = looked.iter().map(|c| share(c) * c.left as f64).sum();
+    let all_epochs = (whole * scale * epochs as f64).round() as u64;
     let largest = trainable.iter().map(|c| c.need).max().unwrap_or(0);
     let networks: Vec<(&CandidateRecord, &Network, usize)> =
         looked.iter().map(|c| (&c.record, &c.network, c.trials)).collect();
@@ -257,7 +257,7 @@ impl Foretold {
         }
         shares.notices.iter().for_each(|notice| line("", notice.clone()));
         if self.steps.is_none() {
-            lines.push(SIMULATED.into());
+            lines.push(simulated(&experiment.trainer).into());
         }
         lines.join("\n")
     }

@@ -3,6 +3,7 @@
 pub mod bench;
 mod break_lock;
 mod breakdown;
+pub mod compare;
 pub mod draw;
 mod dry_run;
 pub mod enumerate;
@@ -24,10 +25,12 @@ pub mod progress;
 pub mod report;
 pub mod retry;
 pub mod run;
+mod rungs;
 pub mod searched;
 mod shares;
 mod start;
 pub mod status;
+pub mod table;
 mod trained;
 mod view;
 pub mod zoo;
@@ -71,6 +74,7 @@ enum Command {
     Ls(ls::Args),
     Report(report::ReportArgs),
     Retry(retry::Args),
+    Table(table::Args),
     Enumerate(enumerate::Args),
     Profile(profile::Args),
     Zoo(zoo::Args),
@@ -78,6 +82,7 @@ enum Command {
     Export(export::Args),
     Predict(predict::Args),
     Draw(draw::Args),
+    Compare(compare::Args),
 }
 
 /// Carries out what the command line asks.
@@ -91,6 +96,7 @@ pub fn execute(cli: Cli) -> Result<()> {
         Command::Ls(args) => ls::execute(&args),
         Command::Report(args) => report::run(&args),
         Command::Retry(args) => retry::execute(&args),
+        Command::Table(args) => table::execute(&args),
         Command::Enumerate(args) => enumerate::execute(&args),
         Command::Profile(args) => profile::execute(&args),
         Command::Zoo(args) => zoo::execute(&args),
@@ -98,6 +104,7 @@ pub fn execute(cli: Cli) -> Result<()> {
         Command::Export(args) => export::execute(&args),
         Command::Predict(args) => predict::execute(&args),
         Command::Draw(args) => draw::execute(&args),
+        Command::Compare(args) => compare::execute(&args),
     }
 }
 

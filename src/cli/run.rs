@@ -16,7 +16,7 @@ use super::report::ReportArgs;
 use super::shares::{self, Count, Shares, Wanted};
 use super::start::Start;
 use super::trained::Trained;
-use super::{interrupt, output, progress, searched};
+use super::{interrupt, output, progress, rungs, searched};
 use crate::arch::Network;
 use crate::config::{Experiment, TrainConfig};
 use crate::cost;
@@ -118,6 +118,7 @@ pub fn execute(args: &Args) -> Result<()> {
     let trained = Trained::load(&experiment, args.data.as_deref(), place)?;
     let (input, classes) = trained.shape();
     let variants = plan::variants(&experiment, place, input, classes)?;
+    trained.check(&variants, place)?;
     let searched = searched::candidates(&experiment, &variants, &earlier, input, classes)?;
     let mut plan = ExperimentPlan::new(&experiment.seeds, experiment.train.epochs, variants, searched);
     start.check(plan.look_ahead(LOOK_AHEAD).map(|(_, network)| network), place)?;
@@ -149,6 +150,11 @@ pub fn execute(args: &Args) -> Result<()> {
             let trainer = match args.device {
                 Device::Cpu => trained.trainer(&experiment, &start, shares.threads, shares.memory),
             };
+            if !args.json
+                && let Some(text) = rungs::table(&experiment)
+            {
+                output::print(&text)?;
+            }
             let stop = interrupt::watch()?;
             let display = progress::display();
             shares.notices.iter().for_each(|notice| display.on_notice(notice));

@@ -9,14 +9,21 @@ use serde_json::{Value, json};
 use super::progress::tally::Tally;
 use super::progress::text;
 use crate::analysis::{CandidateFront, CandidatePoint, Cost, Split, StudySummary};
-use crate::config::{Experiment, StrategyKind};
+use crate::config::{Experiment, StrategyKind, TrainerConfig};
 use crate::error::Result;
 use crate::report::format::{mean_sd, thousands};
 use crate::study::lock::{Lock, Owner};
 use crate::study::{StudyState, Trial, TrialStatus, on_front, state};
 
 /// Said wherever figures of a simulation are shown.
-pub const SIMULATED: &str = "simulated: no network is trained, and neither accuracies nor times are measured";
+pub fn simulated(trainer: &TrainerConfig) -> &'static str {
+    match trainer {
+        TrainerConfig::Tabular(_) => {
+            "replayed: no network is trained, and accuracies and times are those of a table"
+        }
+        _ => "simulated: no network is trained, and neither accuracies nor times are measured",
+    }
+}
 
 /// Candidates of the front that are shown as text.
 const FRONT: usize = 12;
@@ -98,7 +105,7 @@ impl View {
             self.owner.as_ref().map_or_else(String::new, |o| format!(" (process {} on {})", o.pid, o.host));
         let mut lines = vec![format!("study {}: {}{who}", state.experiment.name, self.word())];
         if self.is_simulated() {
-            lines.push(SIMULATED.into());
+            lines.push(simulated(&self.state.experiment.trainer).into());
         }
         let more = self.tally.trials().saturating_sub(state.trials.len());
         let more =

@@ -102,7 +102,7 @@ impl Experiment {
                 stem.to_owned()
             }
         };
-        let trainer = keys.or("trainer", TrainerConfig::Network, |at| TrainerConfig::read(&at))?;
+        let trainer = keys.or("trainer", TrainerConfig::Network, |at| TrainerConfig::read(&at, folder))?;
         let mut data = match keys.optional("data") {
             // Of its images a simulation needs the shape alone.
             None if !trainer.is_network() => DataConfig::of_shapes(),

@@ -19,7 +19,7 @@ pub use search::{
     Budget, BudgetKind, Objective, RewardConfig, RungSchedule, SearchConfig, SpaceContent, StrategyKind,
 };
 pub use train::{Precision, Schedule, StartWeights, TrainConfig};
-pub use trainer::{SimulatedConfig, TrainerConfig};
+pub use trainer::{SimulatedConfig, TabularConfig, TrainerConfig};
 
 #[cfg(test)]
 mod tests;

@@ -304,7 +304,7 @@ fn a_simulated_trainer_needs_no_data() {
     for (trainer, part) in [
         (
             "simulate",
-            "e.yaml:2:10: trainer: `simulate` is not a trainer (network, simulated); did you mean `simulated`?",
+            "e.yaml:2:10: trainer: `simulate` is not a trainer (network, simulated, tabular); did you mean `simulated`?",
         ),
         ("{noise: 1}", "needs the key `kind`"),
         ("{kind: network, noise: 1}", "the network trainer has no key `noise`"),

@@ -1,8 +1,11 @@
 //! The `trainer` section: what trains the candidates.
 
+use std::path::{Path, PathBuf};
+
 use serde::{Deserialize, Serialize};
 
 use super::formula::{Formula, WORDS};
+use super::search::resolve;
 use super::yaml::{At, Node, Read};
 
 /// What trains the candidates of a study.
@@ -14,6 +17,15 @@ pub enum TrainerConfig {
     Network,
     /// Nothing is trained: accuracies and times are computed from a formula.
     Simulated(SimulatedConfig),
+    /// Nothing is trained: accuracies and times are those that a table recorded.
+    Tabular(TabularConfig),
+}
+
+/// Which table is replayed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TabularConfig {
+    /// A file that `blocksmith table` wrote; in the experiment file relative to its folder.
+    pub table: PathBuf,
 }
 
 /// How a simulated trial goes.
@@ -32,6 +44,9 @@ pub struct SimulatedConfig {
 const ACCURACY: &str = "100 - 400 * params^-0.25 - 30 / epoch";
 const NOISE: f64 = 0.5;
 const SECONDS: &str = "1";
+/// How a table is named.
+const TABLE: &str = "table: ../reports/tabular/table.csv";
+const TABULAR: &str = "{kind: tabular, table: ../reports/tabular/table.csv}";
 
 impl TrainerConfig {
     /// Whether networks are trained, as they are where the section is absent.
@@ -43,7 +58,15 @@ impl TrainerConfig {
     pub fn simulated(&self) -> Option<&SimulatedConfig> {
         match self {
             Self::Simulated(config) => Some(config),
-            Self::Network => None,
+            Self::Network | Self::Tabular(_) => None,
+        }
+    }
+
+    /// The table that is replayed, where there is one.
+    pub fn tabular(&self) -> Option<&TabularConfig> {
+        match self {
+            Self::Tabular(config) => Some(config),
+            Self::Network | Self::Simulated(_) => None,
         }
     }
 
@@ -53,25 +76,35 @@ impl TrainerConfig {
             .is_some_and(|s| s.accuracy.depends_on_epochs() || s.seconds_per_epoch.depends_on_epochs())
     }
 
-    /// Reads the section: the name of a kind, or a mapping with `kind` and its settings.
-    pub(super) fn read(at: &At<'_>) -> Read<Self> {
-        let kind = |at: &At<'_>| at.one_of("a trainer", &[("network", false), ("simulated", true)]);
+    /// Reads the section: the name of a kind, or a mapping with `kind` and its settings; `folder` is the experiment file's.
+    pub(super) fn read(at: &At<'_>, folder: &Path) -> Read<Self> {
         if matches!(at.node, Node::Text(_)) {
-            return Ok(match kind(at)? {
-                false => Self::Network,
-                true => Self::Simulated(SimulatedConfig {
+            return match Kind::read(at)? {
+                Kind::Network => Ok(Self::Network),
+                Kind::Simulated => Ok(Self::Simulated(SimulatedConfig {
                     accuracy: formula(at, ACCURACY)?,
                     noise: NOISE,
                     seconds_per_epoch: formula(at, SECONDS)?,
-                }),
-            });
+                })),
+                Kind::Tabular => Err(at.problem(format!(
+                    "the tabular trainer needs the key `table`, such as `trainer: {TABULAR}`: what to replay"
+                ))),
+            };
         }
-        let keys = at.keys("a trainer", &["kind", "accuracy", "noise", "seconds_per_epoch"])?;
-        let is_simulated = kind(&keys.required("kind", "kind: simulated")?)?;
-        if !is_simulated {
-            let keys = at.keys("the network trainer", &["kind"])?;
-            return keys.required("kind", "kind: network").map(|_| Self::Network);
-        }
+        let keys = at.keys("a trainer", &["kind", "accuracy", "noise", "seconds_per_epoch", "table"])?;
+        let keys = match Kind::read(&keys.required("kind", "kind: simulated")?)? {
+            Kind::Network => {
+                let keys = at.keys("the network trainer", &["kind"])?;
+                return keys.required("kind", "kind: network").map(|_| Self::Network);
+            }
+            Kind::Tabular => {
+                let keys = at.keys("the tabular trainer", &["kind", "table"])?;
+                return TabularConfig::read(&keys.required("table", TABLE)?, folder).map(Self::Tabular);
+            }
+            Kind::Simulated => {
+                at.keys("the simulated trainer", &["kind", "accuracy", "noise", "seconds_per_epoch"])?
+            }
+        };
         let formula_at = |key, default| match keys.get(key) {
             Some(at) => match at.node {
                 Node::Text(text) => formula(&at, text),
@@ -87,6 +120,35 @@ impl TrainerConfig {
             })?,
             seconds_per_epoch: formula_at("seconds_per_epoch", SECONDS)?,
         }))
+    }
+}
+
+/// The names of the trainers.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Network,
+    Simulated,
+    Tabular,
+}
+
+impl Kind {
+    fn read(at: &At<'_>) -> Read<Self> {
+        let known = [("network", Self::Network), ("simulated", Self::Simulated), ("tabular", Self::Tabular)];
+        at.one_of("a trainer", &known)
+    }
+}
+
+impl TabularConfig {
+    fn read(at: &At<'_>, folder: &Path) -> Read<Self> {
+        let table = resolve(folder, at.text()?);
+        if table.is_file() {
+            return Ok(Self { table });
+        }
+        Err(at.problem(format!(
+            "there is no file {}; the path of a table is relative to the experiment file's folder, and \
+             `blocksmith table DIR` makes one of a study",
+            table.display()
+        )))
     }
 }
 

@@ -7,19 +7,29 @@ use super::format::{self, counted, thousands};
 use super::pictures::Picture;
 use super::{Findings, recipe, tables};
 use crate::analysis::{Cost, Progress, Split};
+use crate::config::TrainerConfig;
 use crate::study::TrialStatus;
 use crate::study::event::Environment;
 
 /// What figures of a simulation are, wherever they are shown.
-pub const SIMULATED: &str =
-    "no network was trained; accuracies and times are computed from a formula, not measured";
+pub fn simulated(findings: &Findings) -> Option<&'static str> {
+    match findings.study.experiment.as_ref()?.trainer {
+        TrainerConfig::Network => None,
+        TrainerConfig::Simulated(_) => Some(
+            "Simulated: no network was trained; accuracies and times are computed from a formula, not measured",
+        ),
+        TrainerConfig::Tabular(_) => Some(
+            "Replayed: no network was trained in this study; accuracies and times are those that a table recorded",
+        ),
+    }
+}
 
 /// The report's text.
 pub fn report(findings: &Findings, pictures: &[Picture]) -> String {
     let mut out = format!("# {}\n\n", findings.name());
     let experiment = findings.study.experiment.as_ref();
-    if findings.is_simulated() {
-        let _ = writeln!(out, "**Simulated: {SIMULATED}.**\n");
+    if let Some(simulated) = simulated(findings) {
+        let _ = writeln!(out, "**{simulated}.**\n");
     }
     if let Some(description) = experiment.and_then(|e| e.description.as_ref()) {
         let _ = writeln!(out, "{description}\n");
@@ -215,12 +225,10 @@ fn how(findings: &Findings) -> String {
         let searched = study.candidates().iter().filter(|c| !c.record.is_variant).count();
         item("Candidates", recipe::candidates(e, (study.progress == Progress::Finished).then_some(searched)));
         item("Seeds", format!("{} (study seed {})", seeds.join(", "), e.seed));
-        match e.trainer.simulated() {
-            Some(config) => item("Training", recipe::simulated(config, e.train.epochs)),
-            None => item("Training", recipe::training(&e.train, &e.data.augment)),
-        }
+        item("Training", recipe::any(e));
     }
-    if let Some(environment) = study.environments.last().filter(|_| !findings.is_simulated()) {
+    let is_tabular = study.experiment.as_ref().is_some_and(|e| e.trainer.tabular().is_some());
+    if let Some(environment) = study.environments.last().filter(|_| !findings.is_simulated() || is_tabular) {
         let data = &environment.data;
         item(
             "Data",

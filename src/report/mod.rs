@@ -4,13 +4,14 @@
 
 pub mod drawing;
 pub mod figure;
-mod files;
+pub mod files;
 pub mod format;
 mod markdown;
 pub mod pictures;
 mod recipe;
 pub mod table;
 mod tables;
+pub mod tabulated;
 mod trials_csv;
 
 #[cfg(test)]
@@ -135,8 +136,8 @@ impl Findings {
     /// The headline tables for a terminal: the ablation where there are variants, the front where there is a search.
     pub fn terminal(&self) -> String {
         let mut out = format!("{}: {}", self.name(), markdown::progress(self).replace(['*', '`'], ""));
-        if self.is_simulated() {
-            let _ = write!(out, "\nSimulated: {}.", markdown::SIMULATED);
+        if let Some(simulated) = markdown::simulated(self) {
+            let _ = write!(out, "\n{simulated}.");
         }
         if let Some(ablation) = &self.ablation {
             let _ = write!(

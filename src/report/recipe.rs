@@ -2,10 +2,10 @@
 
 use super::format::counted;
 use crate::config::{Augment, DataConfig, Precision, Schedule, StrategyKind, TrainConfig};
-use crate::config::{Experiment, SearchConfig, SimulatedConfig};
+use crate::config::{Experiment, SearchConfig, SimulatedConfig, TabularConfig, TrainerConfig};
 
 /// The training recipe as one sentence.
-pub fn training(train: &TrainConfig, augment: &Augment) -> String {
+fn training(train: &TrainConfig, augment: &Augment) -> String {
     let momentum = match (train.momentum > 0.0, train.nesterov) {
         (false, _) => String::new(),
         (true, false) => format!(" with momentum {}", train.momentum),
@@ -47,8 +47,29 @@ pub fn training(train: &TrainConfig, augment: &Augment) -> String {
     format!("{}.", parts.join(", "))
 }
 
+/// How an experiment's trials are trained, whatever trains them.
+pub fn any(experiment: &Experiment) -> String {
+    let epochs = experiment.train.epochs;
+    match &experiment.trainer {
+        TrainerConfig::Network => training(&experiment.train, &experiment.data.augment),
+        TrainerConfig::Simulated(config) => simulated(config, epochs),
+        TrainerConfig::Tabular(config) => tabular(config, epochs),
+    }
+}
+
+/// What is replayed as one sentence.
+fn tabular(config: &TabularConfig, epochs: usize) -> String {
+    format!(
+        "none. {} of each trial as {} recorded them; seeds that it lacks take the figures of those that it has, in turn. \
+         The table has figures on the test split for its last epoch alone; for trials of fewer epochs validation figures \
+         stand for them.",
+        counted(epochs, "epoch"),
+        config.table.file_name().unwrap_or_default().to_string_lossy()
+    )
+}
+
 /// A simulation's settings as one sentence.
-pub fn simulated(config: &SimulatedConfig, epochs: usize) -> String {
+fn simulated(config: &SimulatedConfig, epochs: usize) -> String {
     let SimulatedConfig { accuracy, noise, seconds_per_epoch } = config;
     format!(
         "none. Accuracy simulated as `{accuracy}` with normal noise of {noise} points for each candidate, seed and epoch; \

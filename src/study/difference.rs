@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::event::Change;
-use crate::config::{BudgetKind, Experiment, Schedule, SearchConfig};
+use crate::config::{BudgetKind, Experiment, Schedule, SearchConfig, TrainerConfig};
 use crate::error::{Error, Result};
 use crate::train::goes_on;
 
@@ -72,8 +72,8 @@ pub fn accepted_changes(
 /// Settings that differ and on which some trial depends.
 ///
 /// Words and places are left out: the name and description, the published figures, the baseline of the table, what to do
-/// about failures and old checkpoints, and where files lie (data and weights are compared by their hashes, the search space
-/// by what it holds).
+/// about failures and old checkpoints, and where files lie (data, tables and weights are compared by their hashes, the search
+/// space by what it holds).
 fn differences(journal: &Experiment, file: &Experiment) -> Vec<Difference> {
     let (mut before, mut after) = (journal.clone(), file.clone());
     for experiment in [&mut before, &mut after] {
@@ -85,6 +85,9 @@ fn differences(journal: &Experiment, file: &Experiment) -> Vec<Difference> {
         experiment.data.path = None;
         if let Some(weights) = &mut experiment.train.weights {
             weights.path = Default::default();
+        }
+        if let TrainerConfig::Tabular(config) = &mut experiment.trainer {
+            config.table = Default::default();
         }
         if let Some(search) = &mut experiment.search {
             search.space = Default::default();

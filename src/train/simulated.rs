@@ -1,18 +1,19 @@
 //! A trainer that trains nothing: each trial's curve is computed from a formula, in simulated time, so that studies of any
 //! size can be tried in moments.
 
-use std::collections::BTreeMap;
-
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
+use super::replay::{check, replay, weights};
 use super::{Trainer, TrialEnd, TrialObserver, TrialTask, streams};
 use crate::config::{Known, SimulatedConfig};
 use crate::cost;
-use crate::engine::weights::serialise;
 use crate::error::{Error, Result};
 use crate::study::event::{EpochMetrics, Metrics};
+
+/// Whose weights they are.
+const KIND: &str = "simulated";
 
 /// Computes the curves of trials.
 #[derive(Debug, Clone)]
@@ -70,59 +71,17 @@ impl SimulatedTrainer {
 impl Trainer for SimulatedTrainer {
     fn train(&self, task: &TrialTask, observer: &mut dyn TrialObserver) -> Result<TrialEnd> {
         let cost = cost::of(&task.network);
-        let over = observer.continues().map_or(Ok(0), |kept| epochs_over(&kept))?;
-        for epoch in over + 1..=task.until.unwrap_or(self.epochs) {
-            let stop = observer.should_stop();
-            if stop || observer.wants_checkpoint() {
-                observer.keep((epoch - 1).to_string().as_bytes())?;
-            }
-            if stop {
-                return Ok(TrialEnd::Interrupted);
-            }
-            match self.epoch(task, &known(cost.params, cost.madds, epoch, self.epochs), epoch) {
-                Ok(metrics) => {
-                    observer.on_step(epoch, 1, 1);
-                    observer.on_epoch(&metrics)?;
-                }
-                Err(reason) => return Ok(TrialEnd::Failed { epoch, reason }),
-            }
-        }
-        let last = task.until.unwrap_or(self.epochs);
-        if observer.wants_last_checkpoint() {
-            observer.keep(last.to_string().as_bytes())?;
-        }
-        Ok(TrialEnd::Finished { weights: weights(task) })
+        let of_epoch = |epoch| self.epoch(task, &known(cost.params, cost.madds, epoch, self.epochs), epoch);
+        replay(task.until.unwrap_or(self.epochs), weights(KIND, task), observer, of_epoch)
     }
 
     fn test(&self, task: &TrialTask, kept: &[u8]) -> Result<Metrics> {
-        if kept != weights(task) {
-            return Err(Error::request(format!(
-                "the weights of trial {} are not those that the simulation left: remove them, and it is simulated again",
-                task.trial
-            )));
-        }
+        check(KIND, task, kept)?;
         let cost = cost::of(&task.network);
         let known = known(cost.params, cost.madds, self.epochs, self.epochs);
         // The last epoch gave a number, and so does this.
         self.metrics(task, &known, "test").map_err(Error::run)
     }
-}
-
-/// A checkpoint is the number of epochs that are over.
-fn epochs_over(kept: &[u8]) -> Result<usize> {
-    let text = std::str::from_utf8(kept).ok();
-    text.and_then(|text| text.parse().ok())
-        .ok_or_else(|| Error::request("not a checkpoint of a simulated trial"))
-}
-
-/// A safetensors file without tensors that says whose it is.
-fn weights(task: &TrialTask) -> Vec<u8> {
-    let pairs = [
-        ("simulated", task.text.clone()),
-        ("seed", task.seed.to_string()),
-        ("study_seed", task.study_seed.to_string()),
-    ];
-    serialise(&[], &BTreeMap::from(pairs.map(|(key, value)| (key.to_owned(), value))))
 }
 
 #[cfg(test)]

@@ -49,13 +49,18 @@ impl Course {
     pub fn new(table: Table, space: SearchSpace, cost: Objective, budgets: Vec<usize>) -> Result<Self> {
         let mut sums: HashMap<&str, (f64, f64, usize)> = HashMap::new();
         for row in table.rows() {
-            let Some(last) = row.epochs.last().filter(|_| matches!(row.end, TableEnd::Finished { .. })) else { continue };
+            let Some(last) = row.epochs.last().filter(|_| matches!(row.end, TableEnd::Finished { .. }))
+            else {
+                continue;
+            };
             let of_it = sums.entry(&row.candidate).or_default();
             let costs = (row.params, row.madds, row.activation_memory);
             *of_it = (value(cost, costs), of_it.1 + last.accuracy, of_it.2 + 1);
         }
-        let truth: HashMap<String, (f64, f64)> =
-            sums.into_iter().map(|(text, (cost, sum, n))| (text.to_owned(), (cost, sum / n as f64))).collect();
+        let truth: HashMap<String, (f64, f64)> = sums
+            .into_iter()
+            .map(|(text, (cost, sum, n))| (text.to_owned(), (cost, sum / n as f64)))
+            .collect();
         let known = space.iter().take(1000).any(|drawn| truth.contains_key(&drawn.candidate.text()));
         if !known {
             return Err(Error::request(format!(
@@ -121,7 +126,9 @@ impl Course {
             spent += epochs - *before;
             *before = epochs;
             // What is not paid for within a budget does not count for it.
-            while let Some(budget) = self.budgets.get(run.len()).filter(|budget| spent > *budget * self.epochs()) {
+            while let Some(budget) =
+                self.budgets.get(run.len()).filter(|budget| spent > *budget * self.epochs())
+            {
                 let _ = budget;
                 run.push(found.standing());
             }
