@@ -110,7 +110,7 @@ fn mistakes_in_the_search_space() {
         ("- {block: ir, expand: 1, kernel: 4, channels: 8}\n", "DIR/s.yaml:6:34: stages[0].kernel: 4 is not"),
         (
             &format!("{stage}- {{block: ir, expand: 1, channels: 8, kernel: [5, 7]}}\n"),
-            "DIR/s.yaml:7:3: stages[1]: none of the 4 candidates tried can be built (the first: stages.1.0.depthwise: a 5x5 kernel is larger than the 2x2 map",
+            "DIR/s.yaml:7:3: stages[1]: none of the 4 candidates can be built (the first: stages.1.0.depthwise: a 5x5 kernel is larger than the 2x2 map",
         ),
         (
             &format!("{stage}constraints:\n  params: <= 10\n"),

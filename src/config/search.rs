@@ -64,6 +64,9 @@ pub enum Objective {
     Latency,
 }
 
+/// Nothing measures it during a study yet.
+const UNMEASURED: &str = "a study does not measure latency yet; take madds";
+
 impl Objective {
     /// Names in files.
     pub const NAMES: [(&'static str, Self); 7] = [
@@ -292,6 +295,9 @@ impl Objective {
         let mut objectives = Vec::new();
         for at in at.list("objectives, such as [accuracy, params]")? {
             let objective = at.one_of("an objective", &Self::NAMES)?;
+            if objective == Self::Latency {
+                return Err(at.problem(UNMEASURED));
+            }
             if objectives.contains(&objective) {
                 return Err(at.problem("this objective is in the list already"));
             }
@@ -371,7 +377,11 @@ impl RewardConfig {
             .into_iter()
             .filter(|(_, objective)| objective.is_exact() || *objective == Objective::Latency)
             .collect();
-        let cost = keys.required("cost", "cost: madds")?.one_of("a cost", &costs)?;
+        let at = keys.required("cost", "cost: madds")?;
+        let cost = at.one_of("a cost", &costs)?;
+        if cost == Objective::Latency {
+            return Err(at.problem(UNMEASURED));
+        }
         let at = keys.required("target", "target: 5M")?;
         let target = at.amount("a target (such as 5M, 0.3M or 20000)")?;
         if target <= 0.0 {

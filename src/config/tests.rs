@@ -213,6 +213,10 @@ fn mistakes_in_the_file_have_their_place() {
             "e.yaml:4:63: search.objectives[1]: `flops` is not an objective (accuracy, loss, params, madds, activation_memory, size, latency); did you mean `loss`?",
         ),
         (
+            search("{space: space.yaml, trials: 9, objectives: [accuracy, latency]}"),
+            "e.yaml:4:63: search.objectives[1]: a study does not measure latency yet; take madds",
+        ),
+        (
             search("{space: space.yaml, trials: 9, objectives: [params, madds]}"),
             "e.yaml:4:52: search.objectives: all of these are known without training: add accuracy or loss, or list the space with `enumerate`",
         ),
