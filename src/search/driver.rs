@@ -158,9 +158,12 @@ impl Search {
                 Next::New(epochs) => match self.strategy.ask(&mut self.breeder)? {
                     Ask::Train(made) => {
                         self.left -= 1;
-                        self.rungs.sent_new();
-                        self.open.push_back((made.hash.clone(), epochs));
-                        self.made.insert(made.hash.clone(), (*made).clone());
+                        // A search that does not listen is never told, and may have millions of candidates.
+                        if self.listens() {
+                            self.rungs.sent_new();
+                            self.open.push_back((made.hash.clone(), epochs));
+                            self.made.insert(made.hash.clone(), (*made).clone());
+                        }
                         return Ok(Order::Train(made, epochs));
                     }
                     Ask::End => {

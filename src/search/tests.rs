@@ -119,6 +119,25 @@ fn grid_lists_the_space_in_order() {
     assert_eq!(texts(run(search(&config(StrategyKind::Grid, 2), &four(), 1, None), 1)), TEXTS[..2]);
 }
 
+/// A study tells such a search nothing, so it must wait for nothing.
+#[test]
+fn what_does_not_learn_ends_untold() {
+    for strategy in [StrategyKind::Grid, StrategyKind::Random] {
+        for (trials, expected) in [(3, 3), (99, 4)] {
+            let mut search = search(&config(strategy, trials), &four(), 1, None);
+            let mut orders = 0;
+            loop {
+                match search.order().unwrap() {
+                    Order::Train(_, 9) => orders += 1,
+                    Order::End => break,
+                    other => panic!("{strategy:?}: {other:?}"),
+                }
+            }
+            assert_eq!(orders, expected, "{strategy:?}");
+        }
+    }
+}
+
 #[test]
 fn random_orders_are_uniform() {
     // 24 orders of 4 candidates, 4800 seeds: chi-squared with 23 degrees of freedom, 99.9 % below 49.7.
