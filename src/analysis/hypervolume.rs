@@ -1,21 +1,13 @@
 //! Hypervolume in two dimensions (Zitzler and Thiele 1999): how much of the plane a set of points dominates.
 
-use super::pareto;
+use crate::search::dominance;
 
 /// Area dominated by `points` (`(cost, accuracy)`) and better than `reference`.
 ///
 /// Only the part with cost below `reference.0` and accuracy above `reference.1` counts; points beyond the reference add nothing.
 pub fn hypervolume(points: &[(f64, f64)], reference: (f64, f64)) -> f64 {
-    let inside: Vec<(f64, f64)> =
-        points.iter().copied().filter(|p| p.0 < reference.0 && p.1 > reference.1).collect();
-    let mut area = 0.0;
-    let mut below = reference.1;
-    for i in pareto::front(&inside) {
-        let (cost, accuracy) = inside[i];
-        area += (reference.0 - cost) * (accuracy - below);
-        below = accuracy;
-    }
-    area
+    let points: Vec<[f64; 2]> = points.iter().map(|(cost, accuracy)| [*cost, -accuracy]).collect();
+    dominance::hypervolume(&points, &[reference.0, -reference.1])
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Strategies say which genome they would like; whether it may be trained is decided here. Where chance finds nothing that
 //! keeps to the constraints, candidates are led towards them, one change after another.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use rand::seq::SliceRandom;
@@ -11,6 +11,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::shuffle::Shuffle;
+use crate::config::Objective;
 use crate::error::{Error, Result};
 use crate::space::{Candidate, Choices, Genome, SearchSpace};
 
@@ -24,6 +25,20 @@ pub struct Costs {
     pub activation_memory: u64,
     /// Bytes of its weights in a file.
     pub size: u64,
+}
+
+impl Costs {
+    /// An objective that is known of an untrained network.
+    pub fn of(&self, objective: Objective) -> Option<f64> {
+        let cost = match objective {
+            Objective::Params => self.params,
+            Objective::Madds => self.madds,
+            Objective::ActivationMemory => self.activation_memory,
+            Objective::Size => self.size,
+            Objective::Accuracy | Objective::Loss | Objective::Latency => return None,
+        };
+        Some(cost as f64)
+    }
 }
 
 /// Whether a candidate may be trained. Its network is known further down than here, so the judgement is passed in.
@@ -82,6 +97,8 @@ pub struct Breeder {
     shuffle: Shuffle,
     rng: ChaCha8Rng,
     taken: HashSet<String>,
+    /// Candidates that were made and not wanted, by their hashes; they may be made again.
+    spare: BTreeMap<String, Made>,
     made: u64,
     rejected: u64,
     /// Of those that break the constraints the one that does so least, and its reason; before it the first that is no network.
@@ -105,7 +122,18 @@ impl Breeder {
         rng.set_stream(1);
         let shuffle = Shuffle::new(space.size(), seed);
         let genes = space.genes();
-        Self { space, genes, judge, shuffle, rng, taken: HashSet::new(), made: 0, rejected: 0, least: None }
+        Self {
+            space,
+            genes,
+            judge,
+            shuffle,
+            rng,
+            taken: HashSet::new(),
+            spare: BTreeMap::new(),
+            made: 0,
+            rejected: 0,
+            least: None,
+        }
     }
 
     pub fn space(&self) -> &SearchSpace {
@@ -130,11 +158,13 @@ impl Breeder {
         if self.taken.contains(&hash) {
             return Tried::Taken;
         }
+        if let Some(made) = self.spare.remove(&hash) {
+            return Tried::Made(Box::new(self.take(made)));
+        }
         match (self.judge)(&candidate) {
             Judged::Fits(costs) => {
-                self.taken.insert(hash.clone());
-                self.made += 1;
-                Tried::Made(Box::new(Made { genome: genome.to_vec(), candidate, choices, hash, costs }))
+                let made = Made { genome: genome.to_vec(), candidate, choices, hash, costs };
+                Tried::Made(Box::new(self.take(made)))
             }
             Judged::Repeats => {
                 self.taken.insert(hash);
@@ -149,6 +179,19 @@ impl Breeder {
                 Tried::Breaks(f64::INFINITY)
             }
         }
+    }
+
+    fn take(&mut self, made: Made) -> Made {
+        self.taken.insert(made.hash.clone());
+        self.made += 1;
+        made
+    }
+
+    /// Takes back a candidate that is not to be trained now.
+    pub fn put_back(&mut self, made: Made) {
+        self.taken.remove(&made.hash);
+        self.made -= 1;
+        self.spare.insert(made.hash.clone(), made);
     }
 
     fn reject(&mut self, excess: f64, reason: impl FnOnce() -> String) {
@@ -189,7 +232,10 @@ impl Breeder {
     }
 
     /// Nothing new can be found.
-    fn exhausted(&self) -> Result<Option<Made>> {
+    fn exhausted(&mut self) -> Result<Option<Made>> {
+        if let Some((_, made)) = self.spare.pop_first() {
+            return Ok(Some(self.take(made)));
+        }
         if self.made == 0 { Err(self.unsatisfiable()) } else { Ok(None) }
     }
 

@@ -23,24 +23,65 @@ impl Point {
             (false, _) => false,
             (true, false) => true,
             (true, true) if self.violation != other.violation => self.violation < other.violation,
-            (true, true) => {
-                let pairs = || self.values.iter().zip(&other.values);
-                pairs().all(|(a, b)| a <= b) && pairs().any(|(a, b)| a < b)
-            }
+            (true, true) => dominates(&self.values, &other.values),
         }
     }
 }
 
 /// For each point the number of its front: 0 for those that none dominates, 1 for those that only these dominate, and so on.
 pub fn fronts(points: &[Point]) -> Vec<usize> {
+    let mut front = vec![0; points.len()];
+    // Who breaks constraints less is before who breaks them more, whatever the values.
+    let mut order: Vec<usize> = (0..points.len()).filter(|i| points[*i].is_sound()).collect();
+    order.sort_by(|a, b| points[*a].violation.total_cmp(&points[*b].violation));
+    let mut first = 0;
+    for group in order.chunk_by(|a, b| points[*a].violation == points[*b].violation) {
+        let values: Vec<&[f64]> = group.iter().map(|i| points[*i].values.as_slice()).collect();
+        let numbers = if values[0].len() <= 2 { fronts_of_pairs(&values) } else { fronts_of_many(&values) };
+        for (i, number) in group.iter().zip(&numbers) {
+            front[*i] = first + number;
+        }
+        first += numbers.iter().max().map_or(0, |last| last + 1);
+    }
+    for (number, _) in front.iter_mut().zip(points).filter(|(_, point)| !point.is_sound()) {
+        *number = first;
+    }
+    front
+}
+
+/// Fronts of points with one or two values, by a sweep along the first (Jensen 2003).
+fn fronts_of_pairs(points: &[&[f64]]) -> Vec<usize> {
+    let pair =
+        |i: usize| (points[i].first().copied().unwrap_or(0.0), points[i].get(1).copied().unwrap_or(0.0));
+    let mut order: Vec<usize> = (0..points.len()).collect();
+    order.sort_by(|a, b| {
+        let ((a, c), (b, d)) = (pair(*a), pair(*b));
+        a.total_cmp(&b).then(c.total_cmp(&d))
+    });
+    let mut front = vec![0; points.len()];
+    // The last point of each front has the least second value of it; those of later fronts are higher.
+    let mut lasts: Vec<(f64, f64)> = Vec::new();
+    for i in order {
+        let (x, y) = pair(i);
+        front[i] = lasts.partition_point(|last| last.1 < y || (last.1 == y && last.0 < x));
+        match lasts.get_mut(front[i]) {
+            Some(last) => *last = (x, y),
+            None => lasts.push((x, y)),
+        }
+    }
+    front
+}
+
+/// Fronts of points with any number of values, from who dominates whom (Deb et al. 2002).
+fn fronts_of_many(points: &[&[f64]]) -> Vec<usize> {
     let n = points.len();
     let mut dominated: Vec<Vec<usize>> = vec![Vec::new(); n];
     let mut dominators = vec![0_usize; n];
     for i in 0..n {
         for j in i + 1..n {
-            let (better, worse) = if points[i].dominates(&points[j]) {
+            let (better, worse) = if dominates(points[i], points[j]) {
                 (i, j)
-            } else if points[j].dominates(&points[i]) {
+            } else if dominates(points[j], points[i]) {
                 (j, i)
             } else {
                 continue;
@@ -67,6 +108,12 @@ pub fn fronts(points: &[Point]) -> Vec<usize> {
         number += 1;
     }
     front
+}
+
+/// Whether no value is higher and one is lower.
+fn dominates(a: &[f64], b: &[f64]) -> bool {
+    let pairs = || a.iter().zip(b);
+    pairs().all(|(a, b)| a <= b) && pairs().any(|(a, b)| a < b)
 }
 
 /// Crowding distance of each point among those of its front: how far its neighbours are, summed over the objectives, each
@@ -104,6 +151,27 @@ pub fn ranking(points: &[Point]) -> Vec<usize> {
 /// Of two (front, crowding distance) the better first.
 pub fn compare(a: (usize, f64), b: (usize, f64)) -> Ordering {
     a.0.cmp(&b.0).then(b.1.total_cmp(&a.1))
+}
+
+/// How much of the space up to `reference` some points dominate (Zitzler and Thiele 1999), in slices along the last objective.
+pub fn hypervolume<P: AsRef<[f64]>>(points: &[P], reference: &[f64]) -> f64 {
+    let Some((last, others)) = reference.split_last() else { return 0.0 };
+    let at = others.len();
+    let inside = |point: &&[f64]| point.iter().zip(reference).all(|(value, most)| value < most);
+    let mut points: Vec<&[f64]> = points.iter().map(AsRef::as_ref).filter(inside).collect();
+    points.sort_by(|a, b| a[at].total_cmp(&b[at]));
+    if others.is_empty() {
+        return points.first().map_or(0.0, |point| last - point[at]);
+    }
+    let mut volume = 0.0;
+    for (number, point) in points.iter().enumerate() {
+        let end = points.get(number + 1).map_or(*last, |next| next[at]);
+        if end > point[at] {
+            let below: Vec<&[f64]> = points[..=number].iter().map(|point| &point[..at]).collect();
+            volume += (end - point[at]) * hypervolume(&below, others);
+        }
+    }
+    volume
 }
 
 #[cfg(test)]
@@ -149,6 +217,16 @@ mod tests {
                 assert_eq!(fronts(&points), peeled(&points));
             }
         }
+    }
+
+    /// A box less a box, and a staircase, by hand.
+    #[test]
+    fn hypervolume_is_the_volume_dominated() {
+        assert_eq!(hypervolume(&[[1.0]], &[4.0]), 3.0);
+        assert_eq!(hypervolume::<[f64; 2]>(&[], &[4.0, 4.0]), 0.0);
+        assert_eq!(hypervolume(&[[1.0, 3.0], [2.0, 1.0], [3.0, 3.0], [0.0, 5.0]], &[4.0, 4.0]), 7.0);
+        // Two boxes of 2 x 2 x 1 and 1 x 1 x 3 that share 1 x 1 x 1.
+        assert_eq!(hypervolume(&[[0.0, 0.0, 2.0], [1.0, 1.0, 0.0]], &[2.0, 2.0, 3.0]), 4.0 + 3.0 - 1.0);
     }
 
     #[test]

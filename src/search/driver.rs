@@ -12,6 +12,7 @@ use super::mnas::{Mnas, Reward};
 use super::nsga2::Nsga2;
 use super::random::Random;
 use super::rungs::{Ladder, Next, Rungs};
+use super::sh_emoa::ShEmoa;
 use super::strategy::{Ask, Strategy, Told};
 use super::tpe::Tpe;
 use crate::config::{BudgetKind, Objective, RewardConfig, SearchConfig, StrategyKind};
@@ -88,7 +89,8 @@ impl Search {
             StrategyKind::Random => Box::new(Random),
             StrategyKind::Local => Box::new(Local::default()),
             StrategyKind::Evolution => Box::new(Evolution::new(config.population)),
-            StrategyKind::Nsga2 | StrategyKind::ShEmoa => Box::new(Nsga2::new(config.population)),
+            StrategyKind::Nsga2 => Box::new(Nsga2::new(config.population)),
+            StrategyKind::ShEmoa => Box::new(ShEmoa::new(config.population, &config.objectives, epochs)),
             StrategyKind::Tpe => Box::new(Tpe::default()),
             StrategyKind::Mnas => Box::new(Mnas::default()),
         };
@@ -154,7 +156,7 @@ impl Search {
             if self.left == 0 {
                 self.rungs.end_new();
             }
-            match self.rungs.decide() {
+            match self.rungs.decide(&mut |hash, point| self.strategy.belief(hash, point)) {
                 Next::New(epochs) => match self.strategy.ask(&mut self.breeder)? {
                     Ask::Train(made) => {
                         self.left -= 1;
@@ -223,10 +225,7 @@ fn value(objective: Objective, made: &Made, figures: Option<Figures>) -> f64 {
     match objective {
         Objective::Accuracy => -of(|figures| figures.accuracy),
         Objective::Loss => of(|figures| figures.loss),
-        Objective::Params => made.costs.params as f64,
-        Objective::Madds => made.costs.madds as f64,
-        Objective::ActivationMemory => made.costs.activation_memory as f64,
-        Objective::Size => made.costs.size as f64,
         Objective::Latency => of(|figures| figures.latency.unwrap_or(f64::NAN)),
+        exact => made.costs.of(exact).unwrap_or(f64::NAN),
     }
 }

@@ -15,8 +15,10 @@ mod nsga2;
 mod population;
 mod random;
 mod rungs;
+mod sh_emoa;
 mod shuffle;
 mod strategy;
+mod surrogate;
 mod tpe;
 
 pub use breeder::{Breeder, Costs, Judge, Judged, Made};

@@ -2,7 +2,7 @@
 
 use rand::RngExt;
 
-use super::breeder::Breeder;
+use super::breeder::{Breeder, Made};
 use super::population::Population;
 use super::strategy::{Ask, Strategy, Told};
 use crate::error::Result;
@@ -31,16 +31,24 @@ impl Strategy for Nsga2 {
             return breeder.random().map(Ask::or_end);
         }
         let places = self.population.places();
-        let mother = self.population.tournament(&places, breeder.rng()).genome.clone();
-        if !breeder.rng().random_bool(CROSSED) {
-            return breeder.mutated(&mother).map(Ask::or_end);
-        }
-        let father = self.population.tournament(&places, breeder.rng()).genome.clone();
-        breeder.crossed(&mother, &father).map(Ask::or_end)
+        child(&self.population, &places, breeder).map(Ask::or_end)
     }
 
     fn tell(&mut self, told: &Told<'_>) {
         self.population.hear(told);
         self.population.keep_best(self.size);
     }
+}
+
+/// A new child of parents by binary tournament, given everyone's place in the ranking.
+///
+/// # Errors
+/// A sentence where nothing keeps to the constraints.
+pub fn child(population: &Population, places: &[usize], breeder: &mut Breeder) -> Result<Option<Made>> {
+    let mother = population.tournament(places, breeder.rng()).genome.clone();
+    if !breeder.rng().random_bool(CROSSED) {
+        return breeder.mutated(&mother);
+    }
+    let father = population.tournament(places, breeder.rng()).genome.clone();
+    breeder.crossed(&mother, &father)
 }

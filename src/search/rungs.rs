@@ -59,6 +59,9 @@ pub enum Rungs {
     Asha(Asha),
 }
 
+/// What a candidate is thought to come to, given what it came to at a rung.
+pub type Belief<'a> = &'a mut dyn FnMut(&str, &Point) -> Point;
+
 /// The results of a rung.
 #[derive(Debug, Default)]
 struct Rung {
@@ -71,8 +74,13 @@ struct Rung {
 
 impl Rung {
     /// Of the best `most` the first that has not gone on.
-    fn promotable(&self, most: usize) -> Option<String> {
-        let best = dominance::ranking(&self.points).into_iter().take(most);
+    fn promotable(&self, most: usize, belief: Belief<'_>) -> Option<String> {
+        if self.promoted.len() >= self.hashes.len() {
+            return None;
+        }
+        let points: Vec<Point> =
+            self.hashes.iter().zip(&self.points).map(|(hash, point)| belief(hash, point)).collect();
+        let best = dominance::ranking(&points).into_iter().take(most);
         // What failed goes nowhere.
         let sound = best.filter(|i| self.points[*i].violation.is_finite());
         sound.map(|i| &self.hashes[i]).find(|hash| !self.promoted.contains(*hash)).cloned()
@@ -149,11 +157,11 @@ impl Rungs {
         }
     }
 
-    /// What is to be trained next; a promotion is taken as made.
-    pub fn decide(&mut self) -> Next {
+    /// What is to be trained next; a promotion is taken as made. Who is best goes by `belief`.
+    pub fn decide(&mut self, belief: Belief<'_>) -> Next {
         match self {
-            Self::Halving(halving) => halving.decide(),
-            Self::Asha(asha) => asha.decide(),
+            Self::Halving(halving) => halving.decide(belief),
+            Self::Asha(asha) => asha.decide(belief),
         }
     }
 }
@@ -166,7 +174,7 @@ fn promote(ladder: &Ladder, rungs: &mut [Rung], from: usize, hash: String) -> Ne
 }
 
 impl Halving {
-    fn decide(&mut self) -> Next {
+    fn decide(&mut self, belief: Belief<'_>) -> Next {
         loop {
             if self.current == 0 && !self.new_ended {
                 return Next::New(self.ladder.epochs[0]);
@@ -180,7 +188,7 @@ impl Halving {
             }
             let survivors = (rung.sent / self.ladder.eta).max(1);
             if rung.promoted.len() < survivors
-                && let Some(hash) = rung.promotable(survivors)
+                && let Some(hash) = rung.promotable(survivors, belief)
             {
                 return promote(&self.ladder, &mut self.rungs, self.current, hash);
             }
@@ -190,8 +198,8 @@ impl Halving {
 }
 
 impl Asha {
-    fn decide(&mut self) -> Next {
-        let promotable = |number: &usize| {
+    fn decide(&mut self, belief: Belief<'_>) -> Next {
+        let mut promotable = |number: &usize| {
             let rung = &self.rungs[*number];
             // At the end the best goes on even where there are fewer than eta of them.
             let over =
@@ -200,7 +208,7 @@ impl Asha {
                 (true, _) => rung.hashes.len(),
                 (_, has_some) => (rung.hashes.len() / self.ladder.eta).max(usize::from(has_some)),
             };
-            rung.promotable(share).map(|hash| (*number, hash))
+            rung.promotable(share, belief).map(|hash| (*number, hash))
         };
         let top = self.rungs.len().saturating_sub(1);
         if let Some((number, hash)) = (0..top).rev().find_map(|number| promotable(&number)) {
@@ -230,7 +238,7 @@ mod tests {
     fn run(mut rungs: Rungs, values: &[f64]) -> Vec<String> {
         let (mut told, mut new) = (Vec::new(), 0);
         loop {
-            let (hash, epochs) = match rungs.decide() {
+            let (hash, epochs) = match rungs.decide(&mut |_, point| point.clone()) {
                 Next::New(_) if new == values.len() => {
                     rungs.end_new();
                     continue;
@@ -280,22 +288,22 @@ mod tests {
     fn where_nothing_new_is_left_all_go_on_the_best_first() {
         let mut rungs = Rungs::asha(Ladder::new(vec![1, 2], 2));
         for (hash, value) in [("a", 2.0), ("b", 3.0), ("c", 1.0)] {
-            assert_eq!(rungs.decide(), Next::New(1));
+            assert_eq!(rungs.decide(&mut |_, point| point.clone()), Next::New(1));
             rungs.sent_new();
             rungs.tell(hash, 1, &point(value));
             if hash == "b" {
-                assert_eq!(rungs.decide(), Next::Continue("a".into(), 2));
+                assert_eq!(rungs.decide(&mut |_, point| point.clone()), Next::Continue("a".into(), 2));
                 rungs.tell("a", 2, &point(2.0));
             }
         }
         rungs.exhaust();
         // c is the best of three by now; b, the last, goes on as well.
-        assert_eq!(rungs.decide(), Next::Continue("c".into(), 2));
+        assert_eq!(rungs.decide(&mut |_, point| point.clone()), Next::Continue("c".into(), 2));
         rungs.tell("c", 2, &point(1.0));
-        assert_eq!(rungs.decide(), Next::Continue("b".into(), 2));
-        assert_eq!(rungs.decide(), Next::Wait);
+        assert_eq!(rungs.decide(&mut |_, point| point.clone()), Next::Continue("b".into(), 2));
+        assert_eq!(rungs.decide(&mut |_, point| point.clone()), Next::Wait);
         rungs.tell("b", 2, &point(3.0));
-        assert_eq!(rungs.decide(), Next::End);
+        assert_eq!(rungs.decide(&mut |_, point| point.clone()), Next::End);
     }
 
     #[test]

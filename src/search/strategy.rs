@@ -43,4 +43,9 @@ pub trait Strategy: Send {
 
     /// Hears what became of a candidate. Strategies that do not learn ignore it.
     fn tell(&mut self, _told: &Told<'_>) {}
+
+    /// What it thinks the objectives of a candidate to be that ended with `point`; by these candidates go on to more epochs.
+    fn belief(&mut self, _hash: &str, point: &Point) -> Point {
+        point.clone()
+    }
 }
