@@ -73,9 +73,9 @@ struct Rung {
 }
 
 impl Rung {
-    /// Of the best `most` the first that has not gone on.
+    /// Of the best `most` the first that has not gone on, unless so many have: beliefs change, and others come to be best.
     fn promotable(&self, most: usize, belief: Belief<'_>) -> Option<String> {
-        if self.promoted.len() >= self.hashes.len() {
+        if self.promoted.len() >= most {
             return None;
         }
         let points: Vec<Point> =
@@ -187,9 +187,7 @@ impl Halving {
                 return Next::End;
             }
             let survivors = (rung.sent / self.ladder.eta).max(1);
-            if rung.promoted.len() < survivors
-                && let Some(hash) = rung.promotable(survivors, belief)
-            {
+            if let Some(hash) = rung.promotable(survivors, belief) {
                 return promote(&self.ladder, &mut self.rungs, self.current, hash);
             }
             self.current += 1;
