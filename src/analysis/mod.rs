@@ -3,6 +3,7 @@
 //! Everything here is computed from the journal's records through [`StudySummary`], and printed elsewhere.
 
 pub mod ablation;
+pub mod course;
 pub mod curves;
 pub mod effects;
 pub mod front;
@@ -12,6 +13,7 @@ pub mod stats;
 pub mod summary;
 
 pub use ablation::{Ablation, AblationRow, Difference};
+pub use course::{Against, Course, Spent, Standing};
 pub use curves::{CurvePoint, LearningCurve};
 pub use effects::{Effect, LevelEffect};
 pub use front::{CandidateFront, CandidatePoint, Cost};

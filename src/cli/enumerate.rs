@@ -68,7 +68,7 @@ pub fn execute(args: &Args) -> Result<()> {
     let space = SearchSpace::load_with(&args.space, &args.set)?;
     let feasible = Feasible::count(&space, Counting { list: LIST, sample: SAMPLE, seed: args.seed });
     if feasible.satisfying.is_empty() {
-        let place = Place { file: &args.space, what: "search space file", set: &args.set };
+        let place = Place { file: &args.space, what: "search space file", set: &args.set, phase: None };
         return Err(nothing(&feasible, place));
     }
     let rows = rows(&space, &feasible, args);

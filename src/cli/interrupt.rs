@@ -4,7 +4,7 @@
 //! undo `nohup`.
 
 use std::io::{Write, stderr};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Error, Result};
@@ -15,6 +15,11 @@ use crate::error::{Error, Result};
 /// # Errors
 /// Where the system lets no handler be set.
 pub fn watch() -> Result<Arc<AtomicBool>> {
+    // An experiment of phases asks for each.
+    static STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+    if let Some(stop) = STOP.get() {
+        return Ok(Arc::clone(stop));
+    }
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);
     ctrlc::set_handler(move || {
@@ -24,5 +29,5 @@ pub fn watch() -> Result<Arc<AtomicBool>> {
         let _ = writeln!(stderr(), "stopping after the step under way; press Ctrl-C again to stop at once");
     })
     .map_err(|e| Error::run(format!("cannot watch for Ctrl-C ({e})")))?;
-    Ok(stop)
+    Ok(Arc::clone(STOP.get_or_init(|| stop)))
 }

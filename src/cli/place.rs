@@ -1,7 +1,9 @@
 //! Where in a YAML file a mistake stands that shows only when networks are built.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::config::phases::{self, Phase};
 use crate::config::yaml::{Document, KeyPath, Problem, Step};
 use crate::cost::Rejection;
 use crate::error::Error;
@@ -13,6 +15,8 @@ pub struct Place<'a> {
     /// What the file is, for messages.
     pub what: &'a str,
     pub set: &'a [String],
+    /// The phase of the experiment that is under way, and what earlier ones found.
+    pub phase: Option<(&'a Phase, &'a BTreeMap<String, String>)>,
 }
 
 impl Place<'_> {
@@ -21,10 +25,15 @@ impl Place<'_> {
         let mut path = KeyPath::default();
         steps.iter().for_each(|step| path.push(step.clone()));
         // The file was read before; should it have gone since, that is what to say.
-        let located = Document::load(self.file, self.what).and_then(|mut document| {
-            document.set(self.set)?;
-            Ok(document.error(&Problem { path, at_key: false, message: message.to_owned() }))
-        });
+        let document = match self.phase {
+            Some((phase, found)) => phases::document(self.file, self.set, phase, found),
+            None => Document::load(self.file, self.what).and_then(|mut document| {
+                document.set(self.set)?;
+                Ok(document)
+            }),
+        };
+        let located = document.map(|document| document.error(&Problem { path, at_key: false, message: message.to_owned() })
+        );
         located.unwrap_or_else(|error| error)
     }
 
@@ -84,7 +93,7 @@ mod tests {
         let file = dir.path().join("e.yaml");
         std::fs::write(&file, "name: e\ndata:\n  format: shapes\n  limit:\n    train: 3\n").unwrap();
         let set = ["data.validation=0.9".to_owned()];
-        let place = Place { file: &file, what: "experiment file", set: &set };
+        let place = Place { file: &file, what: "experiment file", set: &set, phase: None };
         let located = |text: &str| place.located(Error::request(text)).to_string();
         let file = file.display();
         assert_eq!(
@@ -106,7 +115,7 @@ mod tests {
         let file = dir.path().join("s.yaml");
         let text = "name: t\nstages:\n- {block: ir}\n- {block: cse}\nhead: {channels: 8}\nconstraints:\n  params: 1\n";
         std::fs::write(&file, text).unwrap();
-        let place = Place { file: &file, what: "search space file", set: &[] };
+        let place = Place { file: &file, what: "search space file", set: &[], phase: None };
         for (rejection, expected) in [
             (Rejection::Shape("stages.1.0.depthwise: too small".into()), ":4:3: stages[1]: none"),
             (Rejection::Shape("head: 7 input channels".into()), ":5:7: head: none"),

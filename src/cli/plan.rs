@@ -278,7 +278,7 @@ mod tests {
     use crate::study::simulated;
 
     fn nowhere() -> Place<'static> {
-        Place { file: Path::new(""), what: "experiment file", set: &[] }
+        Place { file: Path::new(""), what: "experiment file", set: &[], phase: None }
     }
 
     fn searched(total: Option<usize>) -> Searched {

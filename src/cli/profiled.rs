@@ -164,7 +164,7 @@ fn is_experiment(path: &Path) -> Result<bool> {
 /// The first candidate of a search space.
 fn space(path: &Path, asked: &Asked) -> Result<Profiled> {
     let space = SearchSpace::load_with(path, asked.set)?;
-    let place = Place { file: path, what: "search space file", set: asked.set };
+    let place = Place { file: path, what: "search space file", set: asked.set, phase: None };
     let Some(first) = space.get(0) else {
         return Err(place.key("stages", "there are no candidates; give every list at least one level"));
     };
@@ -193,7 +193,7 @@ fn experiment(path: &Path, asked: &Asked) -> Result<Target> {
         found.note = Some(found.note.map_or(from.clone(), |note| format!("{from}: {note}")));
         return Ok(Target::Network(Box::new(found)));
     }
-    let place = Place { file: path, what: "experiment file", set: asked.set };
+    let place = Place { file: path, what: "experiment file", set: asked.set, phase: None };
     let (input, classes) = images(&experiment, asked, place)?;
     let mut variants = Vec::new();
     for (number, variant) in experiment.variants.iter().enumerate() {

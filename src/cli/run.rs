@@ -1,10 +1,12 @@
 //! `blocksmith run`: an experiment from its file to its report.
 
+mod phased;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::break_lock::break_lock;
 use super::dry_run::{self, Fits};
@@ -18,7 +20,7 @@ use super::start::Start;
 use super::trained::Trained;
 use super::{interrupt, output, progress, rungs, searched};
 use crate::arch::Network;
-use crate::config::{Experiment, TrainConfig};
+use crate::config::{Experiment, TrainConfig, phases};
 use crate::cost;
 use crate::engine::measure::Work;
 use crate::error::{Error, Result};
@@ -97,22 +99,36 @@ pub enum Device {
 /// # Errors
 /// A sentence for what is wrong with the request, before anything is trained where it can be known; what ended the run.
 pub fn execute(args: &Args) -> Result<()> {
-    let mut experiment = Experiment::load(&args.experiment, &args.set)?;
-    let place = Place { file: &args.experiment, what: "experiment file", set: &args.set };
-    let start = Start::read(&mut experiment, args.weights.as_ref(), Budget::new(args.memory), place)?;
+    if let Some(phases) = phases::phases(&args.experiment, &args.set)? {
+        return phased::execute(args, &phases);
+    }
+    let experiment = Experiment::load(&args.experiment, &args.set)?;
+    let place = Place { file: &args.experiment, what: "experiment file", set: &args.set, phase: None };
     let dir = args.out.clone().unwrap_or_else(|| Path::new("reports").join(&experiment.name));
-    if args.break_lock {
-        break_lock(&dir)?;
+    match study(args, experiment, &dir, place)? {
+        Some(said) => output::print_json(&said),
+        None => Ok(()),
+    }
+}
+
+/// Runs one study to its report; what `--json` says of it, where it is asked for.
+///
+/// # Errors
+/// As [`execute`].
+pub fn study(args: &Args, mut experiment: Experiment, dir: &Path, place: Place) -> Result<Option<Value>> {
+    let start = Start::read(&mut experiment, args.weights.as_ref(), Budget::new(args.memory), place)?;
+    if args.break_lock && folder::journal(dir).exists() {
+        break_lock(dir)?;
     }
     // A study that exists is claimed before anything is read; the folder of a new one is made only once all that can be
     // known to be wrong is known, so that a mistake leaves nothing behind.
-    let exists = folder::journal(&dir).exists();
+    let exists = folder::journal(dir).exists();
     searched::note_content(&mut experiment)?;
     let claim = if args.extend { Study::extend } else { Study::open };
-    let existing = (exists && !args.dry_run).then(|| claim(&dir, &experiment)).transpose()?;
+    let existing = (exists && !args.dry_run).then(|| claim(dir, &experiment)).transpose()?;
     let earlier = match &existing {
         Some(study) => study.searched()?,
-        None if exists && args.extend => state::searched(&dir)?,
+        None if exists && args.extend => state::searched(dir)?,
         None => Vec::new(),
     };
     let trained = Trained::load(&experiment, args.data.as_deref(), place)?;
@@ -123,7 +139,7 @@ pub fn execute(args: &Args) -> Result<()> {
     let mut plan = ExperimentPlan::new(&experiment.seeds, experiment.train.epochs, variants, searched);
     start.check(plan.look_ahead(LOOK_AHEAD).map(|(_, network)| network), place)?;
     if args.dry_run {
-        return dry_run(args, &dir, &experiment, &trained, &mut plan, place);
+        return dry_run(args, dir, &experiment, &trained, &mut plan, place).map(|()| None);
     }
     let before = existing.as_ref().and_then(Study::state);
     let shares = shares(args, &experiment, &trained, &mut plan, before, place);
@@ -131,7 +147,7 @@ pub fn execute(args: &Args) -> Result<()> {
         Some(study) => study,
         None => {
             shares.clone()?;
-            claim(&dir, &experiment)?
+            claim(dir, &experiment)?
         }
     };
 
@@ -168,7 +184,7 @@ pub fn execute(args: &Args) -> Result<()> {
             study.run(&mut plan, trainer.as_ref(), &settings)?
         }
     };
-    report(&dir, &state, args.json)
+    report(dir, &state, args.json)
 }
 
 /// Says what it will cost, beside what an earlier run of the study did.
@@ -208,10 +224,10 @@ fn dry_run(
 }
 
 /// Writes the report and prints its headline, or what a script asks for; a study in which nothing finished has failed.
-fn report(dir: &Path, state: &StudyState, json: bool) -> Result<()> {
-    if json {
+fn report(dir: &Path, state: &StudyState, json: bool) -> Result<Option<Value>> {
+    let said = if json {
         let written = report::write(&super::report::read(dir)?, dir)?;
-        output::print_json(&json!({
+        Some(json!({
             "dir": dir,
             "study": state.experiment.name,
             "simulated": !state.experiment.trainer.is_network(),
@@ -221,10 +237,11 @@ fn report(dir: &Path, state: &StudyState, json: bool) -> Result<()> {
             "best": state.best().map(|t| t.number),
             "results_hash": state.results_hash(),
             "report": written.report,
-        }))?;
+        }))
     } else {
         super::report::run(&ReportArgs { dir: dir.to_path_buf(), out: None, json: false })?;
-    }
+        None
+    };
     let failed = state.count(TrialStatus::Failed);
     if failed > 0 && state.count(TrialStatus::Finished) == 0 {
         let reason = state.trials.iter().find_map(|t| t.failure.as_ref());
@@ -235,7 +252,7 @@ fn report(dir: &Path, state: &StudyState, json: bool) -> Result<()> {
             dir.display()
         )));
     }
-    Ok(())
+    Ok(said)
 }
 
 /// Trials that are looked at before the first one starts: as many as a study queues at once.

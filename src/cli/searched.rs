@@ -151,7 +151,7 @@ pub fn note_content(experiment: &mut Experiment) -> Result<()> {
 type Seen = HashSet<[u8; 32]>;
 
 fn place(config: &SearchConfig) -> Place<'_> {
-    Place { file: &config.space, what: "search space file", set: &[] }
+    Place { file: &config.space, what: "search space file", set: &[], phase: None }
 }
 
 /// A space names the images it is made for; shapes and counts would be others for any other.

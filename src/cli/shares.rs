@@ -236,7 +236,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("e.yaml");
         std::fs::write(&file, "train: {batch: 7}\nvariants:\n- {network: a}\n- {network: b}\n").unwrap();
-        let place = Place { file: &file, what: "experiment file", set: &[] };
+        let place = Place { file: &file, what: "experiment file", set: &[], phase: None };
         let budget = Budget::new(Some(budget));
         let found = largest(all.iter(), &ended, |n| n.name.len() as u64, budget, 7, place);
         found.map_err(|e| Error::request(e.to_string().replace(&file.display().to_string(), "FILE")))

@@ -89,7 +89,12 @@ impl Experiment {
         document.read(|root| Self::read(&root, path))
     }
 
-    fn read(root: &At<'_>, path: &Path) -> Read<Self> {
+    pub(super) fn read(root: &At<'_>, path: &Path) -> Read<Self> {
+        if root.any_keys("an experiment")?.get("phases").is_some() {
+            return Err(root.problem(
+                "this experiment has phases, which `blocksmith run` runs one after another; here an experiment of one study is wanted",
+            ));
+        }
         let keys = root.keys("an experiment", &KEYS)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let name = match keys.get("name") {
@@ -219,7 +224,7 @@ fn baseline(at: &At<'_>, variants: &[Variant]) -> Read<String> {
 }
 
 /// A name that becomes part of a path.
-fn folder_name(at: &At<'_>, what: &str) -> Read<String> {
+pub(super) fn folder_name(at: &At<'_>, what: &str) -> Read<String> {
     let name = at.text()?;
     if fits_folder(name) {
         return Ok(name.to_owned());

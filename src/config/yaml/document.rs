@@ -25,6 +25,8 @@ pub struct Document {
     written: Node,
     root: Node,
     assignments: Vec<Assignment>,
+    /// The part that was entered, and the root as it was before.
+    entered: Option<(Vec<Step>, Node)>,
 }
 
 #[derive(Debug, Clone)]
@@ -78,7 +80,7 @@ impl Document {
         if root == Node::Null {
             return Err(empty(file, what));
         }
-        Ok(Self { file: file.to_owned(), text, written: root.clone(), root, assignments: Vec::new() })
+        Ok(Self { file: file.to_owned(), text, written: root.clone(), root, assignments: Vec::new(), entered: None })
     }
 
     /// Lays assignments such as `train.epochs=5` over the document, in order. The right side is YAML.
@@ -106,6 +108,22 @@ impl Document {
         Ok(())
     }
 
+    /// Makes a document of the whole and a part of it: `merged` is given both. What comes from the part keeps its place there.
+    pub fn enter(&mut self, part: &[Step], merged: impl FnOnce(Node, Node) -> Node) {
+        let own = self.root.at(part).cloned().unwrap_or(Node::Null);
+        let whole = std::mem::replace(&mut self.root, Node::Null);
+        self.entered = Some((part.to_vec(), whole.clone()));
+        self.root = merged(whole, own);
+    }
+
+    /// A path as the file has it.
+    fn in_file(&self, path: &KeyPath) -> KeyPath {
+        let Some((part, whole)) = &self.entered else { return path.clone() };
+        let mut own = KeyPath::default();
+        part.iter().chain(path.steps()).for_each(|step| own.push(step.clone()));
+        if whole.at(own.steps()).is_some() { own } else { path.clone() }
+    }
+
     /// Reads the document; a problem becomes an error with its place.
     pub fn read<T>(&self, reader: impl FnOnce(At<'_>) -> Read<T>) -> Result<T> {
         reader(At::root(&self.root)).map_err(|problem| self.error(&problem))
@@ -113,12 +131,13 @@ impl Document {
 
     /// The error of a problem: the `--set` that made it, or file, line and column.
     pub fn error(&self, problem: &Problem) -> Error {
-        if let Some(assignment) = self.culprit(problem.path.steps()) {
+        let path = self.in_file(&problem.path);
+        if let Some(assignment) = self.culprit(path.steps()) {
             let place = format!("--set {}", assignment.text);
-            return Error::request(sentence(&place, &problem.path, &problem.message));
+            return Error::request(sentence(&place, &path, &problem.message));
         }
         // A path that only assignments made has no place of its own: its parent's is the nearest.
-        let steps = problem.path.steps();
+        let steps = path.steps();
         let place = (0..=steps.len())
             .rev()
             .find_map(|n| locate(&self.text, &steps[..n], problem.at_key && n == steps.len()));
@@ -126,7 +145,7 @@ impl Document {
             Some((line, column)) => format!("{}:{line}:{column}", self.file),
             None => self.file.clone(),
         };
-        Error::request(sentence(&place, &problem.path, &problem.message))
+        Error::request(sentence(&place, &path, &problem.message))
     }
 
     /// The last assignment that wrote the value at `path`, or that made it where the file has none.

@@ -1,0 +1,143 @@
+//! An experiment of several phases: each a study in a folder of its own, one after another.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::{Args, study};
+use crate::cli::place::Place;
+use crate::cli::{adapted, output};
+use crate::analysis::{Adaptation, StudySummary};
+use crate::config::phases::{self, Phase, Phases};
+use crate::error::{Error, Result};
+use crate::report::files;
+use crate::report::format::{counted, duration};
+use crate::study::{StudyState, TrialStatus, state};
+
+/// A phase that is over.
+struct Over<'a> {
+    phase: &'a Phase,
+    dir: PathBuf,
+    state: StudyState,
+    /// Block notation of what it found, where a later phase asks for it.
+    found: Option<String>,
+}
+
+/// Runs the phases that are not finished, and says what came of all.
+///
+/// # Errors
+/// As a run of each; a sentence where a phase has found nothing that a later one could train.
+pub fn execute(args: &Args, phases: &Phases) -> Result<()> {
+    if args.extend {
+        return Err(Error::request(
+            "--extend: an experiment of phases cannot be extended, since later phases depend on what earlier ones found; \
+             run it in another folder with --out",
+        ));
+    }
+    let dir = args.out.clone().unwrap_or_else(|| Path::new("reports").join(&phases.name));
+    let mut found = BTreeMap::new();
+    let mut over: Vec<Over<'_>> = Vec::new();
+    let mut results = Vec::new();
+    for (number, phase) in phases.list.iter().enumerate() {
+        let folder = dir.join(&phase.name);
+        if let Some(missing) = phase.needs.iter().find(|need| !found.contains_key(*need)) {
+            // Only a dry run comes here.
+            output::print(&format!(
+                "\nphase {}: trains what the phase {missing} finds, so its cost is known once that one is over",
+                phase.name
+            ))?;
+            continue;
+        }
+        if !args.json {
+            let break_before = if number == 0 { "" } else { "\n" };
+            output::print(&format!(
+                "{break_before}phase {} of {}: {} ({})",
+                number + 1,
+                phases.list.len(),
+                phase.name,
+                folder.display()
+            ))?;
+        }
+        let experiment = phases::load(&args.experiment, &args.set, phase, &found)?;
+        let place = Place {
+            file: &args.experiment,
+            what: "experiment file",
+            set: &args.set,
+            phase: Some((phase, &found)),
+        };
+        results.extend(study(args, experiment, &folder, place)?);
+        let is_needed = phases.list.iter().any(|later| later.needs.contains(&phase.name));
+        if args.dry_run && !state::read(&folder).is_ok_and(|state| state.finished) {
+            continue;
+        }
+        let state = state::read(&folder)?;
+        let text = is_needed.then(|| find(&folder, &state)).transpose()?;
+        if let Some(text) = &text {
+            found.insert(phase.name.clone(), text.clone());
+        }
+        over.push(Over { phase, dir: folder, state, found: text });
+    }
+    if args.dry_run {
+        return Ok(());
+    }
+    let report = files::write(&dir, "report.md", markdown(&phases.name, &over).as_bytes())?;
+    if args.json {
+        return output::print_json(&json!({
+            "dir": dir,
+            "phases": results,
+            "found": found,
+            "report": report,
+        }));
+    }
+    output::print(&format!("\nall phases: {}", report.display()))
+}
+
+/// What a study has found, as block notation: where `netadapt` came to, else its best candidate.
+fn find(dir: &Path, state: &StudyState) -> Result<String> {
+    let summary = StudySummary::of(state::read(dir)?);
+    match Adaptation::of(&summary) {
+        Some(adaptation) => adaptation.last().map(|last| last.candidate.text.clone()).ok_or_else(|| {
+            Error::run(format!(
+                "{}: nothing was found here that a later phase could train: none of its first trials finished; start \
+                 again with --out FOLDER and another recipe",
+                dir.display()
+            ))
+        }),
+        None => adapted::best(state, dir),
+    }
+}
+
+/// What came of each phase, with the way to its own report.
+fn markdown(name: &str, over: &[Over<'_>]) -> String {
+    let mut text = format!("# {name}\n\nAn experiment of {}.\n", counted(over.len(), "phase"));
+    for Over { phase, dir, state, found } in over {
+        let folder = dir.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let seconds: f64 = state.trials.iter().flat_map(|trial| &trial.epochs).map(|epoch| epoch.seconds).sum();
+        text += &format!(
+            "\n## {}\n\n{}, {} of them finished, {} stopped early, {} failed; {} of training, summed over trials. Tables and plots: \
+             [{folder}/report.md]({folder}/report.md).\n",
+            phase.name,
+            counted(state.trials.len(), "trial"),
+            state.count(TrialStatus::Finished),
+            state.count(TrialStatus::Stopped),
+            state.count(TrialStatus::Failed),
+            duration(seconds),
+        );
+        if let Some(best) = state.best() {
+            let accuracy = best.result.as_ref().map_or(f64::NAN, |result| result.validation.accuracy);
+            text += &format!(
+                "\nHighest validation accuracy: {accuracy:.2} % ({}, seed {}, {} params, {} multiply-adds).\n",
+                best.candidate.label, best.seed, best.candidate.params, best.candidate.madds
+            );
+        }
+        if let Some(found) = found {
+            let of_it = state.trials.iter().map(|trial| &trial.candidate).find(|of| of.text == *found);
+            let costs = of_it.map_or(String::new(), |of| {
+                format!(" ({} params, {} multiply-adds)", of.params, of.madds)
+            });
+            text += &format!("\nFound, and given to later phases{costs}:\n\n```\n{found}\n```\n");
+        }
+    }
+    text
+}

@@ -1,0 +1,232 @@
+//! Experiments of several phases, each a study of its own: a search, its refinement, and what was found trained from scratch.
+//!
+//! A phase has all that the file says outside `phases`, with its own keys laid over it, one by one. Where it says
+//! `{phase: NAME}` in the place of a network, it means what that earlier phase has found.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::experiment::{Experiment, folder_name};
+use super::yaml::{Document, Node, Step};
+use crate::error::Result;
+
+/// The key of the list, and of a reference to an item of it.
+const LIST: &str = "phases";
+const REFERENCE: &str = "phase";
+
+/// A phase before its turn: where in the file it stands, and what it waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Phase {
+    pub name: String,
+    pub number: usize,
+    /// Earlier phases whose finds it trains.
+    pub needs: Vec<String>,
+}
+
+/// The phases of an experiment file, in their order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Phases {
+    /// Of the whole experiment.
+    pub name: String,
+    pub list: Vec<Phase>,
+}
+
+/// The phases of an experiment file; `None` where it is one study.
+///
+/// # Errors
+/// A sentence with its place for each mistake in the list, and in the phases as far as they can be read now.
+pub fn phases(path: &Path, overrides: &[String]) -> Result<Option<Phases>> {
+    let mut document = Document::load(path, "experiment file")?;
+    document.set(overrides)?;
+    let phases = document.read(|root| {
+        let keys = root.any_keys("an experiment")?;
+        let Some(at) = keys.optional(LIST) else { return Ok(None) };
+        let mut phases: Vec<Phase> = Vec::new();
+        for (number, item) in at.list("a list of phases (lines that start with `- `)")?.iter().enumerate() {
+            let name = item.any_keys("a phase")?.required("name", "name: search")?;
+            let text = folder_name(&name, "a phase")?;
+            if phases.iter().any(|phase| phase.name == text) {
+                return Err(name.problem(format!("two phases have the name `{text}`; rename one")));
+            }
+            let mut needs = Vec::new();
+            references(item.node, &mut needs);
+            if let Some(unknown) = needs.iter().find(|need| !phases.iter().any(|phase| phase.name == **need)) {
+                return Err(item.problem(format!(
+                    "`{{{REFERENCE}: {unknown}}}` names no earlier phase; the network comes from one of those before"
+                )));
+            }
+            phases.push(Phase { name: text, number, needs });
+        }
+        if phases.is_empty() {
+            return Err(at.problem("a list of phases has one at least"));
+        }
+        let name = keys.get("name").map(|at| folder_name(&at, "an experiment")).transpose()?;
+        Ok(Some(Phases { name: name.unwrap_or_else(|| stem(path)), list: phases }))
+    })?;
+    let Some(phases) = phases else { return Ok(None) };
+    // Any network stands for what is not found yet.
+    let found = phases.list.iter().map(|phase| (phase.name.clone(), "ir_e2_k3_s1_c16".to_owned())).collect();
+    for phase in &phases.list {
+        load(path, overrides, phase, &found)?;
+    }
+    Ok(Some(phases))
+}
+
+/// The file's name, where the experiment has none.
+fn stem(path: &Path) -> String {
+    path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned()
+}
+
+/// The experiment of a phase, given what earlier ones have found, as block notation by their names.
+///
+/// # Errors
+/// A sentence with file, line and column (or the assignment) for each mistake.
+pub fn load(
+    path: &Path,
+    overrides: &[String],
+    phase: &Phase,
+    found: &BTreeMap<String, String>,
+) -> Result<Experiment> {
+    document(path, overrides, phase, found)?.read(|root| Experiment::read(&root, path))
+}
+
+/// The document of a phase.
+///
+/// # Errors
+/// As [`load`].
+pub fn document(
+    path: &Path,
+    overrides: &[String],
+    phase: &Phase,
+    found: &BTreeMap<String, String>,
+) -> Result<Document> {
+    let mut document = Document::load(path, "experiment file")?;
+    document.set(overrides)?;
+    let part = [Step::Key(LIST.to_owned()), Step::Item(phase.number)];
+    document.enter(&part, |whole, own| {
+        let (Node::Map(mut whole), Node::Map(mut own)) = (whole, own) else { return Node::Null };
+        whole.retain(|(key, _)| key != LIST);
+        own.retain(|(key, _)| key != "name");
+        let name = match whole.iter_mut().find(|(key, _)| key == "name") {
+            Some((_, Node::Text(name))) => std::mem::take(name),
+            _ => stem(path),
+        };
+        let mut node = Node::Map(whole);
+        lay(&mut node, Node::Map(own));
+        lay(&mut node, Node::Map(vec![("name".to_owned(), Node::Text(format!("{name}-{}", phase.name)))]));
+        resolve(&mut node, found);
+        node
+    });
+    Ok(document)
+}
+
+/// Lays one value over another: key by key where both are mappings.
+fn lay(under: &mut Node, over: Node) {
+    match (under, over) {
+        (Node::Map(under), Node::Map(over)) => {
+            for (key, value) in over {
+                match under.iter_mut().find(|(known, _)| *known == key) {
+                    Some((_, under)) => lay(under, value),
+                    None => under.push((key, value)),
+                }
+            }
+        }
+        (under, over) => *under = over,
+    }
+}
+
+/// The phase that `{phase: NAME}` refers to.
+fn reference(node: &Node) -> Option<&str> {
+    match node {
+        Node::Map(entries) => match entries.as_slice() {
+            [(key, Node::Text(name))] if key == REFERENCE => Some(name),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn references(node: &Node, needs: &mut Vec<String>) {
+    if let Some(name) = reference(node) {
+        needs.push(name.to_owned());
+        return;
+    }
+    match node {
+        Node::Map(entries) => entries.iter().for_each(|(_, node)| references(node, needs)),
+        Node::List(items) => items.iter().for_each(|node| references(node, needs)),
+        _ => {}
+    }
+}
+
+fn resolve(node: &mut Node, found: &BTreeMap<String, String>) {
+    if let Some(text) = reference(node).and_then(|name| found.get(name)) {
+        *node = Node::Text(text.clone());
+        return;
+    }
+    match node {
+        Node::Map(entries) => entries.iter_mut().for_each(|(_, node)| resolve(node, found)),
+        Node::List(items) => items.iter_mut().for_each(|node| resolve(node, found)),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = "name: two\ndata: {format: shapes, limit: {train: 100, test: 50}}\ntrain: {epochs: 3, batch: 16}\nphases:\n\
+        - name: first\n  seeds: 2\n  variants: [{name: mix, network: mix}]\n\
+        - name: second\n  train: {epochs: 5}\n  variants:\n  - {name: found, network: {phase: first}}\n";
+
+    fn file(text: &str) -> (tempfile::TempDir, std::path::PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("e.yaml");
+        std::fs::write(&path, text).unwrap();
+        (dir, path)
+    }
+
+    #[test]
+    fn a_phase_is_the_file_with_its_own_keys_over_it() {
+        let (_dir, path) = file(FILE);
+        let set = ["phases[1].train.lr=0.5".to_owned(), "train.batch=8".to_owned()];
+        let Phases { name, list: phases } = phases(&path, &set).unwrap().unwrap();
+        assert_eq!(name, "two");
+        let names: Vec<(&str, usize)> = phases.iter().map(|phase| (phase.name.as_str(), phase.needs.len())).collect();
+        assert_eq!(names, [("first", 0), ("second", 1)]);
+        let found = BTreeMap::from([("first".to_owned(), "ir_e6_k3_s1_c16".to_owned())]);
+        let first = load(&path, &set, &phases[0], &found).unwrap();
+        let second = load(&path, &set, &phases[1], &found).unwrap();
+        assert_eq!((first.name.as_str(), second.name.as_str()), ("two-first", "two-second"));
+        assert_eq!((first.seeds.len(), second.seeds.len()), (2, 1));
+        let train = |e: &Experiment| (e.train.epochs, e.train.batch, e.train.lr);
+        assert_eq!((train(&first).0, train(&first).1), (3, 8));
+        assert_eq!(train(&second), (5, 8, 0.5));
+        assert_eq!(second.variants[0].network, "ir_e6_k3_s1_c16");
+        assert_eq!(second.data.limit, first.data.limit);
+    }
+
+    #[test]
+    fn mistakes_have_their_places() {
+        for (from, to, expected) in [
+            ("epochs: 5", "epochs: -5", "e.yaml:9:19: phases[1].train.epochs: "),
+            ("batch: 16", "batch: no", "e.yaml:3:28: train.batch: "),
+            ("{phase: first}", "{phase: third}", "e.yaml:8:3: phases[1]: `{phase: third}` names no earlier phase"),
+            ("name: second", "name: first", "e.yaml:8:9: phases[1].name: two phases have the name `first`"),
+            ("seeds: 2", "sed: 2", "e.yaml:6:3: phases[0].sed: "),
+        ] {
+            let (dir, path) = file(&FILE.replace(from, to));
+            let error = phases(&path, &[]).unwrap_err();
+            assert_eq!(error.exit_code(), 2);
+            let error = error.to_string().replace(&format!("{}/", dir.path().display()), "");
+            assert!(error.starts_with(expected), "{error}");
+        }
+        let (_dir, path) = file(FILE);
+        let set = "phases[1].train.epochs=none".to_owned();
+        let error = phases(&path, std::slice::from_ref(&set)).unwrap_err().to_string();
+        assert!(error.starts_with("--set phases[1].train.epochs=none: "), "{error}");
+        let error = Experiment::load(&path, &[]).unwrap_err().to_string();
+        assert!(error.contains("phases"), "{error}");
+        let (_dir, path) = file("name: one\ntrain: {epochs: 3}\n");
+        assert_eq!(phases(&path, &[]).unwrap(), None);
+    }
+}
