@@ -100,6 +100,7 @@ fn status(status: TrialStatus) -> &'static str {
         TrialStatus::Stopped => "stopped",
         TrialStatus::Finished => "finished",
         TrialStatus::Failed => "failed",
+        TrialStatus::Rejected => "rejected",
     }
 }
 

@@ -37,9 +37,28 @@ pub struct Figures {
     pub accuracy: f64,
     /// Validation loss.
     pub loss: f64,
-    /// Measured seconds of one image, where the search asks for it.
-    pub latency: Option<f64>,
+    /// Measured, where it is.
+    pub latency: Option<Timed>,
 }
+
+/// The latency of a candidate.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Timed {
+    /// Seconds of one image.
+    pub seconds: f64,
+    /// Seconds by which two latencies must differ to differ.
+    pub floor: f64,
+}
+
+impl Figures {
+    /// Of a candidate that is not trained, since its latency breaks its constraint: worse than any that is.
+    pub fn untrained(latency: Timed) -> Self {
+        Self { accuracy: 0.0, loss: UNTRAINED_LOSS, latency: Some(latency) }
+    }
+}
+
+/// A loss that no training ends with.
+const UNTRAINED_LOSS: f64 = 1e6;
 
 /// All that a search needs to know.
 pub struct Settings<'a> {
@@ -58,6 +77,11 @@ pub struct Search {
     strategy: Box<dyn Strategy>,
     rungs: Rungs,
     objectives: Vec<Objective>,
+    /// Of these the ones to be sought the other way.
+    turned: Vec<Objective>,
+    max_latency: Option<f64>,
+    /// Seconds in multiples of which latencies are compared: the noise floor of the first that was heard of.
+    grain: Option<f64>,
     reward: Option<(Reward, Objective)>,
     /// New candidates that are still to come.
     left: usize,
@@ -106,6 +130,9 @@ impl Search {
             strategy,
             rungs,
             objectives: config.objectives.clone(),
+            turned: config.turned.clone(),
+            max_latency: config.max_latency,
+            grain: None,
             reward,
             left: config.trials.unwrap_or(usize::MAX),
             ahead: if config.listens() { config.ahead.max(1) } else { usize::MAX },
@@ -186,6 +213,11 @@ impl Search {
         }
     }
 
+    /// Whether a candidate of such a latency is not to be trained.
+    pub fn rejects(&self, latency: Timed) -> bool {
+        self.max_latency.is_some_and(|most| latency.seconds > most)
+    }
+
     /// Takes what became of an order.
     pub fn tell(&mut self, hash: &str, epochs: usize, figures: Option<Figures>) {
         self.arrived.insert((hash.to_owned(), epochs), figures);
@@ -197,6 +229,9 @@ impl Search {
         let Some(figures) = self.arrived.remove(first) else { return false };
         let Some((hash, epochs)) = self.open.pop_front() else { return false };
         let Some(made) = self.made.get(&hash) else { return true };
+        if let Some(Timed { floor, .. }) = figures.and_then(|figures| figures.latency) {
+            self.grain.get_or_insert(floor);
+        }
         let point = self.point(made, figures);
         self.rungs.tell(&hash, epochs, &point);
         self.strategy.tell(&Told { made, epochs, point: &point });
@@ -205,15 +240,37 @@ impl Search {
 
     /// The objectives of a candidate, to be minimised.
     fn point(&self, made: &Made, figures: Option<Figures>) -> Point {
+        let latency = figures.and_then(|figures| figures.latency);
+        let over = match (latency, self.max_latency) {
+            (Some(latency), Some(most)) => (latency.seconds / most - 1.0).max(0.0),
+            _ => 0.0,
+        };
+        let figures = figures.map(|figures| Figures { latency: latency.map(|l| l.rounded(self.grain)), ..figures });
         let values: Vec<f64> = match &self.reward {
             Some((reward, cost)) => {
                 let accuracy = figures.map_or(f64::NAN, |figures| figures.accuracy);
                 vec![-reward.of(accuracy, value(*cost, made, figures))]
             }
-            None => self.objectives.iter().map(|objective| value(*objective, made, figures)).collect(),
+            None => {
+                let direction = |of: &Objective| if self.turned.contains(of) { -1.0 } else { 1.0 };
+                let value = |of: &Objective| direction(of) * value(*of, made, figures);
+                self.objectives.iter().map(value).collect()
+            }
         };
         let sound = figures.is_some() && values.iter().all(|value| value.is_finite());
-        Point { values, violation: if sound { 0.0 } else { f64::INFINITY } }
+        Point { values, violation: if sound { over } else { f64::INFINITY } }
+    }
+}
+
+impl Timed {
+    /// Rounded to multiples of `grain`: what differs by noise is the same, and being so is transitive, as comparing by a tolerance
+    /// would not be.
+    fn rounded(self, grain: Option<f64>) -> Self {
+        let seconds = match grain {
+            Some(grain) if grain > 0.0 => (self.seconds / grain).round() * grain,
+            _ => self.seconds,
+        };
+        Self { seconds, ..self }
     }
 }
 
@@ -227,6 +284,6 @@ fn value(objective: Objective, made: &Made, figures: Option<Figures>) -> f64 {
         Objective::Madds => made.costs.madds as f64,
         Objective::ActivationMemory => made.costs.activation_memory as f64,
         Objective::Size => made.costs.size as f64,
-        Objective::Latency => of(|figures| figures.latency.unwrap_or(f64::NAN)),
+        Objective::Latency => of(|figures| figures.latency.map_or(f64::NAN, |latency| latency.seconds)),
     }
 }

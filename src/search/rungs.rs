@@ -73,8 +73,8 @@ impl Rung {
     /// Of the best `most` the first that has not gone on.
     fn promotable(&self, most: usize) -> Option<String> {
         let best = dominance::ranking(&self.points).into_iter().take(most);
-        // What failed goes nowhere.
-        let sound = best.filter(|i| self.points[*i].violation.is_finite());
+        // What failed goes nowhere, nor what was not trained for a constraint.
+        let sound = best.filter(|i| self.points[*i].violation == 0.0);
         sound.map(|i| &self.hashes[i]).find(|hash| !self.promoted.contains(*hash)).cloned()
     }
 }
