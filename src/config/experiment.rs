@@ -133,8 +133,7 @@ impl Experiment {
             checkpoints: keys.or("checkpoints", Checkpoints::default(), |at| Checkpoints::read(&at))?,
             latency: keys.optional("latency").map(|at| LatencyConfig::read(&at)).transpose()?,
         };
-        if experiment.latency.is_none()
-            && experiment.search.as_ref().is_some_and(SearchConfig::wants_latency)
+        if experiment.latency.is_none() && experiment.search.as_ref().is_some_and(SearchConfig::wants_latency)
         {
             experiment.latency = Some(LatencyConfig::default());
         }

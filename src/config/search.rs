@@ -363,9 +363,8 @@ impl Objective {
         } else {
             let keys = at.keys("an objective", &["name", "direction"])?;
             let objective = keys.required("name", "name: params")?.one_of("an objective", &Self::NAMES)?;
-            let is_max = keys.or("direction", objective == Self::Accuracy, |at| {
-                at.one_of("a direction", &directions)
-            })?;
+            let is_max = keys
+                .or("direction", objective == Self::Accuracy, |at| at.one_of("a direction", &directions))?;
             (objective, is_max)
         };
         Ok((objective, is_max != (objective == Self::Accuracy)))
@@ -452,7 +451,8 @@ impl RewardConfig {
             .collect();
         let at = keys.required("cost", "cost: madds")?;
         let cost = at.one_of("a cost", &costs)?;
-        let at = keys.required("target", if cost == Objective::Latency { "target: 2ms" } else { "target: 5M" })?;
+        let at =
+            keys.required("target", if cost == Objective::Latency { "target: 2ms" } else { "target: 5M" })?;
         let target = match cost {
             Objective::Latency => read_seconds(&at)?,
             _ => at.amount("a target (such as 5M, 0.3M or 20000)")?,

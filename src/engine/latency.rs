@@ -59,6 +59,16 @@ pub enum Source {
     Simulated,
 }
 
+impl Source {
+    /// Its name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Measured => "measured",
+            Self::Simulated => "simulated",
+        }
+    }
+}
+
 impl Latency {
     /// Seconds of one image.
     pub fn per_image(&self) -> f64 {
@@ -103,8 +113,7 @@ pub fn measure(
             .name("latency".into())
             .spawn_scoped(scope, || on_this_thread(networks, config, stop))
             .map_err(|e| Error::run(format!("cannot start a thread to measure latency: {e}")))?;
-        let panicked =
-            |_| Err(Error::run("measuring latency panicked: this is a mistake in blocksmith"));
+        let panicked = |_| Err(Error::run("measuring latency panicked: this is a mistake in blocksmith"));
         measured.join().unwrap_or_else(panicked)
     })
 }

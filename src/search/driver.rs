@@ -245,7 +245,8 @@ impl Search {
             (Some(latency), Some(most)) => (latency.seconds / most - 1.0).max(0.0),
             _ => 0.0,
         };
-        let figures = figures.map(|figures| Figures { latency: latency.map(|l| l.rounded(self.grain)), ..figures });
+        let figures =
+            figures.map(|figures| Figures { latency: latency.map(|l| l.rounded(self.grain)), ..figures });
         let values: Vec<f64> = match &self.reward {
             Some((reward, cost)) => {
                 let accuracy = figures.map_or(f64::NAN, |figures| figures.accuracy);

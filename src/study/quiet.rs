@@ -149,12 +149,15 @@ mod tests {
             for _ in 0..2 {
                 scope.spawn(|| {
                     for _ in 0..10 {
-                        let of_it = quiet.measure(|| false, || {
-                            assert!(!measuring.swap(true, Ordering::SeqCst), "two at once");
-                            assert_eq!(steps.load(Ordering::SeqCst), 0);
-                            thread::sleep(Duration::from_micros(500));
-                            measuring.store(false, Ordering::SeqCst);
-                        });
+                        let of_it = quiet.measure(
+                            || false,
+                            || {
+                                assert!(!measuring.swap(true, Ordering::SeqCst), "two at once");
+                                assert_eq!(steps.load(Ordering::SeqCst), 0);
+                                thread::sleep(Duration::from_micros(500));
+                                measuring.store(false, Ordering::SeqCst);
+                            },
+                        );
                         assert!(of_it.is_some());
                         measured.fetch_add(1, Ordering::SeqCst);
                     }
