@@ -288,3 +288,72 @@ fn value(objective: Objective, made: &Made, figures: Option<Figures>) -> f64 {
         Objective::Latency => of(|figures| figures.latency.map_or(f64::NAN, |latency| latency.seconds)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::search::{Costs, Judged};
+    use crate::space::Candidate;
+
+    fn search(change: impl FnOnce(&mut SearchConfig)) -> (Search, Made) {
+        let text =
+            "name: t\ninput: 3x32x32\nclasses: 10\nstages: [{block: ir, expand: 6, channels: [8, 16]}]\n";
+        let space = Arc::new(SearchSpace::parse("s.yaml", text).unwrap());
+        let mut config = SearchConfig::new("s.yaml".into(), StrategyKind::Nsga2, Some(9));
+        change(&mut config);
+        let costs = Costs { params: 7, madds: 5, activation_memory: 3, size: 28 };
+        let judge = Box::new(move |_: &Candidate| Judged::Fits(costs));
+        let mut search = Search::new(Settings { config: &config, space, seed: 1, epochs: 9, judge });
+        let Order::Train(made, _) = search.order().unwrap() else { panic!("it begins with a candidate") };
+        (search, *made)
+    }
+
+    fn figures(accuracy: f64, seconds: f64) -> Figures {
+        Figures { accuracy, loss: 1.0, latency: Some(Timed { seconds, floor: 0.5 }) }
+    }
+
+    /// The first that is heard of has a floor of 0.5: 0.9 and 1.1 are 1.0, 1.3 is 1.5.
+    #[test]
+    fn latencies_within_the_first_noise_floor_are_equal() {
+        let (mut search, made) =
+            search(|config| config.objectives = vec![Objective::Accuracy, Objective::Latency]);
+        let values = |search: &Search, seconds| search.point(&made, Some(figures(50.0, seconds))).values;
+        assert_eq!(values(&search, 0.9), [-50.0, 0.9]);
+        search.tell(&made.hash, 9, Some(figures(50.0, 0.9)));
+        assert!(search.hear());
+        assert_eq!(values(&search, 0.9), [-50.0, 1.0]);
+        assert_eq!(values(&search, 1.1), [-50.0, 1.0]);
+        assert_eq!(values(&search, 1.3), [-50.0, 1.5]);
+        // A later floor changes nothing.
+        let mut later = figures(50.0, 1.3);
+        later.latency = Some(Timed { seconds: 1.3, floor: 100.0 });
+        search.open.push_back((made.hash.clone(), 9));
+        search.tell(&made.hash, 9, Some(later));
+        assert!(search.hear());
+        assert_eq!(values(&search, 1.3), [-50.0, 1.5]);
+        // What was not measured is no latency.
+        assert_eq!(search.point(&made, Some(Figures { latency: None, ..later })).violation, f64::INFINITY);
+    }
+
+    #[test]
+    fn who_is_over_the_limit_is_behind_who_is_not() {
+        let (search, made) = search(|config| config.max_latency = Some(1.0));
+        let over = Timed { seconds: 1.5, floor: 0.1 };
+        assert!(search.rejects(over) && !search.rejects(Timed { seconds: 1.0, floor: 0.1 }));
+        let untrained = search.point(&made, Some(Figures::untrained(over)));
+        assert!((untrained.violation - 0.5).abs() < 1e-12, "half of the limit above it");
+        assert!(untrained.values.iter().all(|value| value.is_finite()));
+        let trained = search.point(&made, Some(figures(1.0, 0.9)));
+        let failed = search.point(&made, None);
+        assert_eq!((trained.violation, failed.violation), (0.0, f64::INFINITY));
+        assert!(trained.dominates(&untrained) && untrained.dominates(&failed));
+        let further = search.point(&made, Some(Figures::untrained(Timed { seconds: 2.0, floor: 0.1 })));
+        assert!(untrained.dominates(&further));
+    }
+
+    #[test]
+    fn a_direction_turns_an_objective_round() {
+        let (search, made) = search(|config| config.turned = vec![Objective::Params]);
+        assert_eq!(search.point(&made, Some(figures(50.0, 1.0))).values, [-50.0, -7.0]);
+    }
+}
