@@ -93,8 +93,8 @@ fn a_search_goes_on_from_the_latencies_of_its_journal() {
         let file = folder.at("whole.yaml");
         let out = support::output(&["run", &file, "--out", dir.to_str().unwrap(), "--json"]);
         let told = String::from_utf8_lossy(&out.stderr).into_owned();
-        if search.contains("mnas") || search.contains("constraints") {
-            // With its reward or its limit everything else would have been proposed: the search did hear the journal.
+        if search.contains("constraints") {
+            // With its limit everything else would have been proposed: the search did hear the journal.
             assert_eq!(out.status.code(), Some(2), "{search}: {told}");
             assert!(told.contains("of the journal is"), "{told}");
         }
@@ -192,7 +192,7 @@ fn the_command_ranks_networks() {
     let told = json(&[&args[..], &["--json"]].concat());
     let networks = told["networks"].as_array().unwrap();
     assert_eq!(networks.len(), 2);
-    // Fastest first; 100 times the multiply-adds are no tie.
+    // Fastest first; 100 times the multiply-adds are no tie, whatever else the machine does.
     assert_eq!((&networks[0]["rank"], &networks[1]["rank"]), (&1.into(), &2.into()), "{told}");
     assert!(networks[1]["text"].as_str().unwrap().contains("mix"), "{told}");
     for network in networks {
@@ -206,11 +206,6 @@ fn the_command_ranks_networks() {
     }
     let text = stdout(&args);
     assert!(text.contains("noise floor") && text.contains("medians of 10 samples each"), "{text}");
-    // A network is as fast as itself, most of the time; at least the command takes it twice.
-    assert_eq!(
-        json(&["latency", small, small, "--rounds", "10", "--json"])["networks"].as_array().unwrap().len(),
-        2
-    );
 }
 
 #[test]

@@ -21,8 +21,8 @@ use crate::text::{thousands, time};
 ///
 /// Inference with batch norm folded into the convolutions, on one thread that is held to a core unless --threads says more. Every
 /// round takes a sample of each network and of a fixed reference network, so that what disturbs the machine disturbs all
-/// alike. Two networks whose medians differ by no more than the larger of their noise floors are as fast as one another:
-/// they share a rank. An experiment measures its candidates in the same way with `latency: {batch: 1, threads: 1, rounds: 30}`.
+/// alike. Two networks whose medians differ by no more than noise (the larger of their noise floors, as a share) are as fast as
+/// one another: they share a rank. An experiment measures its candidates in the same way with `latency: {batch: 1, threads: 1, rounds: 30}`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     blocksmith latency mobilenet_v2 mobilenet_v3_small --set stem=cifar --input 3x32x32 --classes 10\n  \
@@ -191,7 +191,7 @@ mod tests {
             reference: 1.0,
         };
         // 1.0 and 1.125 tie, 1.25 does not tie with 1.0 though with 1.125; 1.5 is alone.
-        assert_eq!(ranks(&[1.0, 1.125, 1.25, 1.375, 1.75].map(latency)), [1, 1, 3, 3, 5]);
+        assert_eq!(ranks(&[1.0, 1.125, 1.25, 1.3125, 1.75].map(latency)), [1, 1, 3, 3, 5]);
         assert!(ranks(&[]).is_empty());
     }
 }

@@ -13,7 +13,8 @@
 //! ```
 //!
 //! The blocks of a slow drift (heat, a neighbour that wakes up) differ as those of plain jitter do, and the reference shows
-//! what the network's own samples hide. Two latencies that differ by no more than the larger floor of the two are ties.
+//! what the network's own samples hide. What disturbs a machine stretches times by a share, so two latencies are a tie where the
+//! slower one is the faster one stretched by no more than the larger of their two floors, as shares of their medians.
 
 mod pin;
 
@@ -39,7 +40,7 @@ pub struct Latency {
     /// Seconds of a batch: the median over the rounds, and the median absolute deviation from it.
     pub median: f64,
     pub mad: f64,
-    /// Seconds of a batch that two latencies must differ by to differ.
+    /// The part of the median that is noise, seconds of a batch.
     pub floor: f64,
     pub batch: usize,
     pub threads: usize,
@@ -75,15 +76,16 @@ impl Latency {
         self.median / self.batch.max(1) as f64
     }
 
-    /// Seconds of one image that two latencies must differ by to differ.
+    /// The part of [`per_image`](Self::per_image) that is noise, seconds.
     pub fn floor_per_image(&self) -> f64 {
         self.floor / self.batch.max(1) as f64
     }
 
     /// Whether the two differ by no more than noise.
     pub fn ties(&self, other: &Self) -> bool {
-        let floor = self.floor_per_image().max(other.floor_per_image());
-        (self.per_image() - other.per_image()).abs() <= floor
+        let noise = (self.floor / self.median).max(other.floor / other.median);
+        let (a, b) = (self.per_image(), other.per_image());
+        a.max(b) <= a.min(b) * (1.0 + noise)
     }
 }
 
@@ -242,7 +244,7 @@ fn spread(samples: &[f64]) -> f64 {
     (highest - lowest) / median(samples)
 }
 
-/// What two latencies must differ by, of a network with these samples beside a reference with those.
+/// The part of a median that is noise, of a network with these samples beside a reference with those.
 pub fn floor(samples: &[f64], reference: &[f64]) -> f64 {
     median(samples) * spread(samples).max(spread(reference))
 }

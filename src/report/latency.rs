@@ -112,8 +112,8 @@ fn how(study: &StudySummary, first: &Latency) -> String {
     format!(
         "Measured inference of a batch of {images} on {threads} ({held}) of {cpu}, batch norm folded, before the candidate was \
          trained and while nothing else was: the median of {rounds} samples, taken in turn with those of a reference network, with \
-         their median absolute deviation. Two latencies that differ by no more than the larger of their noise floors are \
-         ties. The reference network took {} to {}, so much did the machine itself change.",
+         their median absolute deviation. Two latencies that differ by no more than the larger of their noise floors, as \
+         shares, are ties. The reference network took {} to {}, so much did the machine itself change.",
         reference(f64::min, f64::INFINITY),
         reference(f64::max, f64::NEG_INFINITY),
     )
@@ -169,7 +169,7 @@ mod tests {
             row("b", 1.25, Some(60.0)),
             row("c", 2.0, Some(60.0)),
             row("d", 3.0, Some(70.0)),
-            row("e", 3.25, Some(70.0)),
+            row("e", 3.2, Some(70.0)),
             row("f", 0.5, None),
         ];
         let best: Vec<&str> =

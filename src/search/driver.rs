@@ -46,7 +46,7 @@ pub struct Figures {
 pub struct Timed {
     /// Seconds of one image.
     pub seconds: f64,
-    /// Seconds by which two latencies must differ to differ.
+    /// The part of it that is noise, seconds.
     pub floor: f64,
 }
 
@@ -80,7 +80,7 @@ pub struct Search {
     /// Of these the ones to be sought the other way.
     turned: Vec<Objective>,
     max_latency: Option<f64>,
-    /// Seconds in multiples of which latencies are compared: the noise floor of the first that was heard of.
+    /// Latencies are compared in powers of it: one and the noise of the first that was heard of, as a share.
     grain: Option<f64>,
     reward: Option<(Reward, Objective)>,
     /// New candidates that are still to come.
@@ -229,8 +229,8 @@ impl Search {
         let Some(figures) = self.arrived.remove(first) else { return false };
         let Some((hash, epochs)) = self.open.pop_front() else { return false };
         let Some(made) = self.made.get(&hash) else { return true };
-        if let Some(Timed { floor, .. }) = figures.and_then(|figures| figures.latency) {
-            self.grain.get_or_insert(floor);
+        if let Some(Timed { seconds, floor }) = figures.and_then(|figures| figures.latency) {
+            self.grain.get_or_insert(1.0 + floor / seconds);
         }
         let point = self.point(made, figures);
         self.rungs.tell(&hash, epochs, &point);
@@ -264,11 +264,11 @@ impl Search {
 }
 
 impl Timed {
-    /// Rounded to multiples of `grain`: what differs by noise is the same, and being so is transitive, as comparing by a tolerance
-    /// would not be.
+    /// Rounded to powers of `grain`: what differs by noise, which stretches times by a share, is the same, and being so is
+    /// transitive, as comparing with a tolerance would not be.
     fn rounded(self, grain: Option<f64>) -> Self {
         let seconds = match grain {
-            Some(grain) if grain > 0.0 => (self.seconds / grain).round() * grain,
+            Some(grain) if grain > 1.0 => grain.powf((self.seconds.ln() / grain.ln()).round()),
             _ => self.seconds,
         };
         Self { seconds, ..self }
@@ -309,28 +309,28 @@ mod tests {
     }
 
     fn figures(accuracy: f64, seconds: f64) -> Figures {
-        Figures { accuracy, loss: 1.0, latency: Some(Timed { seconds, floor: 0.5 }) }
+        Figures { accuracy, loss: 1.0, latency: Some(Timed { seconds, floor: 0.25 * seconds }) }
     }
 
-    /// The first that is heard of has a floor of 0.5: 0.9 and 1.1 are 1.0, 1.3 is 1.5.
+    /// The first that is heard of has a quarter of noise, so latencies are powers of 1.25: 1, 1.25, 1.5625.
     #[test]
     fn latencies_within_the_first_noise_floor_are_equal() {
         let (mut search, made) =
             search(|config| config.objectives = vec![Objective::Accuracy, Objective::Latency]);
-        let values = |search: &Search, seconds| search.point(&made, Some(figures(50.0, seconds))).values;
-        assert_eq!(values(&search, 0.9), [-50.0, 0.9]);
-        search.tell(&made.hash, 9, Some(figures(50.0, 0.9)));
+        let latency = |search: &Search, seconds| search.point(&made, Some(figures(50.0, seconds))).values[1];
+        assert_eq!(latency(&search, 1.1), 1.1);
+        search.tell(&made.hash, 9, Some(figures(50.0, 1.0)));
         assert!(search.hear());
-        assert_eq!(values(&search, 0.9), [-50.0, 1.0]);
-        assert_eq!(values(&search, 1.1), [-50.0, 1.0]);
-        assert_eq!(values(&search, 1.3), [-50.0, 1.5]);
-        // A later floor changes nothing.
-        let mut later = figures(50.0, 1.3);
-        later.latency = Some(Timed { seconds: 1.3, floor: 100.0 });
+        for (seconds, expected) in [(1.0, 1.0), (0.9, 1.0), (1.1, 1.0), (1.15, 1.25), (1.5, 1.5625)] {
+            assert!((latency(&search, seconds) - expected).abs() < 1e-12, "{seconds}");
+        }
+        assert_eq!(latency(&search, 0.9), latency(&search, 1.1));
+        // Later noise changes nothing.
+        let later = Figures { latency: Some(Timed { seconds: 1.0, floor: 100.0 }), ..figures(50.0, 1.0) };
         search.open.push_back((made.hash.clone(), 9));
         search.tell(&made.hash, 9, Some(later));
         assert!(search.hear());
-        assert_eq!(values(&search, 1.3), [-50.0, 1.5]);
+        assert!((latency(&search, 1.5) - 1.5625).abs() < 1e-12);
         // What was not measured is no latency.
         assert_eq!(search.point(&made, Some(Figures { latency: None, ..later })).violation, f64::INFINITY);
     }

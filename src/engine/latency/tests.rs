@@ -45,7 +45,7 @@ fn latency(median: f64, floor: f64, batch: usize) -> Latency {
 }
 
 #[test]
-fn what_differs_by_no_more_than_the_larger_floor_ties() {
+fn what_differs_by_no_more_than_noise_ties() {
     let (a, b) = (latency(1.0, 0.25, 1), latency(1.25, 0.0, 1));
     assert!(a.ties(&b) && b.ties(&a));
     assert!(!latency(1.0, 0.2, 1).ties(&b));
@@ -53,6 +53,8 @@ fn what_differs_by_no_more_than_the_larger_floor_ties() {
     let four = latency(4.0, 1.0, 4);
     assert_eq!((four.per_image(), four.floor_per_image()), (1.0, 0.25));
     assert!(four.ties(&b));
+    // However loud it was: a hundred times as long is no tie.
+    assert!(!latency(1.0, 2.0, 1).ties(&latency(100.0, 200.0, 1)));
 }
 
 #[test]
