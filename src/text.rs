@@ -28,6 +28,21 @@ pub fn bytes(value: u64) -> String {
     }
 }
 
+/// Seconds with three digits and a unit: `84.3 µs`, `1.20 ms`, `2.00 s`.
+pub fn time(seconds: f64) -> String {
+    let (value, unit) = match seconds.abs() {
+        s if s < 999.5e-6 => (seconds * 1e6, "µs"),
+        s if s < 0.9995 => (seconds * 1e3, "ms"),
+        _ => (seconds, "s"),
+    };
+    let digits = match value.abs() {
+        v if v < 9.995 => 2,
+        v if v < 99.95 => 1,
+        _ => 0,
+    };
+    format!("{value:.digits$} {unit}")
+}
+
 /// Lower-case hexadecimal digits of `bytes`, as hashes are written.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -77,6 +92,8 @@ mod tests {
         assert_eq!(bytes(1000), "1000 B");
         assert_eq!(bytes(655_360), "640 KiB");
         assert_eq!(bytes(1_572_864), "1.50 MiB");
+        let times = [0.0, 84.26e-6, 999.6e-6, 0.0012, 0.09996, 0.9996, 12.0].map(time);
+        assert_eq!(times, ["0.00 µs", "84.3 µs", "1.00 ms", "1.20 ms", "100 ms", "1.00 s", "12.0 s"]);
         assert_eq!(hex(&[0, 10, 255]), "000aff");
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use rand::seq::SliceRandom;
 use rand::SeedableRng;
+use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
@@ -197,7 +197,10 @@ mod tests {
         let at = |spent, most| course.at(spent, most, (10.0, 10.0));
         assert_eq!(at(Spent::Epochs, 1.0), Standing { hypervolume: 0.0, accuracy: None, candidates: 0 });
         // (10 - 5) * (50 - 10); then (5 - 2) * (30 - 10) more.
-        assert_eq!(at(Spent::Epochs, 5.0), Standing { hypervolume: 200.0, accuracy: Some(50.0), candidates: 2 });
+        assert_eq!(
+            at(Spent::Epochs, 5.0),
+            Standing { hypervolume: 200.0, accuracy: Some(50.0), candidates: 2 }
+        );
         assert_eq!(at(Spent::Seconds, 1.5).hypervolume, 260.0);
     }
 
@@ -205,7 +208,9 @@ mod tests {
     fn chance_is_told_from_a_find() {
         // The same numbers in two orders: whatever the division, nothing is to be found.
         let spread = |shift: f64| -> Vec<(f64, f64)> {
-            (0..30).map(|i| (10.0 + f64::from(i * 7 % 30), 40.0 + shift + f64::from(i * 11 % 30) / 10.0)).collect()
+            (0..30)
+                .map(|i| (10.0 + f64::from(i * 7 % 30), 40.0 + shift + f64::from(i * 11 % 30) / 10.0))
+                .collect()
         };
         let (random, alike, better) = (course(&spread(0.0)), course(&spread(0.01)), course(&spread(15.0)));
         let against = |course: &Course| Against::of(course, &random, (50.0, 10.0)).unwrap();

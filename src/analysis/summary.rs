@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::stats::{self, Spread};
 use crate::config::{Experiment, Published};
-use crate::study::event::{CandidateRecord, Environment, Record};
+use crate::study::event::{CandidateRecord, Environment, Latency, Record};
 use crate::study::{Trial, TrialStatus, state};
 
 /// How far a study has come.
@@ -73,6 +73,8 @@ pub struct StudySummary {
     pub span: Option<(u64, u64)>,
     /// By trial number.
     pub trials: Vec<Trial>,
+    /// Latencies by the hashes of candidates.
+    pub latencies: BTreeMap<String, Latency>,
 }
 
 impl StudySummary {
@@ -87,6 +89,7 @@ impl StudySummary {
                 progress: Progress::Empty,
                 span: None,
                 trials: Vec::new(),
+                latencies: BTreeMap::new(),
             };
         };
         for record in records {
@@ -107,6 +110,7 @@ impl StudySummary {
             environments: state.environments,
             span: Some((state.first_at, state.last_at)),
             trials: state.trials,
+            latencies: state.latencies,
         }
     }
 

@@ -4,8 +4,8 @@
 //! undo `nohup`.
 
 use std::io::{Write, stderr};
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, Result};
 

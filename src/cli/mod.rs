@@ -10,6 +10,7 @@ pub mod enumerate;
 pub mod export;
 mod follow;
 pub mod interrupt;
+pub mod latency;
 mod loaded;
 pub mod ls;
 mod measured;
@@ -57,6 +58,7 @@ use crate::error::Result;
         blocksmith profile mix                                   the layers of a network and their cost\n  \
         blocksmith zoo --table                                   every named network beside its published figures\n  \
         blocksmith bench --network mix                           how fast it trains here\n  \
+        blocksmith latency mix optimized                         which network takes less time for an image\n  \
         blocksmith export reports/quickstart --out best.onnx     a trained network for other programs\n  \
         blocksmith predict --weights reports/quickstart cat.png  what it takes an image for\n  \
         blocksmith draw mix                                      its stages and blocks as a figure\n\n\
@@ -79,6 +81,7 @@ enum Command {
     Profile(profile::Args),
     Zoo(zoo::Args),
     Bench(bench::Args),
+    Latency(latency::Args),
     Export(export::Args),
     Predict(predict::Args),
     Draw(draw::Args),
@@ -101,6 +104,7 @@ pub fn execute(cli: Cli) -> Result<()> {
         Command::Profile(args) => profile::execute(&args),
         Command::Zoo(args) => zoo::execute(&args),
         Command::Bench(args) => bench::execute(&args),
+        Command::Latency(args) => latency::execute(&args),
         Command::Export(args) => export::execute(&args),
         Command::Predict(args) => predict::execute(&args),
         Command::Draw(args) => draw::execute(&args),

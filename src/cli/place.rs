@@ -32,8 +32,8 @@ impl Place<'_> {
                 Ok(document)
             }),
         };
-        let located = document.map(|document| document.error(&Problem { path, at_key: false, message: message.to_owned() })
-        );
+        let located = document
+            .map(|document| document.error(&Problem { path, at_key: false, message: message.to_owned() }));
         located.unwrap_or_else(|error| error)
     }
 

@@ -11,7 +11,7 @@ use crate::config::yaml::Step;
 use crate::config::{Experiment, Variant};
 use crate::cost;
 use crate::error::{Error, Result};
-use crate::search::{Figures, Order, Search};
+use crate::search::{Figures, Order, Search, Timed};
 use crate::space::notation;
 use crate::study::event::{CandidateRecord, Metrics};
 use crate::study::{Ended, Next, Plan, PlannedTrial};
@@ -183,7 +183,8 @@ impl Plan for ExperimentPlan {
     }
 
     fn tell(&mut self, ended: &Ended<'_>) {
-        let Ended { candidate, seed, until, validation } = *ended;
+        let Ended { candidate, seed, until, validation, latency } = *ended;
+        let latency = latency.map(|l| Timed { seconds: l.per_image(), floor: l.floor_per_image() });
         let Some(group) = self.groups.get_mut(&candidate.hash).filter(|_| !candidate.is_variant) else {
             return;
         };
@@ -205,9 +206,11 @@ impl Plan for ExperimentPlan {
         let figures = (!metrics.is_empty()).then(|| Figures {
             accuracy: mean(|metrics| metrics.accuracy),
             loss: mean(|metrics| metrics.loss),
-            latency: None,
+            latency,
         });
         if let Some(search) = &mut self.searched.search {
+            let untrained = latency.filter(|latency| search.rejects(*latency)).map(Figures::untrained);
+            let figures = figures.or(untrained);
             search.tell(&candidate.hash, until.unwrap_or(self.epochs), figures);
         }
     }

@@ -114,8 +114,12 @@ impl View {
             0 => String::new(),
             some => format!(", {} stopped at a rung", thousands(some as u64)),
         };
+        let rejected = match state.count(TrialStatus::Rejected) {
+            0 => String::new(),
+            some => format!(", {} not trained for their latency", thousands(some as u64)),
+        };
         lines.push(format!(
-            "{} trials: {} done, {} running, {} failed, {} queued{stopped}{more}",
+            "{} trials: {} done, {} running, {} failed, {} queued{stopped}{rejected}{more}",
             thousands(self.tally.trials() as u64),
             count(TrialStatus::Finished),
             count(TrialStatus::Running),
@@ -196,6 +200,7 @@ impl View {
             "done": state.count(TrialStatus::Finished),
             "failed": state.count(TrialStatus::Failed),
             "stopped": state.count(TrialStatus::Stopped),
+            "rejected": state.count(TrialStatus::Rejected),
             "queued": state.count(TrialStatus::Queued),
             "running": state.count(TrialStatus::Running),
             "epochs": state.trials.iter().map(|t| t.epochs.len()).sum::<usize>(),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::search::resolve;
 use super::yaml::{At, Document, Keys, Node, Read, nearest};
-use super::{Checkpoints, DataConfig, Failures, SearchConfig, TrainConfig, TrainerConfig};
+use super::{Checkpoints, DataConfig, Failures, LatencyConfig, SearchConfig, TrainConfig, TrainerConfig};
 use crate::error::Result;
 
 /// An experiment: what to train (a search over a space, named variants, or both), on what, how, and how often.
@@ -36,6 +36,9 @@ pub struct Experiment {
     pub failures: Failures,
     #[serde(default)]
     pub checkpoints: Checkpoints,
+    /// How the latency of every candidate is measured, where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency: Option<LatencyConfig>,
 }
 
 /// A named network of an ablation.
@@ -60,7 +63,7 @@ pub struct Published {
     pub accuracy: Option<f64>,
 }
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "name",
     "description",
     "seed",
@@ -73,6 +76,7 @@ const KEYS: [&str; 12] = [
     "baseline",
     "failures",
     "checkpoints",
+    "latency",
 ];
 
 /// Most trial seeds of a study.
@@ -116,7 +120,7 @@ impl Experiment {
         data.path = data.path.map(|path| resolve(folder, &path.to_string_lossy()));
         let variants = variants(&keys)?;
         let train = TrainConfig::read(&keys.required("train", "train: {epochs: 30}")?, folder)?;
-        let experiment = Self {
+        let mut experiment = Self {
             name,
             description: keys.optional("description").map(|at| at.text().map(str::to_owned)).transpose()?,
             seed: keys.or("seed", 1, |at| at.whole(.., "a seed (a whole number from 0)"))?,
@@ -132,7 +136,12 @@ impl Experiment {
             variants,
             failures: keys.or("failures", Failures::default(), |at| Failures::read(&at))?,
             checkpoints: keys.or("checkpoints", Checkpoints::default(), |at| Checkpoints::read(&at))?,
+            latency: keys.optional("latency").map(|at| LatencyConfig::read(&at)).transpose()?,
         };
+        if experiment.latency.is_none() && experiment.search.as_ref().is_some_and(SearchConfig::wants_latency)
+        {
+            experiment.latency = Some(LatencyConfig::default());
+        }
         if experiment.search.is_none() && experiment.variants.is_empty() {
             return Err(root.problem(
                 "nothing to train; add `search` (candidates of a space) or `variants` (named networks)",

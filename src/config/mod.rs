@@ -5,6 +5,7 @@ pub mod data;
 pub mod experiment;
 pub mod failures;
 pub mod formula;
+pub mod latency;
 pub mod phases;
 pub mod search;
 pub mod train;
@@ -16,6 +17,7 @@ pub use data::{Augment, DataConfig, DataFormat, Limit};
 pub use experiment::{Experiment, Published, Variant};
 pub use failures::Failures;
 pub use formula::{Formula, Known};
+pub use latency::LatencyConfig;
 pub use phases::{Phase, Phases};
 pub use search::{
     Budget, BudgetKind, Objective, RewardConfig, RungSchedule, SearchConfig, SpaceContent, StrategyKind,

@@ -191,7 +191,8 @@ mod tests {
         let set = ["phases[1].train.lr=0.5".to_owned(), "train.batch=8".to_owned()];
         let Phases { name, list: phases } = phases(&path, &set).unwrap().unwrap();
         assert_eq!(name, "two");
-        let names: Vec<(&str, usize)> = phases.iter().map(|phase| (phase.name.as_str(), phase.needs.len())).collect();
+        let names: Vec<(&str, usize)> =
+            phases.iter().map(|phase| (phase.name.as_str(), phase.needs.len())).collect();
         assert_eq!(names, [("first", 0), ("second", 1)]);
         let found = BTreeMap::from([("first".to_owned(), "ir_e6_k3_s1_c16".to_owned())]);
         let first = load(&path, &set, &phases[0], &found).unwrap();
@@ -210,7 +211,11 @@ mod tests {
         for (from, to, expected) in [
             ("epochs: 5", "epochs: -5", "e.yaml:9:19: phases[1].train.epochs: "),
             ("batch: 16", "batch: no", "e.yaml:3:28: train.batch: "),
-            ("{phase: first}", "{phase: third}", "e.yaml:8:3: phases[1]: `{phase: third}` names no earlier phase"),
+            (
+                "{phase: first}",
+                "{phase: third}",
+                "e.yaml:8:3: phases[1]: `{phase: third}` names no earlier phase",
+            ),
             ("name: second", "name: first", "e.yaml:8:9: phases[1].name: two phases have the name `first`"),
             ("seeds: 2", "sed: 2", "e.yaml:6:3: phases[0].sed: "),
         ] {

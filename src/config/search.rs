@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::latency::{read_limit, read_seconds};
 use super::yaml::{At, Node, Read};
 
 /// Candidates of a search space that a strategy proposes.
@@ -18,6 +19,12 @@ pub struct SearchConfig {
     /// What is searched for, the first the one that matters to strategies that know only one.
     #[serde(default = "objectives")]
     pub objectives: Vec<Objective>,
+    /// Of these the ones that are sought the other way than is natural: a low accuracy, a high cost.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub turned: Vec<Objective>,
+    /// Most measured seconds of one image: a candidate that takes longer is not trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_latency: Option<f64>,
     /// For how many epochs candidates are trained.
     #[serde(default)]
     pub budget: Budget,
@@ -60,12 +67,9 @@ pub enum Objective {
     ActivationMemory,
     /// Bytes of the weights in a file.
     Size,
-    /// Measured seconds of one image.
+    /// Measured seconds of one image: those of a batch, divided by its images.
     Latency,
 }
-
-/// Nothing measures it during a study yet.
-const UNMEASURED: &str = "a study does not measure latency yet; take madds";
 
 impl Objective {
     /// Names in files.
@@ -82,6 +86,11 @@ impl Objective {
     /// Whether it is known before training.
     pub fn is_exact(self) -> bool {
         !matches!(self, Self::Accuracy | Self::Loss | Self::Latency)
+    }
+
+    /// Whether only training tells it.
+    fn is_trained(self) -> bool {
+        matches!(self, Self::Accuracy | Self::Loss)
     }
 }
 
@@ -195,6 +204,8 @@ impl SearchConfig {
             strategy,
             trials,
             objectives: objectives(),
+            turned: Vec::new(),
+            max_latency: None,
             budget: Budget::default(),
             ahead: ahead(),
             population: population(),
@@ -216,9 +227,26 @@ impl SearchConfig {
         self.strategy.learns() || self.budget.kind != BudgetKind::Full
     }
 
+    /// Whether latency must be measured for it.
+    pub fn wants_latency(&self) -> bool {
+        self.max_latency.is_some()
+            || self.objectives.contains(&Objective::Latency)
+            || self.reward.as_ref().is_some_and(|reward| reward.cost == Objective::Latency)
+    }
+
     /// Reads the section; `folder` is the experiment file's, `epochs` those of a whole training.
     pub(super) fn read(at: &At<'_>, folder: &Path, epochs: usize) -> Read<Self> {
-        let known = ["space", "strategy", "trials", "objectives", "budget", "ahead", "population", "reward"];
+        let known = [
+            "space",
+            "strategy",
+            "trials",
+            "objectives",
+            "constraints",
+            "budget",
+            "ahead",
+            "population",
+            "reward",
+        ];
         let keys = at.keys("search", &known)?;
         let at = keys.required("space", "space: ../search-spaces/quickstart.yaml")?;
         let space = resolve(folder, at.text()?);
@@ -240,7 +268,9 @@ impl SearchConfig {
                 strategy.name()
             )));
         }
-        let objectives = keys.or("objectives", objectives(), |at| Objective::read_list(&at))?;
+        let (objectives, turned) =
+            keys.or("objectives", (objectives(), Vec::new()), |at| Objective::read_list(&at))?;
+        let max_latency = keys.optional("constraints").map(|at| constraints(&at)).transpose()?.flatten();
         let budget = match keys.get("budget") {
             Some(at) => Budget::read(&at, epochs)?,
             None => Self::usual_budget(strategy, epochs),
@@ -271,6 +301,8 @@ impl SearchConfig {
             strategy,
             trials,
             objectives,
+            turned,
+            max_latency,
             budget,
             ahead: count(
                 "ahead",
@@ -291,25 +323,65 @@ impl SearchConfig {
 }
 
 impl Objective {
-    fn read_list(at: &At<'_>) -> Read<Vec<Self>> {
-        let mut objectives = Vec::new();
+    /// The objectives, and which of them are sought the other way than is natural.
+    fn read_list(at: &At<'_>) -> Read<(Vec<Self>, Vec<Self>)> {
+        let (mut objectives, mut turned) = (Vec::new(), Vec::new());
         for at in at.list("objectives, such as [accuracy, params]")? {
-            let objective = at.one_of("an objective", &Self::NAMES)?;
-            if objective == Self::Latency {
-                return Err(at.problem(UNMEASURED));
-            }
+            let (objective, is_turned) = Self::read(&at)?;
             if objectives.contains(&objective) {
                 return Err(at.problem("this objective is in the list already"));
             }
             objectives.push(objective);
+            turned.extend(is_turned.then_some(objective));
         }
-        match objectives.first() {
-            None => Err(at.problem("a search needs an objective, such as accuracy")),
-            Some(first) if first.is_exact() && objectives.iter().all(|objective| objective.is_exact()) => Err(at
-                .problem("all of these are known without training: add accuracy or loss, or list the space with `enumerate`")),
-            Some(_) => Ok(objectives),
+        if objectives.is_empty() {
+            return Err(at.problem("a search needs an objective, such as accuracy"));
         }
+        if !objectives.iter().any(|objective| objective.is_trained()) {
+            return Err(at.problem("all of these are known without training: add accuracy or loss, or list the space with `enumerate`"));
+        }
+        Ok((objectives, turned))
     }
+
+    /// A name, or `{params: max}`, or `{name: params, direction: max}`; true where the direction is not the natural one.
+    fn read(at: &At<'_>) -> Read<(Self, bool)> {
+        let directions = [("min", false), ("max", true)];
+        let Ok(keys) = at.any_keys("an objective") else {
+            return Ok((at.one_of("an objective", &Self::NAMES)?, false));
+        };
+        let known = [("name", ()), ("direction", ())];
+        let pair = keys.iter().next().filter(|(key, _)| known.iter().all(|(name, ())| name != key));
+        let (objective, is_max) = if let Some((key, direction)) = pair {
+            let names = Self::NAMES.map(|(name, _)| name);
+            at.keys("an objective", &names)?;
+            if keys.iter().count() > 1 {
+                return Err(at.problem("one objective has one direction: write each in braces of its own"));
+            }
+            let named = Self::NAMES.iter().find(|(name, _)| *name == key);
+            let objective = named.ok_or_else(|| at.is_not("an objective"))?.1;
+            (objective, direction.one_of("a direction", &directions)?)
+        } else {
+            let keys = at.keys("an objective", &["name", "direction"])?;
+            let objective = keys.required("name", "name: params")?.one_of("an objective", &Self::NAMES)?;
+            let is_max = keys
+                .or("direction", objective == Self::Accuracy, |at| at.one_of("a direction", &directions))?;
+            (objective, is_max)
+        };
+        Ok((objective, is_max != (objective == Self::Accuracy)))
+    }
+}
+
+/// The section `constraints` of a search: what is known only once it is measured.
+fn constraints(at: &At<'_>) -> Read<Option<f64>> {
+    let keys = at.any_keys("constraints")?;
+    let exact = |(key, _): &(&str, At<'_>)| ["params", "madds", "activation_memory"].contains(key);
+    if let Some((key, at)) = keys.iter().find(exact) {
+        return Err(at.problem(format!(
+            "{key} is known before training, so its constraint stands in the search space's file; here is that of latency"
+        )));
+    }
+    let keys = at.keys("constraints of a search", &["latency"])?;
+    keys.optional("latency").map(|at| read_limit(&at)).transpose()
 }
 
 impl Budget {
@@ -379,22 +451,32 @@ impl RewardConfig {
             .collect();
         let at = keys.required("cost", "cost: madds")?;
         let cost = at.one_of("a cost", &costs)?;
-        if cost == Objective::Latency {
-            return Err(at.problem(UNMEASURED));
-        }
-        let at = keys.required("target", "target: 5M")?;
-        let target = at.amount("a target (such as 5M, 0.3M or 20000)")?;
+        let at =
+            keys.required("target", if cost == Objective::Latency { "target: 2ms" } else { "target: 5M" })?;
+        let target = match cost {
+            Objective::Latency => read_seconds(&at)?,
+            _ => at.amount("a target (such as 5M, 0.3M or 20000)")?,
+        };
         if target <= 0.0 {
             return Err(at.problem("a target is above 0"));
         }
-        // The soft constraint of MnasNet; -0.15 is MobileNetV3-Small's.
-        let exponent = |key, default| {
-            keys.or(key, default, |at| {
-                at.number(-10.0..=0.0, "an exponent (a number from -10 to 0, such as -0.07)")
-            })
-        };
-        let w = exponent("w", -0.07)?;
+        let exponent = |key, default| keys.or(key, default, |at| exponent(&at));
+        let w = exponent("w", MNASNET)?;
         Ok(Self { cost, target, alpha: exponent("alpha", w)?, beta: exponent("beta", w)? })
+    }
+}
+
+/// The exponent of MnasNet (Tan et al. 2019, Section 3) and MobileNetV3-Large, and that of MobileNetV3-Small (Howard et al. 2019,
+/// Section 4.1).
+const MNASNET: f64 = -0.07;
+const MOBILENET_V3_SMALL: f64 = -0.15;
+
+/// An exponent of the reward, a number or whose it is.
+fn exponent(at: &At<'_>) -> Read<f64> {
+    let presets = [("mnasnet", MNASNET), ("mobilenet_v3_small", MOBILENET_V3_SMALL)];
+    match at.node {
+        Node::Text(_) => at.one_of("an exponent: a number from -10 to 0, or a name", &presets),
+        _ => at.number(-10.0..=0.0, "an exponent (a number from -10 to 0, such as -0.07)"),
     }
 }
 

@@ -122,7 +122,7 @@ fn mistakes_in_the_file_have_their_place() {
     let cases = [
         (
             SMALL.replace("train:", "trian:"),
-            "e.yaml:3:1: trian: an experiment has no key `trian`; did you mean `train`? Known keys: name, description, seed, seeds, data, train, trainer, search, variants, baseline, failures, checkpoints",
+            "e.yaml:3:1: trian: an experiment has no key `trian`; did you mean `train`? Known keys: name, description, seed, seeds, data, train, trainer, search, variants, baseline, failures, checkpoints, latency",
         ),
         (
             with("{epochs: 3, learning_rate: 0.1}"),
@@ -213,8 +213,46 @@ fn mistakes_in_the_file_have_their_place() {
             "e.yaml:4:63: search.objectives[1]: `flops` is not an objective (accuracy, loss, params, madds, activation_memory, size, latency); did you mean `loss`?",
         ),
         (
-            search("{space: space.yaml, trials: 9, objectives: [accuracy, latency]}"),
-            "e.yaml:4:63: search.objectives[1]: a study does not measure latency yet; take madds",
+            search("{space: space.yaml, trials: 9, objectives: [latency, params]}"),
+            "e.yaml:4:52: search.objectives: all of these are known without training: add accuracy or loss, or list the space with `enumerate`",
+        ),
+        (
+            search("{space: space.yaml, trials: 9, objectives: [accuracy, {params: up}]}"),
+            "e.yaml:4:72: search.objectives[1].params: `up` is not a direction (min, max)",
+        ),
+        (
+            search("{space: space.yaml, trials: 9, objectives: [accuracy, {parms: max}]}"),
+            "e.yaml:4:64: search.objectives[1].parms: an objective has no key `parms`; did you mean `params`? Known keys: accuracy, loss, params, madds, activation_memory, size, latency",
+        ),
+        (
+            search("{space: space.yaml, trials: 9, objectives: [accuracy, {params: max, madds: min}]}"),
+            "e.yaml:4:63: search.objectives[1]: one objective has one direction: write each in braces of its own",
+        ),
+        (
+            search("{space: space.yaml, trials: 9, constraints: {latency: <= 2}}"),
+            "e.yaml:4:63: search.constraints.latency: `<= 2` is not a limit of latency (a text such as <= 2ms; units are ns, us, ms and s, for one image)",
+        ),
+        (
+            search("{space: space.yaml, trials: 9, constraints: {latency: 2ms}}"),
+            "e.yaml:4:63: search.constraints.latency: `2ms` is not a limit of latency (a text such as <= 2ms; units are ns, us, ms and s, for one image)",
+        ),
+        (
+            search("{space: space.yaml, trials: 9, constraints: {params: <= 20k}}"),
+            "e.yaml:4:62: search.constraints.params: params is known before training, so its constraint stands in the search space's file; here is that of latency",
+        ),
+        (
+            search("{space: space.yaml, trials: 9, strategy: mnas, reward: {cost: latency, target: 2}}"),
+            "e.yaml:4:88: search.reward.target: 2 is not a latency (a number above 0 with its unit: 2ms, 350us or 0.1s)",
+        ),
+        (
+            search(
+                "{space: space.yaml, trials: 9, strategy: mnas, reward: {cost: madds, target: 2M, w: mobilenet}}",
+            ),
+            "e.yaml:4:93: search.reward.w: `mobilenet` is not an exponent: a number from -10 to 0, or a name (mnasnet, mobilenet_v3_small)",
+        ),
+        (
+            format!("{SMALL}latency: {{rounds: 3}}\n"),
+            "e.yaml:6:19: latency.rounds: 3 is not a number of rounds (a whole number, 10 to 100000)",
         ),
         (
             search("{space: space.yaml, trials: 9, objectives: [params, madds]}"),
@@ -256,7 +294,7 @@ fn mistakes_in_assignments_name_them() {
         ),
         (
             "trian.epochs=5",
-            "--set trian.epochs=5: trian: an experiment has no key `trian`; did you mean `train`? Known keys: name, description, seed, seeds, data, train, trainer, search, variants, baseline, failures, checkpoints",
+            "--set trian.epochs=5: trian: an experiment has no key `trian`; did you mean `train`? Known keys: name, description, seed, seeds, data, train, trainer, search, variants, baseline, failures, checkpoints, latency",
         ),
         (
             "train.epochs=five",
@@ -323,4 +361,55 @@ fn a_simulated_trainer_needs_no_data() {
         assert!(error.contains(part), "{trainer}: {error}");
     }
     assert!(message(SMALL, &["data="]).contains("needs the key `data`"));
+}
+
+#[test]
+fn latency_is_measured_where_it_is_asked_for() {
+    let of = |keys: &str| {
+        let text =
+            SMALL.replace("variants:", &format!("search: {{space: space.yaml, trials: 9{keys}}}\nvariants:"));
+        load(&text, &[]).unwrap()
+    };
+    assert_eq!(of("").latency, None);
+    let default = LatencyConfig { batch: 1, threads: 1, rounds: 30 };
+    for keys in [
+        ", objectives: [accuracy, latency]",
+        ", constraints: {latency: <= 1.5ms}",
+        ", constraints: {latency: {max: 1500us}}",
+        ", strategy: mnas, reward: {cost: latency, target: 1.5ms, w: mobilenet_v3_small}",
+    ] {
+        let experiment = of(keys);
+        assert_eq!(experiment.latency, Some(default), "{keys}");
+        let search = experiment.search.as_ref().unwrap();
+        match &search.reward {
+            Some(reward) => assert_eq!((reward.target, reward.alpha, reward.beta), (0.0015, -0.15, -0.15)),
+            None => assert!(search.max_latency.is_none_or(|most| (most - 0.0015).abs() < 1e-12), "{keys}"),
+        }
+        // The journal has it as it was.
+        let json = serde_json::to_value(&experiment).unwrap();
+        assert_eq!(serde_json::from_value::<Experiment>(json).unwrap(), experiment);
+    }
+    let own = load(&format!("{SMALL}latency: {{batch: 8, rounds: 50}}\n"), &[]).unwrap();
+    assert_eq!(own.latency, Some(LatencyConfig { batch: 8, threads: 1, rounds: 50 }));
+    // Nothing of it is in the journal of a study that measures none.
+    let json = serde_json::to_value(of("")).unwrap();
+    assert_eq!((json.get("latency"), json["search"].get("max_latency")), (None, None));
+}
+
+#[test]
+fn objectives_have_directions() {
+    let of = |objectives: &str| {
+        let search = format!("search: {{space: space.yaml, trials: 9, objectives: {objectives}}}\nvariants:");
+        let search = load(&SMALL.replace("variants:", &search), &[]).unwrap().search.unwrap();
+        (search.objectives, search.turned)
+    };
+    let both = vec![Objective::Accuracy, Objective::Params];
+    assert_eq!(of("[accuracy, params]"), (both.clone(), vec![]));
+    assert_eq!(of("[{accuracy: max}, {params: min}]"), (both.clone(), vec![]));
+    assert_eq!(of("[{name: accuracy}, {name: params}]"), (both.clone(), vec![]));
+    assert_eq!(of("[accuracy, {params: max}]"), (both.clone(), vec![Objective::Params]));
+    assert_eq!(
+        of("[{name: accuracy, direction: min}, {direction: max, name: params}]"),
+        (both.clone(), both)
+    );
 }

@@ -138,7 +138,7 @@ fn operations(network: &Network, work: Work) -> f64 {
 }
 
 /// Values between -1 and 1 that look like nothing, the same every time.
-fn noise(len: usize) -> Vec<f32> {
+pub(super) fn noise(len: usize) -> Vec<f32> {
     let hash = |i: usize| (i as u32).wrapping_mul(2_654_435_761) >> 8;
     (0..len).map(|i| hash(i) as f32 / (1 << 23) as f32 - 1.0).collect()
 }

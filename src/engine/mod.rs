@@ -8,6 +8,7 @@ pub mod foretell;
 pub mod grad;
 pub mod infer;
 pub mod keep;
+pub mod latency;
 pub mod measure;
 pub mod model;
 pub mod ops;
@@ -20,6 +21,7 @@ pub mod weights;
 pub mod workers;
 
 pub use infer::Inference;
+pub use latency::Latency;
 pub use model::{Batch, Model, Outcome, units};
 pub use optimizer::{Sgd, SgdSettings};
 pub use real::Real;

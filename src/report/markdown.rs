@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::format::{self, counted, thousands};
 use super::pictures::Picture;
-use super::{Findings, recipe, tables};
+use super::{Findings, latency, recipe, tables};
 use crate::analysis::{Cost, Progress, Split};
 use crate::config::TrainerConfig;
 use crate::study::TrialStatus;
@@ -47,6 +47,9 @@ pub fn report(findings: &Findings, pictures: &[Picture]) -> String {
     }
     if findings.has_results() {
         fronts(&mut out, findings, figure);
+    }
+    if let Some(section) = latency::section(&findings.study) {
+        out.push_str(&section);
     }
     if pictures.iter().any(|p| p.file == "learning-curves") {
         out.push_str("## Learning curves\n\n");

@@ -6,6 +6,7 @@ pub mod drawing;
 pub mod figure;
 pub mod files;
 pub mod format;
+mod latency;
 mod markdown;
 pub mod pictures;
 mod recipe;

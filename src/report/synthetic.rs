@@ -185,6 +185,7 @@ impl Synthetic {
                 baseline: None,
                 failures: Default::default(),
                 checkpoints: Default::default(),
+                latency: None,
             }),
             environment: Box::new(environment(self.name)),
         }

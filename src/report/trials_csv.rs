@@ -2,11 +2,13 @@
 
 use crate::analysis::StudySummary;
 use crate::error::{Error, Result};
-use crate::study::event::Metrics;
+use crate::study::event::{Latency, Metrics};
 use crate::study::{Trial, TrialStatus};
 
 const BEFORE: [&str; 9] =
     ["trial", "label", "variant", "network", "hash", "seed", "params", "madds", "activation_memory"];
+/// Where latency is measured, or simulated: seconds of a batch.
+const LATENCY: [&str; 4] = ["latency", "latency_mad", "latency_floor", "latency_source"];
 const AFTER: [&str; 11] = [
     "epochs",
     "train_loss",
@@ -35,14 +37,16 @@ pub fn csv(study: &StudySummary) -> Result<String> {
         }
     }
     let mut writer = csv::Writer::from_writer(Vec::new());
+    let latency = if study.latencies.is_empty() { &[][..] } else { &LATENCY };
     let header = BEFORE
         .iter()
+        .chain(latency)
         .map(|c| (*c).to_owned())
         .chain(factors.iter().map(|f| factor_column(f)))
         .chain(AFTER.iter().map(|c| (*c).to_owned()));
     writer.write_record(header).map_err(failed)?;
     for trial in &study.trials {
-        writer.write_record(row(trial, &factors)).map_err(failed)?;
+        writer.write_record(row(study, trial, &factors)).map_err(failed)?;
     }
     let bytes = writer.into_inner().map_err(failed)?;
     String::from_utf8(bytes).map_err(failed)
@@ -50,14 +54,14 @@ pub fn csv(study: &StudySummary) -> Result<String> {
 
 /// A factor keeps its name unless a column of the trial has it already.
 fn factor_column(factor: &str) -> String {
-    if BEFORE.contains(&factor) || AFTER.contains(&factor) {
+    if BEFORE.contains(&factor) || LATENCY.contains(&factor) || AFTER.contains(&factor) {
         format!("choice.{factor}")
     } else {
         factor.to_owned()
     }
 }
 
-fn row(trial: &Trial, factors: &[&str]) -> Vec<String> {
+fn row(study: &StudySummary, trial: &Trial, factors: &[&str]) -> Vec<String> {
     let c = &trial.candidate;
     let mut cells = vec![
         trial.number.to_string(),
@@ -70,6 +74,13 @@ fn row(trial: &Trial, factors: &[&str]) -> Vec<String> {
         c.madds.to_string(),
         c.activation_memory.to_string(),
     ];
+    if !study.latencies.is_empty() {
+        let known = study.latencies.get(&c.hash);
+        let seconds =
+            |of: fn(&Latency) -> f64| known.map_or(String::new(), |latency| of(latency).to_string());
+        cells.extend([seconds(|l| l.median), seconds(|l| l.mad), seconds(|l| l.floor)]);
+        cells.push(known.map_or("", |latency| latency.source.name()).to_owned());
+    }
     for factor in factors {
         let level = c.choices.iter().find(|(f, _)| f == factor);
         cells.push(level.map_or(String::new(), |(_, level)| level.clone()));
@@ -100,6 +111,7 @@ fn status(status: TrialStatus) -> &'static str {
         TrialStatus::Stopped => "stopped",
         TrialStatus::Finished => "finished",
         TrialStatus::Failed => "failed",
+        TrialStatus::Rejected => "rejected",
     }
 }
 

@@ -38,9 +38,28 @@ pub struct Figures {
     pub accuracy: f64,
     /// Validation loss.
     pub loss: f64,
-    /// Measured seconds of one image, where the search asks for it.
-    pub latency: Option<f64>,
+    /// Measured, where it is.
+    pub latency: Option<Timed>,
 }
+
+/// The latency of a candidate.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Timed {
+    /// Seconds of one image.
+    pub seconds: f64,
+    /// The part of it that is noise, seconds.
+    pub floor: f64,
+}
+
+impl Figures {
+    /// Of a candidate that is not trained, since its latency breaks its constraint: worse than any that is.
+    pub fn untrained(latency: Timed) -> Self {
+        Self { accuracy: 0.0, loss: UNTRAINED_LOSS, latency: Some(latency) }
+    }
+}
+
+/// A loss that no training ends with.
+const UNTRAINED_LOSS: f64 = 1e6;
 
 /// All that a search needs to know.
 pub struct Settings<'a> {
@@ -59,6 +78,11 @@ pub struct Search {
     strategy: Box<dyn Strategy>,
     rungs: Rungs,
     objectives: Vec<Objective>,
+    /// Of these the ones to be sought the other way.
+    turned: Vec<Objective>,
+    max_latency: Option<f64>,
+    /// Latencies are compared in powers of it: one and the noise of the first that was heard of, as a share.
+    grain: Option<f64>,
     reward: Option<(Reward, Objective)>,
     /// New candidates that are still to come.
     left: usize,
@@ -90,7 +114,9 @@ impl Search {
             StrategyKind::Local => Box::new(Local::default()),
             StrategyKind::Evolution => Box::new(Evolution::new(config.population)),
             StrategyKind::Nsga2 => Box::new(Nsga2::new(config.population)),
-            StrategyKind::ShEmoa => Box::new(ShEmoa::new(config.population, &config.objectives, epochs)),
+            StrategyKind::ShEmoa => {
+                Box::new(ShEmoa::new(config.population, &config.objectives, &config.turned, epochs))
+            }
             StrategyKind::Tpe => Box::new(Tpe::default()),
             StrategyKind::Mnas => Box::new(Mnas::default()),
         };
@@ -108,6 +134,9 @@ impl Search {
             strategy,
             rungs,
             objectives: config.objectives.clone(),
+            turned: config.turned.clone(),
+            max_latency: config.max_latency,
+            grain: None,
             reward,
             left: config.trials.unwrap_or(usize::MAX),
             ahead: if config.listens() { config.ahead.max(1) } else { usize::MAX },
@@ -188,6 +217,11 @@ impl Search {
         }
     }
 
+    /// Whether a candidate of such a latency is not to be trained.
+    pub fn rejects(&self, latency: Timed) -> bool {
+        self.max_latency.is_some_and(|most| latency.seconds > most)
+    }
+
     /// Takes what became of an order.
     pub fn tell(&mut self, hash: &str, epochs: usize, figures: Option<Figures>) {
         self.arrived.insert((hash.to_owned(), epochs), figures);
@@ -199,6 +233,9 @@ impl Search {
         let Some(figures) = self.arrived.remove(first) else { return false };
         let Some((hash, epochs)) = self.open.pop_front() else { return false };
         let Some(made) = self.made.get(&hash) else { return true };
+        if let Some(Timed { seconds, floor }) = figures.and_then(|figures| figures.latency) {
+            self.grain.get_or_insert(1.0 + floor / seconds);
+        }
         let point = self.point(made, figures);
         self.rungs.tell(&hash, epochs, &point);
         self.strategy.tell(&Told { made, epochs, point: &point });
@@ -207,15 +244,38 @@ impl Search {
 
     /// The objectives of a candidate, to be minimised.
     fn point(&self, made: &Made, figures: Option<Figures>) -> Point {
+        let latency = figures.and_then(|figures| figures.latency);
+        let over = match (latency, self.max_latency) {
+            (Some(latency), Some(most)) => (latency.seconds / most - 1.0).max(0.0),
+            _ => 0.0,
+        };
+        let figures =
+            figures.map(|figures| Figures { latency: latency.map(|l| l.rounded(self.grain)), ..figures });
         let values: Vec<f64> = match &self.reward {
             Some((reward, cost)) => {
                 let accuracy = figures.map_or(f64::NAN, |figures| figures.accuracy);
                 vec![-reward.of(accuracy, value(*cost, made, figures))]
             }
-            None => self.objectives.iter().map(|objective| value(*objective, made, figures)).collect(),
+            None => {
+                let direction = |of: &Objective| if self.turned.contains(of) { -1.0 } else { 1.0 };
+                let value = |of: &Objective| direction(of) * value(*of, made, figures);
+                self.objectives.iter().map(value).collect()
+            }
         };
         let sound = figures.is_some() && values.iter().all(|value| value.is_finite());
-        Point { values, violation: if sound { 0.0 } else { f64::INFINITY } }
+        Point { values, violation: if sound { over } else { f64::INFINITY } }
+    }
+}
+
+impl Timed {
+    /// Rounded to powers of `grain`: what differs by noise, which stretches times by a share, is the same, and being so is
+    /// transitive, as comparing with a tolerance would not be.
+    fn rounded(self, grain: Option<f64>) -> Self {
+        let seconds = match grain {
+            Some(grain) if grain > 1.0 => grain.powf((self.seconds.ln() / grain.ln()).round()),
+            _ => self.seconds,
+        };
+        Self { seconds, ..self }
     }
 }
 
@@ -225,7 +285,76 @@ fn value(objective: Objective, made: &Made, figures: Option<Figures>) -> f64 {
     match objective {
         Objective::Accuracy => -of(|figures| figures.accuracy),
         Objective::Loss => of(|figures| figures.loss),
-        Objective::Latency => of(|figures| figures.latency.unwrap_or(f64::NAN)),
+        Objective::Latency => of(|figures| figures.latency.map_or(f64::NAN, |latency| latency.seconds)),
         exact => made.costs.of(exact).unwrap_or(f64::NAN),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::search::{Costs, Judged};
+    use crate::space::Candidate;
+
+    fn search(change: impl FnOnce(&mut SearchConfig)) -> (Search, Made) {
+        let text =
+            "name: t\ninput: 3x32x32\nclasses: 10\nstages: [{block: ir, expand: 6, channels: [8, 16]}]\n";
+        let space = Arc::new(SearchSpace::parse("s.yaml", text).unwrap());
+        let mut config = SearchConfig::new("s.yaml".into(), StrategyKind::Nsga2, Some(9));
+        change(&mut config);
+        let costs = Costs { params: 7, madds: 5, activation_memory: 3, size: 28 };
+        let judge = Box::new(move |_: &Candidate| Judged::Fits(costs));
+        let mut search = Search::new(Settings { config: &config, space, seed: 1, epochs: 9, judge });
+        let Order::Train(made, _) = search.order().unwrap() else { panic!("it begins with a candidate") };
+        (search, *made)
+    }
+
+    fn figures(accuracy: f64, seconds: f64) -> Figures {
+        Figures { accuracy, loss: 1.0, latency: Some(Timed { seconds, floor: 0.25 * seconds }) }
+    }
+
+    /// The first that is heard of has a quarter of noise, so latencies are powers of 1.25: 1, 1.25, 1.5625.
+    #[test]
+    fn latencies_within_the_first_noise_floor_are_equal() {
+        let (mut search, made) =
+            search(|config| config.objectives = vec![Objective::Accuracy, Objective::Latency]);
+        let latency = |search: &Search, seconds| search.point(&made, Some(figures(50.0, seconds))).values[1];
+        assert_eq!(latency(&search, 1.1), 1.1);
+        search.tell(&made.hash, 9, Some(figures(50.0, 1.0)));
+        assert!(search.hear());
+        for (seconds, expected) in [(1.0, 1.0), (0.9, 1.0), (1.1, 1.0), (1.15, 1.25), (1.5, 1.5625)] {
+            assert!((latency(&search, seconds) - expected).abs() < 1e-12, "{seconds}");
+        }
+        assert_eq!(latency(&search, 0.9), latency(&search, 1.1));
+        // Later noise changes nothing.
+        let later = Figures { latency: Some(Timed { seconds: 1.0, floor: 100.0 }), ..figures(50.0, 1.0) };
+        search.open.push_back((made.hash.clone(), 9));
+        search.tell(&made.hash, 9, Some(later));
+        assert!(search.hear());
+        assert!((latency(&search, 1.5) - 1.5625).abs() < 1e-12);
+        // What was not measured is no latency.
+        assert_eq!(search.point(&made, Some(Figures { latency: None, ..later })).violation, f64::INFINITY);
+    }
+
+    #[test]
+    fn who_is_over_the_limit_is_behind_who_is_not() {
+        let (search, made) = search(|config| config.max_latency = Some(1.0));
+        let over = Timed { seconds: 1.5, floor: 0.1 };
+        assert!(search.rejects(over) && !search.rejects(Timed { seconds: 1.0, floor: 0.1 }));
+        let untrained = search.point(&made, Some(Figures::untrained(over)));
+        assert!((untrained.violation - 0.5).abs() < 1e-12, "half of the limit above it");
+        assert!(untrained.values.iter().all(|value| value.is_finite()));
+        let trained = search.point(&made, Some(figures(1.0, 0.9)));
+        let failed = search.point(&made, None);
+        assert_eq!((trained.violation, failed.violation), (0.0, f64::INFINITY));
+        assert!(trained.dominates(&untrained) && untrained.dominates(&failed));
+        let further = search.point(&made, Some(Figures::untrained(Timed { seconds: 2.0, floor: 0.1 })));
+        assert!(untrained.dominates(&further));
+    }
+
+    #[test]
+    fn a_direction_turns_an_objective_round() {
+        let (search, made) = search(|config| config.turned = vec![Objective::Params]);
+        assert_eq!(search.point(&made, Some(figures(50.0, 1.0))).values, [-50.0, -7.0]);
     }
 }

@@ -22,7 +22,7 @@ mod surrogate;
 mod tpe;
 
 pub use breeder::{Breeder, Costs, Judge, Judged, Made};
-pub use driver::{Figures, Order, Search, Settings};
+pub use driver::{Figures, Order, Search, Settings, Timed};
 pub use mnas::Reward;
 pub use rungs::{Ladder, Rungs};
 pub use strategy::{Ask, Strategy, Told};

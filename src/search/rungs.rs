@@ -81,8 +81,8 @@ impl Rung {
         let points: Vec<Point> =
             self.hashes.iter().zip(&self.points).map(|(hash, point)| belief(hash, point)).collect();
         let best = dominance::ranking(&points).into_iter().take(most);
-        // What failed goes nowhere.
-        let sound = best.filter(|i| self.points[*i].violation.is_finite());
+        // What failed goes nowhere, nor what was not trained for a constraint.
+        let sound = best.filter(|i| self.points[*i].violation == 0.0);
         sound.map(|i| &self.hashes[i]).find(|hash| !self.promoted.contains(*hash)).cloned()
     }
 }

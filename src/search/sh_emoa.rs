@@ -25,19 +25,22 @@ pub struct ShEmoa {
     size: usize,
     asked: usize,
     objectives: Vec<Objective>,
+    /// Of these the ones to be sought the other way.
+    turned: Vec<Objective>,
     population: Population,
     /// For each objective that is measured.
     surrogates: Vec<Option<Surrogate>>,
 }
 
 impl ShEmoa {
-    /// `objectives` as points have them; `whole` are the epochs of a whole training.
-    pub fn new(size: usize, objectives: &[Objective], whole: usize) -> Self {
+    /// `objectives` as points have them, of which `turned` are turned round; `whole` are the epochs of a whole training.
+    pub fn new(size: usize, objectives: &[Objective], turned: &[Objective], whole: usize) -> Self {
         let surrogate = |objective: &Objective| (!objective.is_exact()).then(|| Surrogate::new(whole));
         Self {
             size,
             asked: 0,
             objectives: objectives.to_vec(),
+            turned: turned.to_vec(),
             population: Population::default(),
             surrogates: objectives.iter().map(surrogate).collect(),
         }
@@ -47,7 +50,10 @@ impl ShEmoa {
     fn guess(&mut self, made: &Made) -> Option<Vec<f64>> {
         let of = |(objective, surrogate): (&Objective, &mut Option<Surrogate>)| match surrogate {
             Some(surrogate) => surrogate.guess(made),
-            None => made.costs.of(*objective),
+            None => {
+                let direction = if self.turned.contains(objective) { -1.0 } else { 1.0 };
+                made.costs.of(*objective).map(|cost| direction * cost)
+            }
         };
         self.objectives.iter().zip(&mut self.surrogates).map(of).collect()
     }
@@ -125,7 +131,8 @@ impl Strategy for ShEmoa {
     fn tell(&mut self, told: &Told<'_>) {
         self.population.hear(told);
         for (surrogate, value) in self.surrogates.iter_mut().zip(&told.point.values) {
-            if let Some(surrogate) = surrogate.as_mut().filter(|_| told.point.violation.is_finite()) {
+            // What was not trained for a constraint has no accuracy.
+            if let Some(surrogate) = surrogate.as_mut().filter(|_| told.point.violation == 0.0) {
                 surrogate.hear(told.made, told.epochs, *value);
             }
         }

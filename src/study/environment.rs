@@ -41,7 +41,7 @@ fn command_line(mut args: impl Iterator<Item = String>) -> String {
 }
 
 /// The model's name as Linux tells it (x86 has `model name`), else the architecture.
-fn cpu() -> String {
+pub fn cpu() -> String {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     cpu_model(&info).unwrap_or_else(|| std::env::consts::ARCH.into())
 }

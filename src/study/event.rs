@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Experiment;
 pub use crate::data::DataRecord;
+pub use crate::engine::Latency;
 
 /// Version of the journal's format, written in its first line.
 pub const FORMAT: u32 = 2;
@@ -65,6 +66,17 @@ pub enum Event {
         trial: usize,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<usize>,
+    },
+    /// The latency of the trial's candidate, before its first trial is trained: what a search hears of it from then on. Not part
+    /// of the results hash, since no two measurements are the same.
+    LatencyMeasured {
+        trial: usize,
+        latency: Latency,
+    },
+    /// The trial is not trained: a measured cost of its candidate is above its constraint.
+    TrialRejected {
+        trial: usize,
+        reason: String,
     },
     TrialStarted {
         trial: usize,

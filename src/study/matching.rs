@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::path::Path;
 
-use super::event::{CandidateRecord, Event};
+use super::event::{CandidateRecord, Event, Latency};
 use super::journal;
 use super::plan::{Ended, Next, Plan, PlannedTrial};
 use super::state::{Rung, RungEnd, Trial};
@@ -29,7 +29,7 @@ const NAMED: usize = 5;
 /// # Errors
 /// What the plan says.
 pub fn in_order(
-    trials: &[Trial],
+    (trials, latencies): (&[Trial], &BTreeMap<String, Latency>),
     plan: &mut dyn Plan,
     journal: &Path,
     mut each: impl FnMut(PlannedTrial, &Trial, &dyn Plan),
@@ -61,7 +61,7 @@ pub fn in_order(
                 if trial.rungs.len() > 1 || next.until.is_some() {
                     places.insert((next.candidate.hash.clone(), next.seed), (at, 0));
                 }
-                tell(trial, 0, plan);
+                tell(trial, 0, latencies, plan);
                 each(next, trial, plan);
                 at += 1;
             }
@@ -74,7 +74,7 @@ pub fn in_order(
                 match trials[*place].rungs.get(*rung) {
                     Some(known) if known.until == next.until => {
                         continued = continued.saturating_sub(1);
-                        tell(&trials[*place], *rung, plan);
+                        tell(&trials[*place], *rung, latencies, plan);
                     }
                     Some(_) => {
                         let place = *place;
@@ -96,13 +96,14 @@ pub fn in_order(
 }
 
 /// Tells the plan how a trial ended at a rung, where it has.
-fn tell(trial: &Trial, rung: usize, plan: &mut dyn Plan) {
+fn tell(trial: &Trial, rung: usize, latencies: &BTreeMap<String, Latency>, plan: &mut dyn Plan) {
     let Some(Rung { until, end: Some(end) }) = trial.rungs.get(rung).copied() else { return };
     let validation = match end {
         RungEnd::Reached(metrics) => Some(metrics),
-        RungEnd::Failed => None,
+        RungEnd::Failed | RungEnd::Rejected => None,
     };
-    plan.tell(&Ended { candidate: &trial.candidate, seed: trial.seed, until, validation });
+    let latency = latencies.get(&trial.candidate.hash).copied();
+    plan.tell(&Ended { candidate: &trial.candidate, seed: trial.seed, until, validation, latency });
 }
 
 /// Finds each trial wherever it is, and gives it to `each`: an extended study has trials that a fresh one would number

@@ -14,10 +14,12 @@ pub mod journal;
 mod line;
 pub mod lock;
 mod matching;
+mod measuring;
 mod number;
 mod observer;
 mod panics;
 pub mod plan;
+mod quiet;
 mod retention;
 pub mod runner;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What a running trial tells the study, and what it learns from it.
 
-use std::time::Instant;
+use std::cell::Cell;
+use std::time::{Duration, Instant};
 
 use super::checkpoint;
 use super::event::{EpochMetrics, Event, TrialResult};
@@ -22,6 +23,8 @@ pub struct Observer<'p, 'a> {
     checkpoint: Option<Vec<u8>>,
     /// When the trial started, or was kept last.
     kept: Instant,
+    /// How long it has waited for others who measured.
+    paused: Cell<Duration>,
 }
 
 impl<'p, 'a> Observer<'p, 'a> {
@@ -30,7 +33,9 @@ impl<'p, 'a> Observer<'p, 'a> {
         let known = lock(&pool.written).1.trial(trial).cloned();
         let is_stopped_at_rung = known.as_ref().is_some_and(|trial| trial.until().is_some());
         let (checkpoint, kept) = (None, Instant::now());
-        let mut observer = Self { pool, trial, epoch: 1, result: None, is_stopped_at_rung, checkpoint, kept };
+        let paused = Cell::default();
+        let mut observer =
+            Self { pool, trial, epoch: 1, result: None, is_stopped_at_rung, checkpoint, kept, paused };
         let found = known.as_ref().map_or(Ok(None), |known| checkpoint::read(pool.dir, known));
         let found = found.unwrap_or_else(|why| {
             pool.display.on_notice(&format!("trial {trial} starts anew: its checkpoint {why}"));
@@ -73,7 +78,13 @@ impl TrialObserver for Observer<'_, '_> {
     }
 
     fn should_stop(&self) -> bool {
+        let paused = self.pool.quiet.pause(|| self.pool.halted());
+        self.paused.set(self.paused.get() + paused);
         self.pool.halted()
+    }
+
+    fn paused(&self) -> Duration {
+        self.paused.get()
     }
 
     fn continues(&mut self) -> Option<Vec<u8>> {

@@ -1,6 +1,6 @@
 //! What a study is to train: planned trials, pulled one by one.
 
-use super::event::{CandidateRecord, Metrics};
+use super::event::{CandidateRecord, Latency, Metrics};
 use crate::arch::Network;
 use crate::error::Result;
 
@@ -32,8 +32,10 @@ pub struct Ended<'a> {
     pub seed: u64,
     /// The rung; `None` for all epochs.
     pub until: Option<usize>,
-    /// Figures of the last epoch; `None` where it failed.
+    /// Figures of the last epoch; `None` where it failed, or was rejected for its latency.
     pub validation: Option<Metrics>,
+    /// Of the candidate, where it is measured.
+    pub latency: Option<Latency>,
 }
 
 /// The trials of an experiment in their order, which fixes their numbers: the same experiment must propose the same ones, given

@@ -1,6 +1,6 @@
 //! A study from its folder to its last event: open, resume, train, test.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -236,14 +236,16 @@ impl Study {
         plan: &mut dyn Plan,
         each: impl FnMut(PlannedTrial, &Trial, &dyn Plan),
     ) -> Result<VecDeque<Next>> {
-        let trials = self.state.as_ref().map_or(&[][..], |s| &s.trials);
+        let none = BTreeMap::new();
+        let (trials, latencies) =
+            self.state.as_ref().map_or((&[][..], &none), |state| (&state.trials, &state.latencies));
         let journal = folder::journal(&self.dir);
         // A search that learns proposes the same in the same order, or something else altogether.
         let matched =
             if self.is_extended() && !self.experiment.search.as_ref().is_some_and(SearchConfig::listens) {
                 matching::by_candidate(trials, plan, &journal, each)?
             } else {
-                matching::in_order(trials, plan, &journal, each)?
+                matching::in_order((trials, latencies), plan, &journal, each)?
             };
         matched.map_err(|mismatch| self.other_trials(&mismatch.lines, mismatch.only_order))
     }
@@ -273,7 +275,7 @@ impl Study {
 
     fn what_is_left(&self, trial: &Trial, display: &dyn Display) -> Left {
         match trial.status {
-            TrialStatus::Stopped | TrialStatus::Failed => Left::Nothing,
+            TrialStatus::Stopped | TrialStatus::Failed | TrialStatus::Rejected => Left::Nothing,
             TrialStatus::Finished
                 if self.extension.is_some() && trial.is_short_of(self.experiment.train.epochs) =>
             {

@@ -158,6 +158,7 @@ pub fn experiment(labels: &[&str], seeds: &[u64]) -> Experiment {
         baseline: None,
         failures: Failures { stop_after_consecutive: 0, ..Failures::default() },
         checkpoints: Default::default(),
+        latency: None,
     }
 }
 

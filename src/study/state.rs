@@ -1,6 +1,6 @@
 //! What a journal says so far: its events, folded.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::{self, Write};
 use std::path::Path;
 
@@ -8,7 +8,9 @@ use rayon::prelude::*;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::event::{CandidateRecord, Environment, EpochMetrics, Event, Metrics, Record, TrialResult};
+use super::event::{
+    CandidateRecord, Environment, EpochMetrics, Event, Latency, Metrics, Record, TrialResult,
+};
 use super::{folder, journal};
 use crate::config::Experiment;
 use crate::error::{Error, Result};
@@ -22,6 +24,8 @@ pub struct StudyState {
     pub environments: Vec<Environment>,
     /// In the order of their numbers, which count from 1.
     pub trials: Vec<Trial>,
+    /// Latencies by the hashes of candidates, where they are measured.
+    pub latencies: BTreeMap<String, Latency>,
     /// The trial that finished last.
     pub last_finished: Option<usize>,
     /// Every trial has ended and the test split has been read.
@@ -71,6 +75,8 @@ pub enum RungEnd {
     /// Figures of its last epoch.
     Reached(Metrics),
     Failed,
+    /// Not trained, for a measured cost.
+    Rejected,
 }
 
 /// Why a trial failed.
@@ -91,6 +97,8 @@ pub enum TrialStatus {
     Stopped,
     Finished,
     Failed,
+    /// Not trained: a measured cost of its candidate is above its constraint.
+    Rejected,
 }
 
 impl StudyState {
@@ -104,6 +112,7 @@ impl StudyState {
                 experiment: *experiment,
                 environments: vec![*environment],
                 trials: Vec::new(),
+                latencies: BTreeMap::new(),
                 last_finished: None,
                 finished: false,
                 extended: false,
@@ -146,6 +155,16 @@ impl StudyState {
                 let trial = self.trial_mut(trial)?;
                 trial.rungs.push(Rung { until, end: None });
                 trial.status = TrialStatus::Queued;
+            }
+            Event::LatencyMeasured { trial, latency } => {
+                let hash = self.trial_mut(trial)?.candidate.hash.clone();
+                // What was heard of it counts.
+                self.latencies.entry(hash).or_insert(latency);
+            }
+            Event::TrialRejected { trial, .. } => {
+                let trial = self.trial_mut(trial)?;
+                trial.status = TrialStatus::Rejected;
+                trial.ends(RungEnd::Rejected);
             }
             Event::TrialStarted { trial } => {
                 let trial = self.trial_mut(trial)?;
@@ -207,6 +226,7 @@ impl StudyState {
             experiment: self.experiment.clone(),
             environments: self.environments.clone(),
             trials: Vec::new(),
+            latencies: self.latencies.clone(),
             ..*self
         }
     }
@@ -351,7 +371,7 @@ impl Trial {
 
     /// Whether the trial has ended, one way or the other; at a rung it may go on.
     pub fn ended(&self) -> bool {
-        matches!(self.status, TrialStatus::Stopped | TrialStatus::Finished | TrialStatus::Failed)
+        !matches!(self.status, TrialStatus::Queued | TrialStatus::Running)
     }
 }
 

@@ -16,11 +16,12 @@ use super::journal::Journal;
 use super::observer::Observer;
 use super::panics::caught;
 use super::plan::{Ended, Next, Plan, PlannedTrial};
+use super::quiet::Quiet;
 use super::retention::{self, Room};
 use super::runner::RunSettings;
 use super::state::{Rung, RungEnd, StudyState, Trial, TrialStatus};
 use crate::arch::Network;
-use crate::config::{Experiment, Failures, Keep};
+use crate::config::{Experiment, Failures, Keep, LatencyConfig};
 use crate::error::{Error, Result};
 use crate::train::contract::{Trainer, TrialEnd, TrialTask};
 
@@ -72,7 +73,7 @@ impl<'a> Queue<'a> {
 pub struct Pool<'a> {
     pub(super) dir: &'a Path,
     study_seed: u64,
-    trainer: &'a dyn Trainer,
+    pub(super) trainer: &'a dyn Trainer,
     pub(super) display: &'a dyn Display,
     jobs: usize,
     pub(super) checkpoint_every: Duration,
@@ -81,6 +82,10 @@ pub struct Pool<'a> {
     /// Whether finished trials keep what they need to go on.
     pub(super) keeps_checkpoints: bool,
     pub(super) room: Room,
+    /// How the latency of candidates is measured, where it is, and the most that a searched one may have for an image.
+    pub(super) latency: Option<LatencyConfig>,
+    pub(super) max_latency: Option<f64>,
+    pub(super) quiet: Quiet,
     failures_in_a_row: AtomicUsize,
     stop: &'a AtomicBool,
     /// What ended the study, the first of several.
@@ -115,6 +120,9 @@ impl<'a> Pool<'a> {
             keep: experiment.checkpoints.keep,
             keeps_checkpoints: retention::keeps_checkpoints(experiment),
             room: Room::new(dir, experiment.checkpoints.disk_budget),
+            latency: experiment.latency,
+            max_latency: experiment.search.as_ref().and_then(|search| search.max_latency),
+            quiet: Quiet::default(),
             failures_in_a_row: AtomicUsize::new(0),
             stop: settings.stop,
             fatal: Mutex::new(None),
@@ -254,9 +262,11 @@ impl<'a> Pool<'a> {
         {
             let validation = match end {
                 RungEnd::Reached(metrics) => Some(metrics),
-                RungEnd::Failed => None,
+                RungEnd::Failed | RungEnd::Rejected => None,
             };
-            queue.plan.tell(&Ended { candidate: &trial.candidate, seed: trial.seed, until, validation });
+            let latency = written.1.latencies.get(&trial.candidate.hash).copied();
+            let (candidate, seed) = (&trial.candidate, trial.seed);
+            queue.plan.tell(&Ended { candidate, seed, until, validation, latency });
         }
         self.trial_ended.notify_all();
     }
@@ -311,6 +321,10 @@ impl<'a> Pool<'a> {
     fn train(&self, next: Numbered) -> Result<()> {
         let trial = next.trial;
         let task = self.task(&next);
+        if !self.is_fit(&next, &task)? {
+            return Ok(());
+        }
+        let _working = self.quiet.work(|| self.halted());
         for attempt in 0.. {
             let mut observer = Observer::begin(self, trial)?;
             let end = caught(|| self.trainer.train(&task, &mut observer));

@@ -1,7 +1,11 @@
 //! What the study asks of a trainer, so that scheduling can be tested without training.
 
+use std::time::Duration;
+
 use crate::arch::Network;
-use crate::error::Result;
+use crate::config::LatencyConfig;
+use crate::engine::Latency;
+use crate::error::{Error, Result};
 use crate::study::event::{EpochMetrics, Metrics};
 
 /// One trial to train.
@@ -27,7 +31,13 @@ pub trait TrialObserver {
     /// Called after each epoch, in order.
     fn on_epoch(&mut self, epoch: &EpochMetrics) -> Result<()>;
     /// Asked before each step; true ends the trial with [`TrialEnd::Interrupted`], after a last checkpoint.
+    ///
+    /// A trial may wait here while the latency of a candidate is measured.
     fn should_stop(&self) -> bool;
+    /// How long it has waited in [`should_stop`](Self::should_stop) so far: no time of its training.
+    fn paused(&self) -> Duration {
+        Duration::ZERO
+    }
     /// What an earlier attempt left with [`keep`](Self::keep), if there was one; given once.
     fn continues(&mut self) -> Option<Vec<u8>>;
     /// Asked after each step; whether it is time for [`keep`](Self::keep).
@@ -68,4 +78,17 @@ pub trait Trainer: Sync {
 
     /// Reads the test split with the weights that [`train`](Self::train) returned: once per trial, after all training is done.
     fn test(&self, task: &TrialTask, weights: &[u8]) -> Result<Metrics>;
+
+    /// The latency of a trial's network, while nothing else runs; `None` where `stop` said so.
+    ///
+    /// # Errors
+    /// A system that gives no threads; a trainer that knows no latency.
+    fn latency(
+        &self,
+        _task: &TrialTask,
+        _config: &LatencyConfig,
+        _stop: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Option<Latency>> {
+        Err(Error::request("this trainer knows no latency: leave `latency` out of the experiment"))
+    }
 }

@@ -70,12 +70,18 @@ impl Memory {
             return Wish::Beyond { limit };
         }
         let mut taken = self.taken();
-        while taken.saturating_add(bytes) > limit && self.limit.is_some() {
+        let is_short = |taken: u64| taken.saturating_add(bytes) > limit && self.limit.is_some();
+        while is_short(*taken) {
+            // Without the lock: it may wait there for others, who first give back.
+            drop(taken);
             if stop() {
                 return Wish::Stopped;
             }
-            let waited = self.given_back.wait_timeout(taken, LOOK);
-            taken = waited.unwrap_or_else(PoisonError::into_inner).0;
+            taken = self.taken();
+            if is_short(*taken) {
+                let waited = self.given_back.wait_timeout(taken, LOOK);
+                taken = waited.unwrap_or_else(PoisonError::into_inner).0;
+            }
         }
         *taken = taken.saturating_add(bytes);
         Wish::Granted(Reserved { memory: self, bytes })

@@ -7,8 +7,11 @@ use rand_distr::{Distribution, StandardNormal};
 
 use super::replay::{check, replay, weights};
 use super::{Trainer, TrialEnd, TrialObserver, TrialTask, streams};
-use crate::config::{Known, SimulatedConfig};
+use crate::arch::Network;
+use crate::config::{Known, LatencyConfig, SimulatedConfig};
 use crate::cost;
+use crate::engine::Latency;
+use crate::engine::latency::Source;
 use crate::error::{Error, Result};
 use crate::study::event::{EpochMetrics, Metrics};
 
@@ -68,6 +71,27 @@ impl SimulatedTrainer {
     }
 }
 
+/// A latency that nobody measured, the same for a network every time: 100 microseconds for a batch, one second for 10^10
+/// multiply-adds on one thread (threads share them evenly), and one for 10^10 bytes of weights. Its noise floor is 2 % of it.
+pub fn latency(network: &Network, config: &LatencyConfig) -> Latency {
+    let cost = cost::of(network);
+    let of = |madds: u64, params: u64, batch: usize| {
+        1e-4 + batch as f64 * madds as f64 / (1e10 * config.threads as f64) + 4.0 * params as f64 / 1e10
+    };
+    let median = of(cost.madds, cost.params, config.batch);
+    Latency {
+        source: Source::Simulated,
+        median,
+        mad: 0.0,
+        floor: 0.02 * median,
+        batch: config.batch,
+        threads: config.threads,
+        rounds: config.rounds,
+        pinned: false,
+        reference: of(0, 0, 1),
+    }
+}
+
 impl Trainer for SimulatedTrainer {
     fn train(&self, task: &TrialTask, observer: &mut dyn TrialObserver) -> Result<TrialEnd> {
         let cost = cost::of(&task.network);
@@ -81,6 +105,15 @@ impl Trainer for SimulatedTrainer {
         let known = known(cost.params, cost.madds, self.epochs, self.epochs);
         // The last epoch gave a number, and so does this.
         self.metrics(task, &known, "test").map_err(Error::run)
+    }
+
+    fn latency(
+        &self,
+        task: &TrialTask,
+        config: &LatencyConfig,
+        _: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Option<Latency>> {
+        Ok(Some(latency(&task.network, config)))
     }
 }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::replay::{check, replay, weights};
 use super::table::{End, Row, Table};
-use super::{Trainer, TrialEnd, TrialObserver, TrialTask};
+use super::{Trainer, TrialEnd, TrialObserver, TrialTask, simulated};
+use crate::config::LatencyConfig;
+use crate::engine::Latency;
 use crate::error::{Error, Result};
 use crate::study::event::{EpochMetrics, Metrics};
 use crate::text::thousands;
@@ -94,5 +96,15 @@ impl Trainer for TabularTrainer {
             // A trial that failed was never finished, so nobody asks.
             (_, None) => Err(Error::run(format!("trial {}: {} has no figures of it", task.trial, self.file))),
         }
+    }
+
+    /// A table has no latencies: they are computed as [`simulated::latency`] does.
+    fn latency(
+        &self,
+        task: &TrialTask,
+        config: &LatencyConfig,
+        _: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Option<Latency>> {
+        Ok(Some(simulated::latency(&task.network, config)))
     }
 }

@@ -1,7 +1,7 @@
 //! The epoch loop.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -9,9 +9,9 @@ use super::checkpoint::{self, Progress};
 use super::memory::{self, Memory, Wish};
 use super::{Trainer, TrialEnd, TrialObserver, TrialTask, learning_rate, streams};
 use crate::arch::Shape;
-use crate::config::{Augment, TrainConfig};
+use crate::config::{Augment, LatencyConfig, TrainConfig};
 use crate::data::{Batcher, Data, Split};
-use crate::engine::{Batch, Model, Sgd, SgdSettings, Workers};
+use crate::engine::{Batch, Latency, Model, Sgd, SgdSettings, Workers, latency};
 use crate::error::{Error, Result};
 use crate::export::{About, Naming, Weights, safetensors};
 use crate::study::event::{EpochMetrics, Metrics};
@@ -103,12 +103,12 @@ impl Trainer for NetworkTrainer {
             // Where the schedule is fitted to rungs, it ends with the one that this epoch belongs to.
             let rung = self.rungs.iter().copied().find(|rung| epoch <= *rung);
             let config = TrainConfig { epochs: rung.unwrap_or(self.config.epochs), ..self.config.clone() };
-            let start = Instant::now();
+            let start = (Instant::now(), observer.paused());
             let before = at.seconds;
             batches.epoch(epoch as u64);
             batches.skip(at.done);
             while at.done < per_epoch {
-                at.seconds = before + start.elapsed().as_secs_f64();
+                at.seconds = before + trained(&start, observer);
                 let stop = observer.should_stop();
                 if stop || observer.wants_checkpoint() {
                     observer.keep(&checkpoint::write(&at, &model, &mut sgd)?)?;
@@ -134,7 +134,7 @@ impl Trainer for NetworkTrainer {
                 observer.on_step(epoch, at.done, per_epoch);
             }
             let Some(validation) = evaluate(&model, &self.data.validation, observer) else {
-                at.seconds = before + start.elapsed().as_secs_f64();
+                at.seconds = before + trained(&start, observer);
                 observer.keep(&checkpoint::write(&at, &model, &mut sgd)?)?;
                 return Ok(TrialEnd::Interrupted);
             };
@@ -142,7 +142,7 @@ impl Trainer for NetworkTrainer {
                 let what = format!("the validation loss is {:.3e} after epoch {epoch}", validation.loss);
                 return Ok(TrialEnd::Failed { epoch, reason: reason(&what) });
             }
-            let seconds = before + start.elapsed().as_secs_f64();
+            let seconds = before + trained(&start, observer);
             let (lr, train) = (at.lr, at.sum.metrics());
             observer.on_epoch(&EpochMetrics { epoch, lr, train, validation, seconds })?;
             at = Progress { epoch: epoch + 1, ..Progress::default() };
@@ -159,6 +159,22 @@ impl Trainer for NetworkTrainer {
         let metrics = evaluate(&model, self.data.test.open_test(), &mut Unobserved);
         metrics.ok_or(Error::Interrupted)
     }
+
+    fn latency(
+        &self,
+        task: &TrialTask,
+        config: &LatencyConfig,
+        stop: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Option<Latency>> {
+        let measured = latency::measure(&[&task.network], config, stop)?;
+        Ok(measured.and_then(|measured| measured.first().copied()))
+    }
+}
+
+/// Seconds since a start, without those that the trial waited since then.
+fn trained((start, paused): &(Instant, Duration), observer: &dyn TrialObserver) -> f64 {
+    let waited = observer.paused().saturating_sub(*paused);
+    start.elapsed().saturating_sub(waited).as_secs_f64()
 }
 
 /// Whether a mean cross entropy is one that no training comes back from: not a number, or beyond `LARGEST_LOSS`.

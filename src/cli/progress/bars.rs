@@ -104,6 +104,7 @@ impl Bars {
             Event::TrialFailed { trial, epoch, reason, .. } => {
                 self.trial_ended(inner, state, *trial, &format!("failed in epoch {epoch}: {reason}"));
             }
+            Event::TrialRejected { .. } => self.show_overall(inner, state),
             Event::TestEvaluated { .. } => {
                 inner.tested += 1;
                 let all = inner.tally.done;

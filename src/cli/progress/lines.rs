@@ -64,6 +64,10 @@ impl<W: Write> Inner<W> {
                 self.of_trial(state, *trial, &format!("failed in epoch {epoch}: {reason}"));
                 self.overall(state);
             }
+            Event::TrialRejected { trial, reason } => {
+                self.of_trial(state, *trial, reason);
+                self.overall(state);
+            }
             Event::TestEvaluated { trial, test } => {
                 self.of_trial(state, *trial, &format!("test acc {:.1}%", test.accuracy));
             }

@@ -14,7 +14,7 @@ pub struct Tally {
     pub total: Option<usize>,
     /// Epochs of each trial.
     pub epochs: usize,
-    /// Finished, or stopped at a rung.
+    /// Finished, stopped at a rung, or rejected.
     pub done: usize,
     pub failed: usize,
     /// The finished trial with the highest validation accuracy, and that accuracy.
@@ -89,6 +89,7 @@ impl Tally {
             | Event::EpochFinished { trial, .. }
             | Event::TrialFinished { trial, .. }
             | Event::TrialFailed { trial, .. }
+            | Event::TrialRejected { trial, .. }
             | Event::TrialRetried { trial } => *trial,
             _ => return,
         };
@@ -119,13 +120,13 @@ impl Tally {
                 self.statuses.resize(index + 1, TrialStatus::Queued);
                 self.planned += u128::from(cost(trial));
             }
-            Some(TrialStatus::Stopped | TrialStatus::Finished) => self.done -= 1,
+            Some(TrialStatus::Stopped | TrialStatus::Finished | TrialStatus::Rejected) => self.done -= 1,
             Some(TrialStatus::Failed) => self.failed -= 1,
             Some(_) => {}
         }
         self.statuses[index] = trial.status;
         match trial.status {
-            TrialStatus::Stopped | TrialStatus::Finished => self.done += 1,
+            TrialStatus::Stopped | TrialStatus::Finished | TrialStatus::Rejected => self.done += 1,
             TrialStatus::Failed => self.failed += 1,
             TrialStatus::Queued | TrialStatus::Running => {}
         }

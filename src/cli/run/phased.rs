@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::{Args, study};
+use crate::analysis::{Adaptation, StudySummary};
 use crate::cli::place::Place;
 use crate::cli::{adapted, output};
-use crate::analysis::{Adaptation, StudySummary};
 use crate::config::phases::{self, Phase, Phases};
 use crate::error::{Error, Result};
 use crate::report::files;
@@ -113,7 +113,8 @@ fn markdown(name: &str, over: &[Over<'_>]) -> String {
     let mut text = format!("# {name}\n\nAn experiment of {}.\n", counted(over.len(), "phase"));
     for Over { phase, dir, state, found } in over {
         let folder = dir.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let seconds: f64 = state.trials.iter().flat_map(|trial| &trial.epochs).map(|epoch| epoch.seconds).sum();
+        let seconds: f64 =
+            state.trials.iter().flat_map(|trial| &trial.epochs).map(|epoch| epoch.seconds).sum();
         text += &format!(
             "\n## {}\n\n{}, {} of them finished, {} stopped early, {} failed; {} of training, summed over trials. Tables and plots: \
              [{folder}/report.md]({folder}/report.md).\n",
@@ -133,9 +134,8 @@ fn markdown(name: &str, over: &[Over<'_>]) -> String {
         }
         if let Some(found) = found {
             let of_it = state.trials.iter().map(|trial| &trial.candidate).find(|of| of.text == *found);
-            let costs = of_it.map_or(String::new(), |of| {
-                format!(" ({} params, {} multiply-adds)", of.params, of.madds)
-            });
+            let costs = of_it
+                .map_or(String::new(), |of| format!(" ({} params, {} multiply-adds)", of.params, of.madds));
             text += &format!("\nFound, and given to later phases{costs}:\n\n```\n{found}\n```\n");
         }
     }

@@ -80,7 +80,14 @@ impl Document {
         if root == Node::Null {
             return Err(empty(file, what));
         }
-        Ok(Self { file: file.to_owned(), text, written: root.clone(), root, assignments: Vec::new(), entered: None })
+        Ok(Self {
+            file: file.to_owned(),
+            text,
+            written: root.clone(),
+            root,
+            assignments: Vec::new(),
+            entered: None,
+        })
     }
 
     /// Lays assignments such as `train.epochs=5` over the document, in order. The right side is YAML.
