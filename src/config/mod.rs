@@ -5,6 +5,7 @@ pub mod data;
 pub mod experiment;
 pub mod failures;
 pub mod formula;
+pub mod netadapt;
 pub mod search;
 pub mod train;
 pub mod trainer;
@@ -15,6 +16,7 @@ pub use data::{Augment, DataConfig, DataFormat, Limit};
 pub use experiment::{Experiment, Published, Variant};
 pub use failures::Failures;
 pub use formula::{Formula, Known};
+pub use netadapt::NetAdaptConfig;
 pub use search::{
     Budget, BudgetKind, Objective, RewardConfig, RungSchedule, SearchConfig, SpaceContent, StrategyKind,
 };

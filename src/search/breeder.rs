@@ -10,7 +10,9 @@ use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::netadapt::Adapted;
 use super::shuffle::Shuffle;
+use crate::config::Objective;
 use crate::error::{Error, Result};
 use crate::space::{Candidate, Choices, Genome, SearchSpace};
 
@@ -24,6 +26,19 @@ pub struct Costs {
     pub activation_memory: u64,
     /// Bytes of its weights in a file.
     pub size: u64,
+}
+
+impl Costs {
+    /// One of them; `None` for what is known after training alone.
+    pub fn of(&self, cost: Objective) -> Option<u64> {
+        match cost {
+            Objective::Params => Some(self.params),
+            Objective::Madds => Some(self.madds),
+            Objective::ActivationMemory => Some(self.activation_memory),
+            Objective::Size => Some(self.size),
+            Objective::Accuracy | Objective::Loss | Objective::Latency => None,
+        }
+    }
 }
 
 /// Whether a candidate may be trained. Its network is known further down than here, so the judgement is passed in.
@@ -54,6 +69,8 @@ pub struct Made {
     pub choices: Choices,
     pub hash: String,
     pub costs: Costs,
+    /// Whose weights it inherits, where it does not begin anew.
+    pub adapted: Option<Box<Adapted>>,
 }
 
 /// What became of a genome.
@@ -126,6 +143,37 @@ impl Breeder {
         let Some((candidate, choices)) = self.space.make(genome) else {
             return Tried::Breaks(f64::INFINITY);
         };
+        self.judged(genome, candidate, choices, None)
+    }
+
+    /// A candidate that is not of the space, where it is new and may be trained.
+    pub fn offer(&mut self, candidate: Candidate, choices: Choices, adapted: Option<Adapted>) -> Tried {
+        self.judged(&[], candidate, choices, adapted)
+    }
+
+    /// What a candidate costs, where it may be trained; it is not taken by that. For a judge that knows no repeats.
+    pub fn price(&mut self, candidate: &Candidate) -> Option<Costs> {
+        match (self.judge)(candidate) {
+            Judged::Fits(costs) => Some(costs),
+            Judged::Breaks { .. } | Judged::NoNetwork { .. } | Judged::Repeats => None,
+        }
+    }
+
+    /// Why a candidate may not be trained, where it may not.
+    pub fn why_not(&mut self, candidate: &Candidate) -> Option<String> {
+        match (self.judge)(candidate) {
+            Judged::Breaks { reason, .. } | Judged::NoNetwork { reason } => Some(reason),
+            Judged::Fits(_) | Judged::Repeats => None,
+        }
+    }
+
+    fn judged(
+        &mut self,
+        genome: &[usize],
+        candidate: Candidate,
+        choices: Choices,
+        adapted: Option<Adapted>,
+    ) -> Tried {
         let hash = candidate.hash();
         if self.taken.contains(&hash) {
             return Tried::Taken;
@@ -134,7 +182,8 @@ impl Breeder {
             Judged::Fits(costs) => {
                 self.taken.insert(hash.clone());
                 self.made += 1;
-                Tried::Made(Box::new(Made { genome: genome.to_vec(), candidate, choices, hash, costs }))
+                let (genome, adapted) = (genome.to_vec(), adapted.map(Box::new));
+                Tried::Made(Box::new(Made { genome, candidate, choices, hash, costs, adapted }))
             }
             Judged::Repeats => {
                 self.taken.insert(hash);
