@@ -204,12 +204,24 @@ fn total(
 /// # Errors
 /// Why it is no network for such images.
 pub fn planned(made: Made, (input, classes): (Shape, usize)) -> Result<Planned> {
-    let Made { candidate, choices, hash, costs, .. } = made;
+    let Made { candidate, choices, hash, costs, adapted, .. } = made;
     let network = build::network(&candidate, input, classes).map_err(Error::Request)?;
     let Costs { params, madds, activation_memory, .. } = costs;
-    let (label, text) = (label(&choices, &candidate), candidate.text());
-    let record =
-        CandidateRecord { label, is_variant: false, text, hash, choices, params, madds, activation_memory };
+    let label = match &adapted {
+        Some(adapted) => format!("step {}: {}", adapted.step, adapted.change),
+        None => label(&choices, &candidate),
+    };
+    let record = CandidateRecord {
+        label,
+        is_variant: false,
+        text: candidate.text(),
+        hash,
+        choices,
+        params,
+        madds,
+        activation_memory,
+        adapted,
+    };
     Ok((record, network))
 }
 
