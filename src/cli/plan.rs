@@ -113,7 +113,9 @@ impl ExperimentPlan {
                 let planned = searched::planned(*made, self.searched.images)?;
                 let (until, seeds) = match parent {
                     // It inherits from the trials of the same seeds, and stops whatever a whole training is.
-                    Some(parent) => (Some(epochs), self.groups.get(&parent).map_or(&[][..], |g| &g.seeds).to_vec()),
+                    Some(parent) => {
+                        (Some(epochs), self.groups.get(&parent).map_or(&[][..], |g| &g.seeds).to_vec())
+                    }
                     None => (until(epochs), self.seeds.clone()),
                 };
                 if search.listens() {

@@ -11,7 +11,8 @@ use super::yaml::{At, Node, Read};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NetAdaptConfig {
     /// The network that is shrunk.
-    pub from: Origin,
+    #[serde(rename = "from")]
+    pub origin: Origin,
     /// Its block notation, once it is known: what `from` means then does not change with the file or study that it names.
     #[serde(default)]
     pub notation: String,
@@ -62,11 +63,13 @@ impl NetAdaptConfig {
         let any = at.any_keys("search")?;
         for (key, why) in OTHERS {
             if let Some(at) = any.get(key) {
-                return Err(at.problem(format!("the strategy netadapt takes no `{key}`: {why}; take it away")));
+                return Err(
+                    at.problem(format!("the strategy netadapt takes no `{key}`: {why}; take it away"))
+                );
             }
         }
         let keys = at.keys("a search with netadapt", &KEYS)?;
-        let from = Origin::read(&keys.required("from", "from: mix")?, folder)?;
+        let origin = Origin::read(&keys.required("from", "from: mix")?, folder)?;
         let at = keys.required("cost", "cost: madds")?;
         let costs = Objective::NAMES.into_iter().filter(|(_, cost)| cost.is_exact()).collect::<Vec<_>>();
         let cost = at.one_of("a cost that NetAdapt lowers", &costs)?;
@@ -81,7 +84,10 @@ impl NetAdaptConfig {
             delta => Ok(delta),
         })?;
         let fine_tune = keys.or("fine_tune", 1.min(epochs), |at| {
-            at.count(1..=epochs as u64, &format!("epochs of a proposal (a whole number from 1 to train.epochs, {epochs})"))
+            at.count(
+                1..=epochs as u64,
+                &format!("epochs of a proposal (a whole number from 1 to train.epochs, {epochs})"),
+            )
         })?;
         let rate = "a learning rate (a number above 0, at most 100)";
         let fine_tune_lr = keys
@@ -92,7 +98,7 @@ impl NetAdaptConfig {
             })
             .transpose()?;
         let notation = String::new();
-        let netadapt = Self { from, notation, cost, target, delta, fine_tune, fine_tune_lr };
+        let netadapt = Self { origin, notation, cost, target, delta, fine_tune, fine_tune_lr };
         Ok(SearchConfig {
             objectives: vec![Objective::Accuracy, cost],
             netadapt: Some(netadapt),

@@ -89,8 +89,17 @@ fn common(line: &[u8], detail: Detail) -> Option<Record> {
     let (at, event) = match name(line)? {
         b"trial_queued" if detail == Detail::WithoutChoices => {
             let Queued::<WithoutChoices> { at, trial, candidate, seed, until } = read(line)?;
-            let WithoutChoices { label, is_variant, text, hash, params, madds, activation_memory, adapted, .. } =
-                candidate;
+            let WithoutChoices {
+                label,
+                is_variant,
+                text,
+                hash,
+                params,
+                madds,
+                activation_memory,
+                adapted,
+                ..
+            } = candidate;
             let candidate = CandidateRecord {
                 label,
                 is_variant,

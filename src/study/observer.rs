@@ -68,7 +68,9 @@ impl Observer<'_, '_> {
         let weights = if parent.status == TrialStatus::Finished {
             let path = folder::checkpoint(self.pool.dir, number);
             let read = std::fs::read(&path);
-            Left::Weights(read.map_err(|e| format!("the weights of trial {number}, {}: {e}", path.display()))?)
+            Left::Weights(
+                read.map_err(|e| format!("the weights of trial {number}, {}: {e}", path.display()))?,
+            )
         } else {
             let path = folder::unfinished(self.pool.dir, number);
             let found = checkpoint::read(self.pool.dir, parent)?;
@@ -76,7 +78,8 @@ impl Observer<'_, '_> {
             Left::Checkpoint(found.ok_or_else(gone)?.bytes)
         };
         let network = self.pool.network(&parent.candidate);
-        let network = network.ok_or_else(|| format!("the network of trial {number} cannot be built again"))?;
+        let network =
+            network.ok_or_else(|| format!("the network of trial {number} cannot be built again"))?;
         Ok(Inherited { network, weights })
     }
 }
@@ -115,7 +118,9 @@ impl TrialObserver for Observer<'_, '_> {
             let written = lock(&self.pool.written);
             let own = written.1.trial(self.trial);
             let adapted = own.and_then(|own| Some((own, own.candidate.adapted.as_ref()?)));
-            let Some((own, adapted)) = adapted else { return Ok(Err("it inherits from no other candidate".into())) };
+            let Some((own, adapted)) = adapted else {
+                return Ok(Err("it inherits from no other candidate".into()));
+            };
             let is_parent = |trial: &&Trial| {
                 trial.candidate.hash == adapted.from && trial.seed == own.seed && !trial.candidate.is_variant
             };

@@ -317,7 +317,8 @@ impl<'a> Pool<'a> {
                 && adapted.is_some_and(|adapted| adapted.step < now.step)
                 && trial.candidate.hash != now.from
         };
-        let over: Vec<usize> = lock(&self.written).1.trials.iter().filter(is_over).map(|t| t.number).collect();
+        let over: Vec<usize> =
+            lock(&self.written).1.trials.iter().filter(is_over).map(|t| t.number).collect();
         over.into_iter().for_each(|trial| checkpoint::remove(self.dir, &self.room, trial));
     }
 

@@ -117,9 +117,11 @@ impl Trainer for NetworkTrainer {
             let epoch = at.epoch;
             // Where the schedule is fitted to rungs, it ends with the one that this epoch belongs to.
             let rung = self.rungs.iter().copied().find(|rung| epoch <= *rung);
-            let mut config = TrainConfig { epochs: rung.unwrap_or(self.config.epochs), ..self.config.clone() };
+            let mut config =
+                TrainConfig { epochs: rung.unwrap_or(self.config.epochs), ..self.config.clone() };
             if let Some(lr) = task.fine_tune {
-                config = TrainConfig { epochs: task.until.unwrap_or(config.epochs), lr, warmup: 0.0, ..config };
+                config =
+                    TrainConfig { epochs: task.until.unwrap_or(config.epochs), lr, warmup: 0.0, ..config };
             }
             let start = Instant::now();
             let before = at.seconds;

@@ -15,7 +15,8 @@ use crate::error::{Error, Result};
 /// Where the file has not the weights of `wider`, or `narrower` has other layers, or one that is wider, or a grouped convolution
 /// whose groups take other channels.
 pub fn inherited(wider: &Network, file: &[u8], narrower: &Network) -> Result<Vec<u8>> {
-    let refused = |what: String| Error::request(format!("no weights of {} fit {}: {what}", wider.name, narrower.name));
+    let refused =
+        |what: String| Error::request(format!("no weights of {} fit {}: {what}", wider.name, narrower.name));
     let (theirs, ours) = (slots(wider), slots(narrower));
     if theirs.len() != ours.len() {
         return Err(refused(format!("{} tensors, not {}", theirs.len(), ours.len())));
@@ -118,7 +119,8 @@ mod tests {
     /// for squeeze-and-excitation (8 units at either width), with names that differ, since a stage of two becomes two.
     #[test]
     fn channels_that_nothing_reads_are_not_missed() {
-        let wide = "stem_k3_s2_c8 ir_r2_k3_s1_h16_c8_se0.25 cse_r1_k3_s2_c12_cap4_rr4 ir_r1_k5_s1_e2_c12 head_c16";
+        let wide =
+            "stem_k3_s2_c8 ir_r2_k3_s1_h16_c8_se0.25 cse_r1_k3_s2_c12_cap4_rr4 ir_r1_k5_s1_e2_c12 head_c16";
         let narrow = "stem_k3_s2_c8 ir_r1_k3_s1_h16_c8_se0.25 ir_r1_k3_s1_h12_c8_se0.25 \
                       cse_r1_k3_s2_c12_cap4_rr4 ir_r1_k5_s1_h24_c12 head_c16";
         let mut from = model(wide, 1);
@@ -126,7 +128,8 @@ mod tests {
         put(&mut from, "stages.0.1.project.weight", 0.0, |at| at[1] >= 12);
         let mut to = model(narrow, 2);
         let before = loss(&to);
-        to.load_safetensors(&inherited(&from.network, &from.to_safetensors().unwrap(), &to.network).unwrap()).unwrap();
+        to.load_safetensors(&inherited(&from.network, &from.to_safetensors().unwrap(), &to.network).unwrap())
+            .unwrap();
         let expected = loss(&from);
         assert!((loss(&to) - expected).abs() < 1e-6, "{} is not {expected}", loss(&to));
         assert!((before - expected).abs() > 1e-3, "{before}");
@@ -138,13 +141,16 @@ mod tests {
         let wide = "stem_k3_s2_c8 ir_r1_k3_s1_h16_c8 dsa_r1_k3_s1_c8_nhs ir_r1_k3_s2_e1_c8 head_c16_nre";
         let narrow = "stem_k3_s2_c6 ir_r1_k3_s1_h16_c6 dsa_r1_k3_s1_c6_nhs ir_r1_k3_s2_e1_c6 head_c16_nre";
         let mut from = model(wide, 1);
-        for norm in ["stem_norm", "stages.0.0.project_norm", "stages.1.0.pointwise_norm", "stages.2.0.project_norm"] {
+        for norm in
+            ["stem_norm", "stages.0.0.project_norm", "stages.1.0.pointwise_norm", "stages.2.0.project_norm"]
+        {
             put(&mut from, &format!("{norm}.weight"), 0.0, |at| at[0] >= 6);
             put(&mut from, &format!("{norm}.bias"), 0.0, |at| at[0] >= 6);
         }
         // The activations of 0 are 0, so are depthwise convolutions of it up to their norms' betas, which are 0 at first.
         let mut to = model(narrow, 2);
-        to.load_safetensors(&inherited(&from.network, &from.to_safetensors().unwrap(), &to.network).unwrap()).unwrap();
+        to.load_safetensors(&inherited(&from.network, &from.to_safetensors().unwrap(), &to.network).unwrap())
+            .unwrap();
         let expected = loss(&from);
         assert!((loss(&to) - expected).abs() < 1e-6, "{} is not {expected}", loss(&to));
     }
@@ -154,7 +160,9 @@ mod tests {
         let from = model("stem_k3_s2_c8 ir_r1_k3_s1_h16_c8", 1);
         let file = from.to_safetensors().unwrap();
         let refused = |text: &str| inherited(&from.network, &file, &network(text)).unwrap_err().to_string();
-        assert!(refused("stem_k3_s2_c8 ir_r1_k3_s1_h24_c8").contains("[16, 8, 1, 1] does not hold [24, 8, 1, 1]"));
+        assert!(
+            refused("stem_k3_s2_c8 ir_r1_k3_s1_h24_c8").contains("[16, 8, 1, 1] does not hold [24, 8, 1, 1]")
+        );
         assert!(refused("stem_k3_s2_c8 ir_r1_k3_s1_e1_c8").contains("tensors, not"));
         let other = model("stem_k3_s2_c8 ir_r1_k3_s1_h24_c8", 1);
         let file = other.to_safetensors().unwrap();

@@ -149,7 +149,8 @@ impl NetAdapt {
             }
         };
         // Where everything failed there is nothing to go on from.
-        let Some((trained, reached)) = next.and_then(|next| next.reached.map(|reached| (next, reached))) else {
+        let Some((trained, reached)) = next.and_then(|next| next.reached.map(|reached| (next, reached)))
+        else {
             return false;
         };
         let candidate = trained.candidate.clone();

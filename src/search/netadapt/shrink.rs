@@ -30,7 +30,8 @@ pub fn split(candidate: &Candidate, image: usize) -> Candidate {
     let mut inputs = candidate.stem.as_ref().map_or(image, |stem| stem.channels);
     for stage in &candidate.stages {
         for block in 0..stage.repeats {
-            let mut one = Stage { repeats: 1, stride: if block == 0 { stage.stride } else { 1 }, ..stage.clone() };
+            let mut one =
+                Stage { repeats: 1, stride: if block == 0 { stage.stride } else { 1 }, ..stage.clone() };
             if let Block::InvertedResidual { expand, keep_expansion, .. } = &mut one.block
                 && let Expand::Ratio(ratio) = *expand
                 && (*keep_expansion || ratio != 1.0)
@@ -73,7 +74,9 @@ impl Axis {
     pub fn width(&self, candidate: &Candidate) -> usize {
         match self {
             Self::Hidden(block) => hidden(&candidate.stages[*block]).unwrap_or(1),
-            Self::Channels { blocks, .. } => blocks.first().map_or(1, |block| candidate.stages[*block].channels),
+            Self::Channels { blocks, .. } => {
+                blocks.first().map_or(1, |block| candidate.stages[*block].channels)
+            }
         }
     }
 
@@ -203,7 +206,8 @@ fn joints(candidate: &Candidate, image: usize) -> Vec<Joint> {
                 let decides = stage.stride == 1 && matches!(shortcut, Shortcut::Identity | Shortcut::Project);
                 let before = number.checked_sub(1).map(|before| &candidate.stages[before]);
                 let expanded = before.filter(|before| before.stride == 1).and_then(hidden);
-                let adds = *shortcut == Shortcut::Expansion && expanded.is_some() && expanded == hidden(stage);
+                let adds =
+                    *shortcut == Shortcut::Expansion && expanded.is_some() && expanded == hidden(stage);
                 (same_width.filter(|_| decides), adds)
             }
             Block::Cse { form: CseForm::Paper | CseForm::Lite, .. } => (same_width, false),
