@@ -120,9 +120,9 @@ mod tests {
     #[test]
     fn channels_that_nothing_reads_are_not_missed() {
         let wide =
-            "stem_k3_s2_c8 ir_r2_k3_s1_h16_c8_se0.25 cse_r1_k3_s2_c12_cap4_rr4 ir_r1_k5_s1_e2_c12 head_c16";
+            "stem_k3_s2_c8 ir_r2_k3_s1_h16_c8_se0.25 cse_r1_k3_s2_c12_cap4_rr4 ir_r1_k3_s1_e2_c12 head_c16";
         let narrow = "stem_k3_s2_c8 ir_r1_k3_s1_h16_c8_se0.25 ir_r1_k3_s1_h12_c8_se0.25 \
-                      cse_r1_k3_s2_c12_cap4_rr4 ir_r1_k5_s1_h24_c12 head_c16";
+                      cse_r1_k3_s2_c12_cap4_rr4 ir_r1_k3_s1_h24_c12 head_c16";
         let mut from = model(wide, 1);
         put(&mut from, "stages.0.1.se.reduce.weight", 0.0, |at| at[1] >= 12);
         put(&mut from, "stages.0.1.project.weight", 0.0, |at| at[1] >= 12);
