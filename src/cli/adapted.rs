@@ -52,7 +52,12 @@ pub fn note_origin(experiment: &mut Experiment, dir: Option<&Path>, place: Place
 /// What the study in `dir` began from, where it was to begin from the same place.
 fn known(dir: &Path, config: &NetAdaptConfig) -> Option<String> {
     let before = state::read(dir).ok()?.experiment.search?.netadapt?;
-    (before.origin == config.origin && !before.notation.is_empty()).then_some(before.notation)
+    let is_same = match (&before.origin, &config.origin) {
+        // Seen from another folder it has another path.
+        (Origin::Study(before), Origin::Study(now)) => before.file_name() == now.file_name(),
+        (before, now) => before == now,
+    };
+    (is_same && !before.notation.is_empty()).then_some(before.notation)
 }
 
 /// The block notation of a named network, or of a text in it.

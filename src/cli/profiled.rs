@@ -190,7 +190,9 @@ fn experiment(path: &Path, asked: &Asked) -> Result<Target> {
     let asked = &Asked { batch: asked.batch.or(Some(experiment.train.batch)), ..asked.clone() };
     let place = Place { file: path, what: "experiment file", set: asked.set };
     let mut resolved = experiment.clone();
-    adapted::note_origin(&mut resolved, None, place)?;
+    if experiment.variants.is_empty() {
+        adapted::note_origin(&mut resolved, None, place)?;
+    }
     let shrunk = resolved.search.as_ref().and_then(|search| search.netadapt.as_ref());
     if let (true, Some(config)) = (experiment.variants.is_empty(), shrunk) {
         let (input, classes) = images(&experiment, asked, place)?;

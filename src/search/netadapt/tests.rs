@@ -187,6 +187,9 @@ fn run(
 const LADDER: [usize; 24] =
     [96, 88, 80, 72, 64, 56, 48, 40, 32, 28, 24, 20, 16, 14, 12, 10, 8, 7, 6, 5, 4, 3, 2, 1];
 
+/// The stem's channels, then of each block the hidden width and the channels.
+type Widths = (usize, Vec<(usize, usize)>);
+
 /// The way that an independent listing of every step takes: the texts of what each step takes.
 fn listed(target: f64, delta: f64) -> Vec<String> {
     let mut now = (16, vec![(64, 16), (64, 24), (96, 24)]);
@@ -194,10 +197,10 @@ fn listed(target: f64, delta: f64) -> Vec<String> {
     let mut taken = Vec::new();
     while weights(now.0, &now.1) > target {
         let (before, reached) = (weights(now.0, &now.1), accuracy(now.0, &now.1));
-        let mut best: Option<(f64, (usize, Vec<(usize, usize)>))> = None;
-        let mut consider = |change: &dyn Fn(usize) -> Option<(usize, Vec<(usize, usize)>)>| {
-            let enough = LADDER.iter().filter_map(|width| change(*width));
-            let widest = enough.filter(|(stem, blocks)| weights(*stem, blocks) <= before - cut).next();
+        let mut best: Option<(f64, Widths)> = None;
+        let mut consider = |change: &dyn Fn(usize) -> Option<Widths>| {
+            let mut narrower = LADDER.iter().filter_map(|width| change(*width));
+            let widest = narrower.find(|(stem, blocks)| weights(*stem, blocks) <= before - cut);
             let Some((stem, blocks)) = widest else { return };
             let ratio = (accuracy(stem, &blocks) - reached) / (before - weights(stem, &blocks));
             if best.as_ref().is_none_or(|(highest, _)| ratio > *highest) {
