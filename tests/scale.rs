@@ -73,6 +73,7 @@ fn write_journal(path: &Path, experiment: Experiment, trials: usize) -> u64 {
             params: 362_992 + trial as u64,
             madds: 81_434_112,
             activation_memory: 1 << 20,
+            adapted: None,
         };
         write(Event::TrialQueued { trial, candidate, seed: 1, until: None });
         write(Event::TrialStarted { trial });

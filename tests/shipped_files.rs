@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use blocksmith::arch::{Shape, build, zoo};
+use blocksmith::config::netadapt::Origin;
 use blocksmith::config::{Experiment, Schedule};
 use blocksmith::cost;
 use blocksmith::space::SearchSpace;
@@ -37,8 +38,13 @@ fn every_experiment_loads_with_its_space_and_networks() {
     assert!(experiments.len() >= 3);
     for path in experiments {
         let experiment = Experiment::load(&path, &[]).unwrap();
-        if let Some(search) = &experiment.search {
-            SearchSpace::load(&search.space).unwrap();
+        match experiment.search.as_ref().map(|search| (&search.space, &search.netadapt)) {
+            Some((_, Some(netadapt))) => {
+                let Origin::Network(network) = &netadapt.origin else { continue };
+                zoo::resolve(network, &zoo::Options::default()).unwrap();
+            }
+            Some((space, None)) => assert!(SearchSpace::load(space).is_ok()),
+            None => {}
         }
         for variant in &experiment.variants {
             let options = zoo::Options { set: variant.set.clone(), ..Default::default() };

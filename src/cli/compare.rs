@@ -97,6 +97,11 @@ pub fn execute(args: &Args) -> Result<()> {
     let mut results = Vec::new();
     for name in &args.strategies {
         let strategy = named("a strategy", name, &StrategyKind::NAMES)?;
+        if strategy == StrategyKind::NetAdapt {
+            return Err(Error::request(
+                "--strategies: netadapt shrinks a network to others that no table has; leave it out",
+            ));
+        }
         let config = config(strategy, &course, args);
         results.push(Raced { name: strategy.name(), runs: course.race(&config, args.seeds) });
     }

@@ -202,7 +202,13 @@ impl Foretold {
         let number = |n: usize| thousands(n as u64);
         let mut lines = vec![format!("{}: nothing is trained, nothing is written", request.file.display())];
         let mut line = |name: &str, text: String| lines.push(format!("{name:<8}{text}"));
-        let at_most = if self.is_exact { "" } else { "at most " };
+        let adapts = experiment.search.as_ref().is_some_and(|search| search.netadapt.is_some());
+        let at_most = match (self.is_exact, adapts) {
+            (true, _) => "",
+            // How many steps it takes shows as it goes.
+            (false, true) => "at least ",
+            (false, false) => "at most ",
+        };
         line(
             "trials",
             format!(

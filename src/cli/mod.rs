@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand. With the progress display the only room that prints.
 
+mod adapted;
 pub mod bench;
 mod break_lock;
 mod breakdown;

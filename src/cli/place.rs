@@ -42,15 +42,16 @@ impl Place<'_> {
         self.error(&[Step::Key(key.to_owned())], message)
     }
 
-    /// An error that begins with a key of the `data` section (`data.limit.train: 3 is less than ...`), with that key's
-    /// place; any other error as it is.
+    /// An error that begins with a key of the `data` section (`data.limit.train: 3 is less than ...`), or with what `netadapt`
+    /// shrinks and how far, with that key's place; any other error as it is.
     pub fn located(&self, error: Error) -> Error {
         let Error::Request(text) = &error else { return error };
         let Some((key, message)) = text.split_once(": ") else { return error };
         // `data.tar: truncated` begins with a file.
         let parts: Vec<&str> = key.split('.').collect();
         match parts[..] {
-            ["data", "path" | "side" | "validation" | "limit" | "augment", ..] => {
+            ["data", "path" | "side" | "validation" | "limit" | "augment", ..]
+            | ["search", "from" | "target"] => {
                 let steps: Vec<Step> = parts.into_iter().map(|part| Step::Key(part.to_owned())).collect();
                 self.error(&steps, message)
             }

@@ -109,8 +109,15 @@ impl ExperimentPlan {
         let until = |epochs: usize| (epochs < self.epochs).then_some(epochs);
         let (planned, goes_on, until, seeds) = match search.order()? {
             Order::Train(made, epochs) => {
+                let parent = made.adapted.as_ref().map(|adapted| adapted.from.clone());
                 let planned = searched::planned(*made, self.searched.images)?;
-                let (until, seeds) = (until(epochs), self.seeds.clone());
+                let (until, seeds) = match parent {
+                    // It inherits from the trials of the same seeds, and stops whatever a whole training is.
+                    Some(parent) => {
+                        (Some(epochs), self.groups.get(&parent).map_or(&[][..], |g| &g.seeds).to_vec())
+                    }
+                    None => (until(epochs), self.seeds.clone()),
+                };
                 if search.listens() {
                     let (record, seeds) = (planned.0.clone(), seeds.clone());
                     let group = Group { record, seeds, ended: Vec::new(), until };
@@ -269,6 +276,7 @@ fn variant(variant: &Variant, number: usize, place: Place, input: Shape, classes
         params: cost.params,
         madds: cost.madds,
         activation_memory: cost.activation_memory,
+        adapted: None,
     };
     Ok((record, network))
 }

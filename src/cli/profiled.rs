@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::adapted;
 use super::place::Place;
 use crate::arch::zoo::{self, Named};
 use crate::arch::{Network, Shape, build};
@@ -187,20 +188,34 @@ fn space(path: &Path, asked: &Asked) -> Result<Profiled> {
 fn experiment(path: &Path, asked: &Asked) -> Result<Target> {
     let experiment = Experiment::load(path, asked.set)?;
     let asked = &Asked { batch: asked.batch.or(Some(experiment.train.batch)), ..asked.clone() };
+    let place = Place { file: path, what: "experiment file", set: asked.set, phase: None };
+    let mut resolved = experiment.clone();
+    if experiment.variants.is_empty() {
+        adapted::note_origin(&mut resolved, None, place)?;
+    }
+    let shrunk = resolved.search.as_ref().and_then(|search| search.netadapt.as_ref());
+    if let (true, Some(config)) = (experiment.variants.is_empty(), shrunk) {
+        let (input, classes) = images(&experiment, asked, place)?;
+        let options = zoo::Options { set: BTreeMap::new(), classes: Some(classes), input: Some(input) };
+        let named = zoo::resolve(&config.notation, &options)?;
+        let note = Some(format!("what {} shrinks", path.display()));
+        let found = Profiled { note, ..profiled(named.network.name.clone(), named, asked) };
+        return Ok(Target::Network(Box::new(found)));
+    }
     if let (true, Some(search)) = (experiment.variants.is_empty(), &experiment.search) {
         let mut found = space(&search.space, &Asked { set: &[], ..asked.clone() })?;
         let from = format!("the search space of {}", path.display());
         found.note = Some(found.note.map_or(from.clone(), |note| format!("{from}: {note}")));
         return Ok(Target::Network(Box::new(found)));
     }
-    let place = Place { file: path, what: "experiment file", set: asked.set, phase: None };
     let (input, classes) = images(&experiment, asked, place)?;
     let mut variants = Vec::new();
     for (number, variant) in experiment.variants.iter().enumerate() {
         let named = self::variant(variant, number, place, input, classes)?;
         variants.push(profiled(variant.name.clone(), named, asked));
     }
-    if let (Some(search), Some(last)) = (&experiment.search, variants.last_mut()) {
+    let searched = experiment.search.as_ref().filter(|search| search.netadapt.is_none());
+    if let (Some(search), Some(last)) = (searched, variants.last_mut()) {
         let space = search.space.display();
         last.note = Some(format!("and a search over {space}; see `blocksmith enumerate {space}`"));
     }

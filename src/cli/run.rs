@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::adapted;
 use super::break_lock::break_lock;
 use super::dry_run::{self, Fits};
 use super::measured::{self, Step};
@@ -124,6 +125,7 @@ pub fn study(args: &Args, mut experiment: Experiment, dir: &Path, place: Place) 
     // known to be wrong is known, so that a mistake leaves nothing behind.
     let exists = folder::journal(dir).exists();
     searched::note_content(&mut experiment)?;
+    adapted::note_origin(&mut experiment, exists.then_some(dir), place)?;
     let claim = if args.extend { Study::extend } else { Study::open };
     let existing = (exists && !args.dry_run).then(|| claim(dir, &experiment)).transpose()?;
     let earlier = match &existing {
@@ -135,7 +137,8 @@ pub fn study(args: &Args, mut experiment: Experiment, dir: &Path, place: Place) 
     let (input, classes) = trained.shape();
     let variants = plan::variants(&experiment, place, input, classes)?;
     trained.check(&variants, place)?;
-    let searched = searched::candidates(&experiment, &variants, &earlier, input, classes)?;
+    let searched = searched::candidates(&experiment, &variants, &earlier, input, classes)
+        .map_err(|error| place.located(error))?;
     let mut plan = ExperimentPlan::new(&experiment.seeds, experiment.train.epochs, variants, searched);
     start.check(plan.look_ahead(LOOK_AHEAD).map(|(_, network)| network), place)?;
     if args.dry_run {

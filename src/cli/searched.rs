@@ -33,6 +33,9 @@ pub fn candidates(
     let Some(config) = &experiment.search else {
         return Ok(Searched { kept: Vec::new(), search: None, total: Some(0), images });
     };
+    if config.netadapt.is_some() {
+        return shrunk(experiment, config, images);
+    }
     let space = Arc::new(SearchSpace::load(&config.space)?);
     check_images(config, &space, input, classes)?;
     let mut seen: Seen = variants.iter().map(|(_, network)| network.fingerprint()).collect();
@@ -75,14 +78,35 @@ pub fn candidates(
     Ok(Searched { kept, search: Some(search), total, images })
 }
 
+/// What `netadapt` proposes. Its first network is trained whether or not a variant is the same: the others inherit from its
+/// trials.
+fn shrunk(experiment: &Experiment, config: &SearchConfig, images: (Shape, usize)) -> Result<Searched> {
+    let (input, classes) = images;
+    let space = Arc::new(SearchSpace::fixed([input.c, input.h, input.w], classes)?);
+    let judge = Box::new(move |candidate: &Candidate| match build::network(candidate, input, classes) {
+        Ok(network) => Judged::Fits(costs(&network, &crate::cost::of(&network))),
+        Err(reason) => Judged::NoNetwork { reason },
+    });
+    let settings =
+        search::Settings { config, space, seed: experiment.seed, epochs: experiment.train.epochs, judge };
+    let mut search = Search::new(settings);
+    search.look()?;
+    Ok(Searched { kept: Vec::new(), search: Some(search), total: None, images })
+}
+
+/// Bytes of a network's weights in a file, but for its header.
+pub fn bytes(network: &Network) -> u64 {
+    let numbers: usize = slots(network).iter().map(|slot| slot.shape.iter().product::<usize>()).sum();
+    4 * numbers as u64
+}
+
 /// What a candidate costs, as far as a search cares.
 fn costs(network: &Network, cost: &Cost) -> Costs {
-    let numbers: usize = slots(network).iter().map(|slot| slot.shape.iter().product::<usize>()).sum();
     Costs {
         params: cost.params,
         madds: cost.madds,
         activation_memory: cost.activation_memory,
-        size: 4 * numbers as u64,
+        size: bytes(network),
     }
 }
 
@@ -133,7 +157,9 @@ fn kept(
 /// # Errors
 /// What is wrong with the space.
 pub fn note_content(experiment: &mut Experiment) -> Result<()> {
-    let Some(config) = &mut experiment.search else { return Ok(()) };
+    let Some(config) = experiment.search.as_mut().filter(|search| search.netadapt.is_none()) else {
+        return Ok(());
+    };
     let space = SearchSpace::load(&config.space)?;
     let Constraints { params, madds, activation_memory } = space.constraints;
     let ranges = [("params", params), ("madds", madds), ("activation_memory", activation_memory)];
@@ -204,12 +230,24 @@ fn total(
 /// # Errors
 /// Why it is no network for such images.
 pub fn planned(made: Made, (input, classes): (Shape, usize)) -> Result<Planned> {
-    let Made { candidate, choices, hash, costs, .. } = made;
+    let Made { candidate, choices, hash, costs, adapted, .. } = made;
     let network = build::network(&candidate, input, classes).map_err(Error::Request)?;
     let Costs { params, madds, activation_memory, .. } = costs;
-    let (label, text) = (label(&choices, &candidate), candidate.text());
-    let record =
-        CandidateRecord { label, is_variant: false, text, hash, choices, params, madds, activation_memory };
+    let label = match &adapted {
+        Some(adapted) => format!("step {}: {}", adapted.step, adapted.change),
+        None => label(&choices, &candidate),
+    };
+    let record = CandidateRecord {
+        label,
+        is_variant: false,
+        text: candidate.text(),
+        hash,
+        choices,
+        params,
+        madds,
+        activation_memory,
+        adapted,
+    };
     Ok((record, network))
 }
 

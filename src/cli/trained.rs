@@ -202,7 +202,7 @@ fn keys(keys: &[&str]) -> Vec<Step> {
 
 /// Shape and classes of the images that nobody reads: those that the search space is made for, or of the format.
 fn simulated_images(experiment: &Experiment, place: Place) -> Result<(Shape, usize)> {
-    if let Some(search) = &experiment.search {
+    if let Some(search) = experiment.search.as_ref().filter(|search| search.netadapt.is_none()) {
         let space = SearchSpace::load(&search.space)?;
         let [c, h, w] = space.input;
         return Ok((Shape::new(c, h, w), space.classes));

@@ -112,7 +112,11 @@ impl View {
             if more > 0 { format!(", {} to be planned", thousands(more as u64)) } else { String::new() };
         let stopped = match state.count(TrialStatus::Stopped) {
             0 => String::new(),
-            some => format!(", {} stopped at a rung", thousands(some as u64)),
+            some => {
+                let adapts = state.experiment.search.as_ref().is_some_and(|search| search.netadapt.is_some());
+                let what = if adapts { "fine-tuned" } else { "stopped at a rung" };
+                format!(", {} {what}", thousands(some as u64))
+            }
         };
         let rejected = match state.count(TrialStatus::Rejected) {
             0 => String::new(),

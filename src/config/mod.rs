@@ -6,6 +6,7 @@ pub mod experiment;
 pub mod failures;
 pub mod formula;
 pub mod latency;
+pub mod netadapt;
 pub mod phases;
 pub mod search;
 pub mod train;
@@ -18,6 +19,7 @@ pub use experiment::{Experiment, Published, Variant};
 pub use failures::Failures;
 pub use formula::{Formula, Known};
 pub use latency::LatencyConfig;
+pub use netadapt::NetAdaptConfig;
 pub use phases::{Phase, Phases};
 pub use search::{
     Budget, BudgetKind, Objective, RewardConfig, RungSchedule, SearchConfig, SpaceContent, StrategyKind,

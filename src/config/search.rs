@@ -6,12 +6,13 @@ use std::path::{Component, Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::latency::{read_limit, read_seconds};
+use super::netadapt::NetAdaptConfig;
 use super::yaml::{At, Node, Read};
 
 /// Candidates of a search space that a strategy proposes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SearchConfig {
-    /// Path of the search space file, resolved against the experiment file's folder.
+    /// Path of the search space file, resolved against the experiment file's folder; empty with `netadapt`, which has none.
     pub space: PathBuf,
     pub strategy: StrategyKind,
     /// How many candidates to train; a ceiling for `grid`, required for all others.
@@ -37,6 +38,9 @@ pub struct SearchConfig {
     /// What `mnas` is rewarded for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reward: Option<RewardConfig>,
+    /// What `netadapt` shrinks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub netadapt: Option<NetAdaptConfig>,
     /// What the file held when it was read, once it was: a space of one name can be another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<SpaceContent>,
@@ -170,11 +174,14 @@ pub enum StrategyKind {
     Tpe,
     /// The controller of MnasNet and MobileNetV3.
     Mnas,
+    /// Shrinks a network, one layer at a time.
+    #[serde(rename = "netadapt")]
+    NetAdapt,
 }
 
 impl StrategyKind {
     /// Names in files.
-    pub const NAMES: [(&'static str, Self); 8] = [
+    pub const NAMES: [(&'static str, Self); 9] = [
         ("grid", Self::Grid),
         ("random", Self::Random),
         ("local", Self::Local),
@@ -183,6 +190,7 @@ impl StrategyKind {
         ("sh_emoa", Self::ShEmoa),
         ("tpe", Self::Tpe),
         ("mnas", Self::Mnas),
+        ("netadapt", Self::NetAdapt),
     ];
 
     /// Its name in files.
@@ -210,6 +218,7 @@ impl SearchConfig {
             ahead: ahead(),
             population: population(),
             reward: None,
+            netadapt: None,
             content: None,
         }
     }
@@ -236,6 +245,9 @@ impl SearchConfig {
 
     /// Reads the section; `folder` is the experiment file's, `epochs` those of a whole training.
     pub(super) fn read(at: &At<'_>, folder: &Path, epochs: usize) -> Read<Self> {
+        if NetAdaptConfig::is_meant(at) {
+            return NetAdaptConfig::read(at, folder, epochs);
+        }
         let known = [
             "space",
             "strategy",
@@ -317,6 +329,7 @@ impl SearchConfig {
                 "members of a population (a whole number from 2)",
             )?,
             reward,
+            netadapt: None,
             content: None,
         })
     }

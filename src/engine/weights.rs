@@ -1,6 +1,7 @@
 //! The tensors of a model by name, as PyTorch would name them, and their way in and out of safetensors.
 
 mod file;
+mod inherit;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,6 +9,7 @@ use safetensors::tensor::{SafeTensors, TensorView};
 
 pub use file::{Numbers, serialise};
 use file::{numbers, width};
+pub use inherit::inherited;
 
 use super::Model;
 use super::grad;

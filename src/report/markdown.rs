@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::format::{self, counted, thousands};
 use super::pictures::Picture;
-use super::{Findings, latency, recipe, tables};
+use super::{Findings, latency, netadapt, recipe, tables};
 use crate::analysis::{Cost, Progress, Split};
 use crate::config::TrainerConfig;
 use crate::study::TrialStatus;
@@ -44,6 +44,10 @@ pub fn report(findings: &Findings, pictures: &[Picture]) -> String {
         let _ = writeln!(out, "## Ablation\n\n{}", tables::ablation(ablation).markdown());
         let _ = writeln!(out, "{}\n", ablation_notes(findings));
         figure(&mut out, "ablation");
+    }
+    if let Some(adaptation) = &findings.adaptation {
+        let is_finished = findings.study.progress == Progress::Finished;
+        out.push_str(&netadapt::section(adaptation, is_finished));
     }
     if findings.has_results() {
         fronts(&mut out, findings, figure);
@@ -84,9 +88,14 @@ pub fn progress(findings: &Findings) -> String {
     let (all, done) = (study.trials.len(), study.count(TrialStatus::Finished));
     let failed = study.count(TrialStatus::Failed);
     let mut text = format!(
-        "{} of {} finished{}.",
+        "{} of {} finished{}{}.",
         thousands(done as u64),
         counted(all, "trial"),
+        match study.count(TrialStatus::Stopped) {
+            tuned @ 1.. if findings.adaptation.is_some() =>
+                format!(", {} fine-tuned", thousands(tuned as u64)),
+            _ => String::new(),
+        },
         if failed > 0 { format!(", {} failed", thousands(failed as u64)) } else { String::new() },
     );
     match study.progress {

@@ -8,6 +8,7 @@ pub mod files;
 pub mod format;
 mod latency;
 mod markdown;
+mod netadapt;
 pub mod pictures;
 mod recipe;
 pub mod table;
@@ -26,7 +27,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::analysis::{Ablation, CandidateFront, Cost, Effect, Progress, StudySummary, effects};
+use crate::analysis::{Ablation, Adaptation, CandidateFront, Cost, Effect, Progress, StudySummary, effects};
 use crate::error::Result;
 use crate::study::TrialStatus;
 use crate::study::event::Record;
@@ -53,6 +54,8 @@ pub struct Findings {
     pub fronts: Vec<CandidateFront>,
     /// Where the study has a search.
     pub effects: Vec<Effect>,
+    /// Where its strategy is NetAdapt.
+    pub adaptation: Option<Adaptation>,
 }
 
 /// The figures of a report as `report --json` prints them.
@@ -70,6 +73,8 @@ pub struct Headline<'a> {
     pub ablation: Option<&'a Ablation>,
     pub fronts: &'a [CandidateFront],
     pub effects: &'a [Effect],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub netadapt: Option<&'a Adaptation>,
 }
 
 impl Findings {
@@ -83,6 +88,7 @@ impl Findings {
                 .map(|cost| CandidateFront::of(&study, cost))
                 .collect(),
             effects: effects::effects(&study, study.comparison_split()),
+            adaptation: Adaptation::of(&study),
             study,
         }
     }
@@ -131,6 +137,7 @@ impl Findings {
             ablation: self.ablation.as_ref(),
             fronts: &self.fronts,
             effects: &self.effects,
+            netadapt: self.adaptation.as_ref(),
         }
     }
 
@@ -158,6 +165,15 @@ impl Findings {
                 front.cost.name(),
                 front.split.name(),
                 tables::front(front).without(&["network"]).terminal()
+            );
+        }
+        if let Some(adaptation) = &self.adaptation {
+            let is_finished = self.study.progress == Progress::Finished;
+            let _ = write!(
+                out,
+                "\n\nNetAdapt:\n{}\n{}",
+                netadapt::table(adaptation).terminal(),
+                netadapt::outcome(adaptation, is_finished).replace('`', "")
             );
         }
         let failures = tables::failures(&self.study);

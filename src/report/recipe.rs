@@ -100,7 +100,13 @@ pub fn candidates(experiment: &Experiment, searched: Option<usize>) -> String {
     if !experiment.variants.is_empty() {
         parts.push(format!("{} named in the experiment", counted(experiment.variants.len(), "variant")));
     }
-    if let Some(SearchConfig { space, strategy, trials, .. }) = &experiment.search {
+    let netadapt = experiment.search.as_ref().and_then(|search| search.netadapt.as_ref());
+    if let (Some(netadapt), Some(found)) = (netadapt, searched) {
+        let found = counted(found, "network");
+        parts.push(format!("{found} that the strategy netadapt made of `{}`", netadapt.notation));
+    } else if let Some(netadapt) = netadapt {
+        parts.push(format!("networks that the strategy netadapt makes of `{}`", netadapt.notation));
+    } else if let Some(SearchConfig { space, strategy, trials, .. }) = &experiment.search {
         let space = space.display();
         parts.push(match (strategy, trials) {
             (StrategyKind::Grid, None) => format!("every candidate of `{space}`"),

@@ -35,6 +35,7 @@ pub fn candidate(label: &str, is_variant: bool, params: u64, madds: u64) -> Cand
         params,
         madds,
         activation_memory: params / 3,
+        adapted: None,
     }
 }
 

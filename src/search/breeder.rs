@@ -10,6 +10,7 @@ use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::netadapt::Adapted;
 use super::shuffle::Shuffle;
 use crate::config::Objective;
 use crate::error::{Error, Result};
@@ -28,16 +29,15 @@ pub struct Costs {
 }
 
 impl Costs {
-    /// An objective that is known of an untrained network.
-    pub fn of(&self, objective: Objective) -> Option<f64> {
-        let cost = match objective {
-            Objective::Params => self.params,
-            Objective::Madds => self.madds,
-            Objective::ActivationMemory => self.activation_memory,
-            Objective::Size => self.size,
-            Objective::Accuracy | Objective::Loss | Objective::Latency => return None,
-        };
-        Some(cost as f64)
+    /// One of them; `None` for what is known after training alone.
+    pub fn of(&self, cost: Objective) -> Option<u64> {
+        match cost {
+            Objective::Params => Some(self.params),
+            Objective::Madds => Some(self.madds),
+            Objective::ActivationMemory => Some(self.activation_memory),
+            Objective::Size => Some(self.size),
+            Objective::Accuracy | Objective::Loss | Objective::Latency => None,
+        }
     }
 }
 
@@ -69,6 +69,8 @@ pub struct Made {
     pub choices: Choices,
     pub hash: String,
     pub costs: Costs,
+    /// Whose weights it inherits, where it does not begin anew.
+    pub adapted: Option<Box<Adapted>>,
 }
 
 /// What became of a genome.
@@ -154,6 +156,37 @@ impl Breeder {
         let Some((candidate, choices)) = self.space.make(genome) else {
             return Tried::Breaks(f64::INFINITY);
         };
+        self.judged(genome, candidate, choices, None)
+    }
+
+    /// A candidate that is not of the space, where it is new and may be trained.
+    pub fn offer(&mut self, candidate: Candidate, choices: Choices, adapted: Option<Adapted>) -> Tried {
+        self.judged(&[], candidate, choices, adapted)
+    }
+
+    /// What a candidate costs, where it may be trained; it is not taken by that. For a judge that knows no repeats.
+    pub fn price(&mut self, candidate: &Candidate) -> Option<Costs> {
+        match (self.judge)(candidate) {
+            Judged::Fits(costs) => Some(costs),
+            Judged::Breaks { .. } | Judged::NoNetwork { .. } | Judged::Repeats => None,
+        }
+    }
+
+    /// Why a candidate may not be trained, where it may not.
+    pub fn why_not(&mut self, candidate: &Candidate) -> Option<String> {
+        match (self.judge)(candidate) {
+            Judged::Breaks { reason, .. } | Judged::NoNetwork { reason } => Some(reason),
+            Judged::Fits(_) | Judged::Repeats => None,
+        }
+    }
+
+    fn judged(
+        &mut self,
+        genome: &[usize],
+        candidate: Candidate,
+        choices: Choices,
+        adapted: Option<Adapted>,
+    ) -> Tried {
         let hash = candidate.hash();
         if self.taken.contains(&hash) {
             return Tried::Taken;
@@ -163,7 +196,8 @@ impl Breeder {
         }
         match (self.judge)(&candidate) {
             Judged::Fits(costs) => {
-                let made = Made { genome: genome.to_vec(), candidate, choices, hash, costs };
+                let (genome, adapted) = (genome.to_vec(), adapted.map(Box::new));
+                let made = Made { genome, candidate, choices, hash, costs, adapted };
                 Tried::Made(Box::new(self.take(made)))
             }
             Judged::Repeats => {

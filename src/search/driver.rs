@@ -9,6 +9,7 @@ use super::evolution::Evolution;
 use super::grid::Grid;
 use super::local::Local;
 use super::mnas::{Mnas, Reward};
+use super::netadapt::NetAdapt;
 use super::nsga2::Nsga2;
 use super::random::Random;
 use super::rungs::{Ladder, Next, Rungs};
@@ -88,6 +89,8 @@ pub struct Search {
     left: usize,
     /// Orders that may be open at once.
     ahead: usize,
+    /// Epochs of candidates that inherit their weights.
+    fine_tune: Option<usize>,
     made: HashMap<String, Made>,
     /// Orders in their order whose outcomes the strategy has not heard.
     open: VecDeque<(String, usize)>,
@@ -119,6 +122,10 @@ impl Search {
             }
             StrategyKind::Tpe => Box::new(Tpe::default()),
             StrategyKind::Mnas => Box::new(Mnas::default()),
+            StrategyKind::NetAdapt => match &config.netadapt {
+                Some(config) => Box::new(NetAdapt::new(config.clone())),
+                None => Box::new(Random),
+            },
         };
         let ladder = Ladder::new(config.budget.epochs(epochs), config.budget.eta);
         let rungs = match config.budget.kind {
@@ -139,7 +146,13 @@ impl Search {
             grain: None,
             reward,
             left: config.trials.unwrap_or(usize::MAX),
-            ahead: if config.listens() { config.ahead.max(1) } else { usize::MAX },
+            ahead: match config.strategy {
+                // A step's proposals know nothing of each other, and it waits for all of them.
+                StrategyKind::NetAdapt => usize::MAX - 1,
+                _ if config.listens() => config.ahead.max(1),
+                _ => usize::MAX,
+            },
+            fine_tune: config.netadapt.as_ref().map(|netadapt| netadapt.fine_tune),
             made: HashMap::new(),
             open: VecDeque::new(),
             arrived: HashMap::new(),
@@ -189,9 +202,14 @@ impl Search {
                 Next::New(epochs) => match self.strategy.ask(&mut self.breeder)? {
                     Ask::Train(made) => {
                         self.left -= 1;
+                        let inherits = made.adapted.is_some();
+                        let epochs = self.fine_tune.filter(|_| inherits).unwrap_or(epochs);
                         // A search that does not listen is never told, and may have millions of candidates.
                         if self.listens() {
-                            self.rungs.sent_new();
+                            // What inherits is on no rung.
+                            if !inherits {
+                                self.rungs.sent_new();
+                            }
                             self.open.push_back((made.hash.clone(), epochs));
                             self.made.insert(made.hash.clone(), (*made).clone());
                         }
@@ -286,7 +304,7 @@ fn value(objective: Objective, made: &Made, figures: Option<Figures>) -> f64 {
         Objective::Accuracy => -of(|figures| figures.accuracy),
         Objective::Loss => of(|figures| figures.loss),
         Objective::Latency => of(|figures| figures.latency.map_or(f64::NAN, |latency| latency.seconds)),
-        exact => made.costs.of(exact).unwrap_or(f64::NAN),
+        exact => made.costs.of(exact).map_or(f64::NAN, |cost| cost as f64),
     }
 }
 

@@ -11,6 +11,7 @@ mod evolution;
 mod grid;
 mod local;
 mod mnas;
+pub mod netadapt;
 mod nsga2;
 mod population;
 mod random;
@@ -24,6 +25,7 @@ mod tpe;
 pub use breeder::{Breeder, Costs, Judge, Judged, Made};
 pub use driver::{Figures, Order, Search, Settings, Timed};
 pub use mnas::Reward;
+pub use netadapt::Adapted;
 pub use rungs::{Ladder, Rungs};
 pub use strategy::{Ask, Strategy, Told};
 

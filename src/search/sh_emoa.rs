@@ -52,7 +52,7 @@ impl ShEmoa {
             Some(surrogate) => surrogate.guess(made),
             None => {
                 let direction = if self.turned.contains(objective) { -1.0 } else { 1.0 };
-                made.costs.of(*objective).map(|cost| direction * cost)
+                made.costs.of(*objective).map(|cost| direction * cost as f64)
             }
         };
         self.objectives.iter().zip(&mut self.surrogates).map(of).collect()

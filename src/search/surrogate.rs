@@ -255,6 +255,7 @@ mod tests {
             choices: choices.collect(),
             hash: format!("{levels:?} {params}"),
             costs: Costs { params, madds: params, activation_memory: 1, size: 1 },
+            adapted: None,
         }
     }
 

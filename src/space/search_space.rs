@@ -112,6 +112,23 @@ impl SearchSpace {
         })
     }
 
+    /// A space in which nothing varies, for a strategy that has its candidates from elsewhere.
+    ///
+    /// # Errors
+    /// None: a space of one candidate can always be counted.
+    pub fn fixed(input: [usize; 3], classes: usize) -> Result<Self> {
+        let content = Content {
+            name: "fixed".into(),
+            description: None,
+            input,
+            classes,
+            units: Vec::new(),
+            choices: Vec::new(),
+            constraints: Constraints::default(),
+        };
+        Self::new(content).map_err(|_| Error::run("a space of one candidate cannot be counted"))
+    }
+
     fn new(content: Content) -> std::result::Result<Self, CountError> {
         let Content { name, description, input, classes, units, choices, constraints } = content;
         let variants: Vec<Vec<Variant>> = units.iter().map(Unit::variants).collect();

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::event::Change;
+use crate::config::netadapt::{NetAdaptConfig, Origin};
 use crate::config::{BudgetKind, Experiment, Schedule, SearchConfig, TrainerConfig};
 use crate::error::{Error, Result};
 use crate::train::goes_on;
@@ -73,7 +74,7 @@ pub fn accepted_changes(
 ///
 /// Words and places are left out: the name and description, the published figures, the baseline of the table, what to do
 /// about failures and old checkpoints, and where files lie (data, tables and weights are compared by their hashes, the search
-/// space by what it holds).
+/// space by what it holds, the study that NetAdapt begins from by the network that it gave).
 fn differences(journal: &Experiment, file: &Experiment) -> Vec<Difference> {
     let (mut before, mut after) = (journal.clone(), file.clone());
     for experiment in [&mut before, &mut after] {
@@ -91,6 +92,9 @@ fn differences(journal: &Experiment, file: &Experiment) -> Vec<Difference> {
         }
         if let Some(search) = &mut experiment.search {
             search.space = Default::default();
+            if let Some(NetAdaptConfig { origin: Origin::Study(folder), .. }) = &mut search.netadapt {
+                *folder = Default::default();
+            }
         }
         for variant in &mut experiment.variants {
             variant.published = None;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Experiment;
 pub use crate::data::DataRecord;
 pub use crate::engine::Latency;
+use crate::search::Adapted;
 
 /// Version of the journal's format, written in its first line.
 pub const FORMAT: u32 = 2;
@@ -143,6 +144,9 @@ pub struct CandidateRecord {
     pub madds: u64,
     /// Peak activation memory of inference, bytes for one image.
     pub activation_memory: u64,
+    /// Whose weights its trials inherit, where they do not begin anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapted: Option<Box<Adapted>>,
 }
 
 /// Loss and accuracy over one pass.

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::event::{CandidateRecord, EpochMetrics, Event, Metrics, Record, TrialResult};
+use crate::search::Adapted;
 
 /// Lines from which threads are worth their start.
 const MANY: usize = 500;
@@ -53,6 +54,8 @@ fn common(line: &[u8], detail: Detail) -> Option<Record> {
         params: u64,
         madds: u64,
         activation_memory: u64,
+        #[serde(default)]
+        adapted: Option<Box<Adapted>>,
         /// Read, as they must be there, and not kept.
         #[serde(rename = "choices")]
         _choices: Vec<(Unkept, Unkept)>,
@@ -86,11 +89,28 @@ fn common(line: &[u8], detail: Detail) -> Option<Record> {
     let (at, event) = match name(line)? {
         b"trial_queued" if detail == Detail::WithoutChoices => {
             let Queued::<WithoutChoices> { at, trial, candidate, seed, until } = read(line)?;
-            let WithoutChoices { label, is_variant, text, hash, params, madds, activation_memory, .. } =
-                candidate;
-            let choices = Vec::new();
-            let candidate =
-                CandidateRecord { label, is_variant, text, hash, choices, params, madds, activation_memory };
+            let WithoutChoices {
+                label,
+                is_variant,
+                text,
+                hash,
+                params,
+                madds,
+                activation_memory,
+                adapted,
+                ..
+            } = candidate;
+            let candidate = CandidateRecord {
+                label,
+                is_variant,
+                text,
+                hash,
+                choices: Vec::new(),
+                params,
+                madds,
+                activation_memory,
+                adapted,
+            };
             (at, Event::TrialQueued { trial, candidate, seed, until })
         }
         b"trial_queued" => {
@@ -154,6 +174,13 @@ mod tests {
             params: 1,
             madds: 2,
             activation_memory: 3,
+            adapted: Some(Box::new(Adapted {
+                from: "01".into(),
+                step: 1,
+                change: "hidden 8 to 6 in block 1".into(),
+                cost_before: 3.5,
+                cost: 1e9,
+            })),
         };
         let events = [
             Event::TrialQueued { trial: 1, candidate, seed: u64::MAX, until: Some(3) },

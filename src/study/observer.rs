@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 
 use super::checkpoint;
 use super::event::{EpochMetrics, Event, TrialResult};
+use super::folder;
+use super::state::{Trial, TrialStatus};
 use super::worker::{Pool, lock};
-use crate::error::Result;
-use crate::train::contract::TrialObserver;
+use crate::error::{Error, Result};
+use crate::train::contract::{Inherited, Left, TrialObserver};
 
 /// One running trial's line to the study.
 pub struct Observer<'p, 'a> {
@@ -64,6 +66,37 @@ impl<'p, 'a> Observer<'p, 'a> {
     }
 }
 
+impl Observer<'_, '_> {
+    /// What a trial left for others to inherit; else a clause that says why nothing.
+    fn left(&self, parent: &Trial) -> std::result::Result<Inherited, String> {
+        let number = parent.number;
+        let weights = if parent.status == TrialStatus::Finished {
+            let path = folder::checkpoint(self.pool.dir, number);
+            let read = std::fs::read(&path);
+            Left::Weights(
+                read.map_err(|e| format!("the weights of trial {number}, {}: {e}", path.display()))?,
+            )
+        } else {
+            let path = folder::unfinished(self.pool.dir, number);
+            let found = checkpoint::read(self.pool.dir, parent)?;
+            let gone = || format!("the weights of trial {number}, {}, are gone", path.display());
+            Left::Checkpoint(found.ok_or_else(gone)?.bytes)
+        };
+        let network = self.pool.network(&parent.candidate);
+        let network =
+            network.ok_or_else(|| format!("the network of trial {number} cannot be built again"))?;
+        Ok(Inherited { network, weights })
+    }
+}
+
+/// What ends a study whose trial has nothing to inherit.
+fn missing(trial: usize, why: &str) -> String {
+    format!(
+        "trial {trial} cannot inherit its weights ({why}): restore the file and give the same command again, or start another \
+         study with --out FOLDER"
+    )
+}
+
 impl TrialObserver for Observer<'_, '_> {
     fn on_step(&mut self, epoch: usize, done: usize, total: usize) {
         self.epoch = epoch;
@@ -89,6 +122,31 @@ impl TrialObserver for Observer<'_, '_> {
 
     fn continues(&mut self) -> Option<Vec<u8>> {
         self.checkpoint.take()
+    }
+
+    fn inherited(&mut self) -> Result<std::result::Result<Inherited, String>> {
+        let (parent, is_retried) = {
+            let written = lock(&self.pool.written);
+            let own = written.1.trial(self.trial);
+            let adapted = own.and_then(|own| Some((own, own.candidate.adapted.as_ref()?)));
+            let Some((own, adapted)) = adapted else {
+                return Ok(Err("it inherits from no other candidate".into()));
+            };
+            let is_parent = |trial: &&Trial| {
+                trial.candidate.hash == adapted.from && trial.seed == own.seed && !trial.candidate.is_variant
+            };
+            let parent = written.1.trials.iter().find(is_parent).cloned();
+            (parent, own.rungs.iter().any(|rung| rung.end.is_some()))
+        };
+        let found = match &parent {
+            None => Err("the trial from which it inherits was never queued".to_owned()),
+            Some(parent) => self.left(parent),
+        };
+        found.map_or_else(
+            // The step that it was of is over, and the weights that this step needed are gone.
+            |why| if is_retried { Ok(Err(why)) } else { Err(Error::run(missing(self.trial, &why))) },
+            |inherited| Ok(Ok(inherited)),
+        )
     }
 
     fn wants_checkpoint(&self) -> bool {

@@ -14,11 +14,12 @@ use crate::error::{Error, Result};
 use crate::text;
 use crate::train::goes_on;
 
-/// Whether finished trials keep the checkpoints from which they can go on: where more epochs can be added, nothing else is
+/// Whether finished trials keep the checkpoints from which they can go on (with `netadapt` nothing can be added): where more epochs can be added, nothing else is
 /// to be removed, and no budget would be spent on it.
 pub fn keeps_checkpoints(experiment: &Experiment) -> bool {
     let Checkpoints { keep, disk_budget } = experiment.checkpoints;
-    goes_on(&experiment.train.schedule) && keep == Keep::All && disk_budget.is_none()
+    let adapts = experiment.search.as_ref().is_some_and(|search| search.netadapt.is_some());
+    !adapts && goes_on(&experiment.train.schedule) && keep == Keep::All && disk_budget.is_none()
 }
 
 /// Removes the weights that `keep` does not name, of trials whose test figures are in the journal; what cannot be removed

@@ -174,6 +174,7 @@ pub fn plan(experiment: &Experiment) -> Vec<PlannedTrial> {
             params: 362_992,
             madds: 81_434_112,
             activation_memory: 1 << 20,
+            adapted: None,
         },
         network: Network {
             name: label.into(),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::checkpoint;
 use super::disk;
 use super::display::Display;
-use super::event::{EpochMetrics, Event};
+use super::event::{CandidateRecord, EpochMetrics, Event};
 use super::folder;
 use super::journal::Journal;
 use super::observer::Observer;
@@ -23,6 +23,7 @@ use super::state::{Rung, RungEnd, StudyState, Trial, TrialStatus};
 use crate::arch::Network;
 use crate::config::{Experiment, Failures, Keep, LatencyConfig};
 use crate::error::{Error, Result};
+use crate::search::Adapted;
 use crate::train::contract::{Trainer, TrialEnd, TrialTask};
 
 /// Trials queued ahead of the workers: enough for `status` to show what is to come, and bounded for spaces without end.
@@ -73,6 +74,8 @@ impl<'a> Queue<'a> {
 pub struct Pool<'a> {
     pub(super) dir: &'a Path,
     study_seed: u64,
+    /// Learning rate at which trials begin that inherit their weights.
+    fine_tune_lr: f64,
     pub(super) trainer: &'a dyn Trainer,
     pub(super) display: &'a dyn Display,
     jobs: usize,
@@ -112,6 +115,10 @@ impl<'a> Pool<'a> {
         Self {
             dir,
             study_seed: experiment.seed,
+            fine_tune_lr: {
+                let netadapt = experiment.search.as_ref().and_then(|search| search.netadapt.as_ref());
+                netadapt.map_or(experiment.train.lr, |netadapt| netadapt.rate(experiment.train.lr))
+            },
             trainer,
             display: settings.display,
             jobs: settings.jobs.max(1),
@@ -304,7 +311,30 @@ impl<'a> Pool<'a> {
             return Ok(());
         }
         self.room.foresee(self.dir, queue.ready.iter().map(|next| next.planned.candidate.params))?;
-        self.record(events)
+        self.record(events)?;
+        if let Some(adapted) = queue.ready.back().and_then(|next| next.planned.candidate.adapted.as_ref()) {
+            self.forget_steps_before(adapted);
+        }
+        Ok(())
+    }
+
+    /// Removes the checkpoints of trials that inherited their weights in a step that is over: nothing inherits from them but
+    /// the step under way from the one that was chosen.
+    fn forget_steps_before(&self, now: &Adapted) {
+        let is_over = |trial: &&Trial| {
+            let adapted = trial.candidate.adapted.as_ref();
+            trial.status == TrialStatus::Stopped
+                && adapted.is_some_and(|adapted| adapted.step < now.step)
+                && trial.candidate.hash != now.from
+        };
+        let over: Vec<usize> =
+            lock(&self.written).1.trials.iter().filter(is_over).map(|t| t.number).collect();
+        over.into_iter().for_each(|trial| checkpoint::remove(self.dir, &self.room, trial));
+    }
+
+    /// The network of a candidate that was planned.
+    pub(super) fn network(&self, candidate: &CandidateRecord) -> Option<Network> {
+        lock(&self.queue).plan.network(candidate)
     }
 
     /// The number of a trial that goes on.
@@ -452,6 +482,7 @@ impl<'a> Pool<'a> {
             study_seed: self.study_seed,
             seed: next.planned.seed,
             until: lock(&self.written).1.trial(next.trial).and_then(Trial::until),
+            fine_tune: next.planned.candidate.adapted.as_ref().map(|_| self.fine_tune_lr),
         }
     }
 

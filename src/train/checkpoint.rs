@@ -46,15 +46,30 @@ pub fn write(progress: &Progress, model: &Model<f32>, sgd: &mut Sgd<f32>) -> Res
     Ok(bytes)
 }
 
+/// The head of a checkpoint, its weights as a safetensors file, and its velocities.
+fn parts(bytes: &[u8]) -> Result<(Head, &[u8], &[u8])> {
+    let broken = || Error::request("not a checkpoint of this network");
+    let line = bytes.iter().position(|byte| *byte == b'\n').ok_or_else(broken)?;
+    let head: Head = serde_json::from_slice(&bytes[..line]).map_err(|_| broken())?;
+    let (weights, rest) = bytes[line + 1..].split_at_checked(head.weights).ok_or_else(broken)?;
+    Ok((head, weights, rest))
+}
+
+/// A checkpoint's weights alone, as a safetensors file.
+///
+/// # Errors
+/// Where the bytes are no checkpoint.
+pub fn weights(bytes: &[u8]) -> Result<&[u8]> {
+    parts(bytes).map(|(_, weights, _)| weights)
+}
+
 /// Puts a checkpoint's weights and velocities in place.
 ///
 /// # Errors
 /// Where the bytes are no checkpoint of this network.
 pub fn read(bytes: &[u8], model: &mut Model<f32>, sgd: &mut Sgd<f32>) -> Result<Progress> {
     let broken = || Error::request("not a checkpoint of this network");
-    let line = bytes.iter().position(|byte| *byte == b'\n').ok_or_else(broken)?;
-    let head: Head = serde_json::from_slice(&bytes[..line]).map_err(|_| broken())?;
-    let (weights, mut rest) = bytes[line + 1..].split_at_checked(head.weights).ok_or_else(broken)?;
+    let (head, weights, mut rest) = parts(bytes)?;
     model.load_safetensors(weights)?;
     for param in &model.params {
         let velocity = sgd.velocity(param)?;

@@ -22,6 +22,25 @@ pub struct TrialTask {
     pub seed: u64,
     /// Epochs after which it stops, where these are not all of the recipe.
     pub until: Option<usize>,
+    /// Learning rate at which a trial begins that has the weights of another ([`TrialObserver::inherited`]); its schedule
+    /// runs to its end at `until`, without warm-up.
+    pub fine_tune: Option<f64>,
+}
+
+/// What another trial left: its network, and its weights.
+#[derive(Debug, Clone)]
+pub struct Inherited {
+    pub network: Network,
+    pub weights: Left,
+}
+
+/// Weights as they lie on the disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Left {
+    /// As [`TrialEnd::Finished`] gave them.
+    Weights(Vec<u8>),
+    /// Within what was given to [`TrialObserver::keep`].
+    Checkpoint(Vec<u8>),
 }
 
 /// How a trial reports while it runs, and how it learns that it should stop.
@@ -40,6 +59,13 @@ pub trait TrialObserver {
     }
     /// What an earlier attempt left with [`keep`](Self::keep), if there was one; given once.
     fn continues(&mut self) -> Option<Vec<u8>>;
+    /// What a trial with [`TrialTask::fine_tune`] inherits; within, why it cannot, which fails the trial.
+    ///
+    /// # Errors
+    /// What must end the study: weights that were there and cannot be read.
+    fn inherited(&mut self) -> Result<std::result::Result<Inherited, String>> {
+        Ok(Err("there is nothing to inherit".into()))
+    }
     /// Asked after each step; whether it is time for [`keep`](Self::keep).
     fn wants_checkpoint(&self) -> bool;
     /// Asked after the last step; whether the trial may go on some day, to more epochs.

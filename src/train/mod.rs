@@ -11,7 +11,7 @@ pub mod table;
 pub mod tabular;
 mod trainer;
 
-pub use contract::{Trainer, TrialEnd, TrialObserver, TrialTask};
+pub use contract::{Inherited, Left, Trainer, TrialEnd, TrialObserver, TrialTask};
 pub use memory::Memory;
 pub use schedule::{goes_on, learning_rate};
 pub use simulated::SimulatedTrainer;

@@ -137,6 +137,7 @@ mod tests {
             study_seed: 7,
             seed,
             until: None,
+            fine_tune: None,
         }
     }
 

@@ -63,6 +63,7 @@ fn task(network: Network, seed: u64) -> TrialTask {
         study_seed: 1,
         seed,
         until: None,
+        fine_tune: None,
     }
 }
 

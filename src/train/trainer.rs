@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::checkpoint::{self, Progress};
 use super::memory::{self, Memory, Wish};
-use super::{Trainer, TrialEnd, TrialObserver, TrialTask, learning_rate, streams};
+use super::{Left, Trainer, TrialEnd, TrialObserver, TrialTask, learning_rate, streams};
 use crate::arch::Shape;
 use crate::config::{Augment, LatencyConfig, TrainConfig};
 use crate::data::{Batcher, Data, Split};
+use crate::engine::weights::inherited as inherit;
 use crate::engine::{Batch, Latency, Model, Sgd, SgdSettings, Workers, latency};
 use crate::error::{Error, Result};
 use crate::export::{About, Naming, Weights, safetensors};
@@ -85,8 +86,22 @@ impl Trainer for NetworkTrainer {
             }
         };
         let mut model = self.model(task)?;
-        if let Some(start) = &self.start {
-            start.load_into(&mut model)?;
+        let kept = observer.continues();
+        match (&kept, task.fine_tune, &self.start) {
+            // All weights are in the checkpoint.
+            (Some(_), _, _) => {}
+            (None, Some(_), _) => match observer.inherited()? {
+                Ok(inherited) => {
+                    let weights = match &inherited.weights {
+                        Left::Weights(weights) => weights,
+                        Left::Checkpoint(bytes) => checkpoint::weights(bytes)?,
+                    };
+                    model.load_safetensors(&inherit(&inherited.network, weights, &task.network)?)?;
+                }
+                Err(reason) => return Ok(TrialEnd::Failed { epoch: 1, reason }),
+            },
+            (None, None, Some(start)) => start.load_into(&mut model)?,
+            (None, None, None) => {}
         }
         let TrainConfig { momentum, nesterov, weight_decay, decay_norm_and_bias, .. } = self.config;
         let mut sgd = Sgd::new(SgdSettings { momentum, nesterov, weight_decay, decay_norm_and_bias });
@@ -95,14 +110,19 @@ impl Trainer for NetworkTrainer {
         let (mut images, mut labels) = (Vec::new(), Vec::new());
         let per_epoch = batches.batches();
         let mut at = Progress { epoch: 1, ..Progress::default() };
-        if let Some(kept) = observer.continues() {
+        if let Some(kept) = kept {
             at = checkpoint::read(&kept, &mut model, &mut sgd)?;
         }
         while at.epoch <= task.until.unwrap_or(self.config.epochs) {
             let epoch = at.epoch;
             // Where the schedule is fitted to rungs, it ends with the one that this epoch belongs to.
             let rung = self.rungs.iter().copied().find(|rung| epoch <= *rung);
-            let config = TrainConfig { epochs: rung.unwrap_or(self.config.epochs), ..self.config.clone() };
+            let mut config =
+                TrainConfig { epochs: rung.unwrap_or(self.config.epochs), ..self.config.clone() };
+            if let Some(lr) = task.fine_tune {
+                config =
+                    TrainConfig { epochs: task.until.unwrap_or(config.epochs), lr, warmup: 0.0, ..config };
+            }
             let start = (Instant::now(), observer.paused());
             let before = at.seconds;
             batches.epoch(epoch as u64);

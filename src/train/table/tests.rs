@@ -222,6 +222,7 @@ fn task(text: &str, seed: u64) -> TrialTask {
         study_seed: 7,
         seed,
         until: None,
+        fine_tune: None,
     }
 }
 
