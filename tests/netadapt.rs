@@ -165,7 +165,7 @@ fn what_makes_no_sense_is_refused() {
             "cost: accuracy",
             ["search.cost", "is not a cost that NetAdapt lowers (params, madds,"],
         ),
-        ("from: stem", "from: stam", ["search.from", "`stam_k3_s2_c16` is neither a named network"]),
+        ("from: stem", "from: stam", ["search.from", "`stam` is not a block"]),
         (
             &format!("from: {NETWORK}"),
             "from: mobilenet_v3_small",

@@ -197,34 +197,38 @@ fn listed(target: f64, delta: f64) -> Vec<String> {
     let mut taken = Vec::new();
     while weights(now.0, &now.1) > target {
         let (before, reached) = (weights(now.0, &now.1), accuracy(now.0, &now.1));
-        let mut best: Option<(f64, Widths)> = None;
-        let mut consider = |change: &dyn Fn(usize) -> Option<Widths>| {
-            let mut narrower = LADDER.iter().filter_map(|width| change(*width));
-            let widest = narrower.find(|(stem, blocks)| weights(*stem, blocks) <= before - cut);
-            let Some((stem, blocks)) = widest else { return };
-            let ratio = (accuracy(stem, &blocks) - reached) / (before - weights(stem, &blocks));
-            if best.as_ref().is_none_or(|(highest, _)| ratio > *highest) {
-                best = Some((ratio, (stem, blocks)));
-            }
-        };
+        // Every narrower network: one list for each axis, the widest first.
+        let mut axes: Vec<Vec<Widths>> = Vec::new();
         for block in 0..3 {
-            let (stem, blocks) = now.clone();
-            consider(&|width| {
-                let mut blocks = blocks.clone();
-                (width < blocks[block].0).then(|| blocks[block].0 = width)?;
+            let of = |width: &usize| {
+                let (stem, mut blocks) = now.clone();
+                (*width < blocks[block].0).then(|| blocks[block].0 = *width)?;
                 Some((stem, blocks))
-            });
+            };
+            axes.push(LADDER.iter().filter_map(of).collect());
         }
         for first in 0..3 {
             let (stem, blocks) = now.clone();
             let size = blocks[first].1;
             if blocks[..first].iter().all(|(_, out)| *out != size) {
-                consider(&|width| {
-                    (width < size).then_some(())?;
-                    let of =
-                        |(hidden, out): &(usize, usize)| (*hidden, if *out == size { width } else { *out });
-                    Some((if first == 0 { width } else { stem }, blocks.iter().map(of).collect()))
-                });
+                let of = |width: &usize| {
+                    let block =
+                        |(hidden, out): &(usize, usize)| (*hidden, if *out == size { *width } else { *out });
+                    Some((if first == 0 { *width } else { stem }, blocks.iter().map(block).collect()))
+                };
+                axes.push(LADDER.iter().filter(|width| **width < size).filter_map(of).collect());
+            }
+        }
+        let enough = |(stem, blocks): &&Widths| weights(*stem, blocks) <= before - cut;
+        let mut proposals: Vec<&Widths> = axes.iter().filter_map(|axis| axis.iter().find(enough)).collect();
+        if proposals.is_empty() {
+            proposals = axes.iter().filter_map(|axis| axis.last()).collect();
+        }
+        let mut best: Option<(f64, Widths)> = None;
+        for (stem, blocks) in proposals {
+            let ratio = (accuracy(*stem, blocks) - reached) / (before - weights(*stem, blocks));
+            if best.as_ref().is_none_or(|(highest, _)| ratio > *highest) {
+                best = Some((ratio, (*stem, blocks.clone())));
             }
         }
         now = best.unwrap().1;
