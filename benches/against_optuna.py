@@ -4,7 +4,7 @@
 Set up once:   pip install optuna==5.0.0
 A table:       blocksmith run experiments/tabular.yaml --data cifar-10-binary.tar.gz
                blocksmith table reports/tabular --out tabular.csv.gz
-Run:           python3 benches/against_optuna.py tabular.csv.gz [--seeds 100] [--jobs 2] [--ours curves.json] [--out optuna.json]
+Run:           python3 benches/against_optuna.py tabular.csv.gz [--seeds 100] [--jobs 2] [--ours curves.json] [--out optuna.json] [--theirs optuna.json]
 
 RandomSampler, NSGAIISampler and TPESampler as Optuna sets them up, for two objectives: validation accuracy after the table's
 last epoch (up) and params (down). The parameters are the table's factors, each categorical and suggested only where it has an
@@ -18,6 +18,8 @@ regret, which is the best mean accuracy of the table less that of the candidate 
 Optuna may propose a candidate again, and an evaluation that tells nothing new is paid for all the same: `asked` counts every
 evaluation. `distinct` does not count those of candidates that the run has evaluated already. A run ends at --most times the
 largest budget; one that has found fewer distinct candidates by then keeps what it has.
+
+With --theirs, curves that an earlier run wrote with --out are compared, and Optuna is not run.
 
 Printed: the median over seeds, with the 95 % interval of a bootstrap. With --ours, curves of our own strategies as
 {"strategy": {"budget": [hypervolume of every seed]}}, and the ratios of their medians to Optuna's.
@@ -195,31 +197,8 @@ def read_ours(path, budgets):
     return ours
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("table", help="file that `blocksmith table` wrote")
-    parser.add_argument("--seeds", type=int, default=100, help="runs of each sampler [100]")
-    parser.add_argument("--budgets", type=int, nargs="+", default=BUDGETS, help="evaluations [50 100 150 200 300]")
-    parser.add_argument("--samplers", nargs="+", choices=SAMPLERS, default=list(SAMPLERS))
-    parser.add_argument("--most", type=float, default=2.0, help="evaluations of a run, in largest budgets [2]")
-    parser.add_argument("--jobs", type=int, default=1, help="runs at once [1]")
-    parser.add_argument("--ours", help="JSON file of our own strategies' hypervolumes")
-    parser.add_argument("--out", help="JSON file to write Optuna's curves to")
-    args = parser.parse_args()
-    budgets, table = sorted(set(args.budgets)), Table(args.table)
-    if args.seeds < 1 or budgets[0] < 1 or args.most < 1 or args.jobs < 1:
-        parser.error("--seeds, --budgets, --most and --jobs are 1 or more")
-    ours = read_ours(args.ours, budgets) if args.ours else {}
-    front = [i for i in range(len(table.texts)) if not any(
-        (table.params <= table.params[i]) & (table.mean >= table.mean[i])
-        & ((table.params < table.params[i]) | (table.mean > table.mean[i])))]
-    print(
-        f"table of {table.name} ({table.source}): {len(table.texts)} candidates, {len(table.seeds)} seeds, "
-        f"{table.epochs} epochs; its front has {len(front)}, the best mean accuracy is {table.mean.max():.2f} %"
-    )
-    print(f"Optuna {optuna.__version__}, {args.seeds} runs of each sampler")
-
-    start = time.time()
+def race(table, args, budgets):
+    """Runs the samplers: {(measure, count): {sampler: {budget: [value of every seed]}}}."""
     tasks = [(table, sampler, seed, budgets, args.most) for sampler in args.samplers for seed in range(args.seeds)]
     with multiprocessing.Pool(args.jobs) as pool:
         runs = list(pool.imap_unordered(run, tasks))
@@ -238,6 +217,41 @@ def main():
         of_it = [(asked, found) for name, _, _, asked, found in runs if name == sampler]
         asked, found = numpy.median(of_it, axis=0)
         print(f"{sampler}: {asked:.0f} evaluations of a run (median), {found:.0f} of them of distinct candidates")
+    return curves
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("table", help="file that `blocksmith table` wrote")
+    parser.add_argument("--seeds", type=int, default=100, help="runs of each sampler [100]")
+    parser.add_argument("--budgets", type=int, nargs="+", default=BUDGETS, help="evaluations [50 100 150 200 300]")
+    parser.add_argument("--samplers", nargs="+", choices=SAMPLERS, default=list(SAMPLERS))
+    parser.add_argument("--most", type=float, default=2.0, help="evaluations of a run, in largest budgets [2]")
+    parser.add_argument("--jobs", type=int, default=1, help="runs at once [1]")
+    parser.add_argument("--ours", help="JSON file of our own strategies' hypervolumes")
+    parser.add_argument("--out", help="JSON file to write Optuna's curves to")
+    parser.add_argument("--theirs", help="JSON file that --out wrote, instead of running Optuna")
+    args = parser.parse_args()
+    budgets, table = sorted(set(args.budgets)), Table(args.table)
+    if args.seeds < 1 or budgets[0] < 1 or args.most < 1 or args.jobs < 1:
+        parser.error("--seeds, --budgets, --most and --jobs are 1 or more")
+    ours = read_ours(args.ours, budgets) if args.ours else {}
+    front = [i for i in range(len(table.texts)) if not any(
+        (table.params <= table.params[i]) & (table.mean >= table.mean[i])
+        & ((table.params < table.params[i]) | (table.mean > table.mean[i])))]
+    print(
+        f"table of {table.name} ({table.source}): {len(table.texts)} candidates, {len(table.seeds)} seeds, "
+        f"{table.epochs} epochs; its front has {len(front)}, the best mean accuracy is {table.mean.max():.2f} %"
+    )
+    print(f"Optuna {optuna.__version__}, {args.seeds} runs of each sampler")
+
+    start = time.time()
+    if args.theirs:
+        with open(args.theirs, encoding="utf-8") as file:
+            saved = json.load(file)
+        curves = {tuple(name.split(", ")): curve for name, curve in saved.items()}
+    else:
+        curves = race(table, args, budgets)
     show("hypervolume, every evaluation counted", {**curves["hypervolume", "asked"], **ours}, budgets)
     show("hypervolume, repeated candidates not counted", curves["hypervolume", "distinct"], budgets)
     show("regret in points of accuracy, every evaluation counted", curves["regret", "asked"], budgets)
