@@ -297,6 +297,7 @@ fn figure(course: &Course, results: &[Raced], args: &Args) -> Race {
     Race {
         title: "Strategies on a table".into(),
         subtitle: about(course, args),
+        axis: "Evaluations (whole trainings)".into(),
         budgets: course.budgets.iter().map(|budget| *budget as f64).collect(),
         panels: vec![
             "Share of the front's hypervolume".into(),

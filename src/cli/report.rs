@@ -51,9 +51,10 @@ struct Output<'a> {
 pub fn run(args: &ReportArgs) -> Result<()> {
     let records = read(&args.dir)?;
     let out = args.out.as_deref().unwrap_or(&args.dir);
-    let written = report::write(&records, out)?;
+    let random = random(&args.dir)?;
+    let written = report::write(&records, random.as_deref(), out)?;
     if args.json {
-        let findings = Findings::of(&records);
+        let findings = Findings::beside(&records, random.as_deref());
         let figures = Output {
             headline: findings.headline(),
             files: written.files.iter().map(|f| f.display().to_string()).collect(),
@@ -61,6 +62,18 @@ pub fn run(args: &ReportArgs) -> Result<()> {
         return output::print_json(&figures);
     }
     output::print(&format!("{}\n\nreport: {}", written.summary, written.report.display()))
+}
+
+/// Folder within a study's of random search at the same cost.
+pub const RANDOM: &str = "random";
+
+/// The records of random search at the same cost, where the study has it.
+///
+/// # Errors
+/// Its journal does not read.
+pub fn random(dir: &Path) -> Result<Option<Vec<Record>>> {
+    let dir = dir.join(RANDOM);
+    if folder::journal(&dir).exists() { read(&dir).map(Some) } else { Ok(None) }
 }
 
 /// The records of a study's journal.

@@ -1,5 +1,6 @@
 //! `blocksmith run`: an experiment from its file to its report.
 
+mod baseline;
 mod phased;
 
 use std::collections::HashMap;
@@ -15,13 +16,13 @@ use super::measured::{self, Step};
 use super::memory::{self, Budget};
 use super::place::Place;
 use super::plan::{self, ExperimentPlan};
-use super::report::ReportArgs;
+use super::report::{RANDOM, ReportArgs};
 use super::shares::{self, Count, Shares, Wanted};
 use super::start::Start;
 use super::trained::Trained;
 use super::{interrupt, output, progress, rungs, searched};
 use crate::arch::Network;
-use crate::config::{Experiment, TrainConfig, phases};
+use crate::config::{Baseline, Experiment, TrainConfig, phases};
 use crate::cost;
 use crate::engine::measure::Work;
 use crate::error::{Error, Result};
@@ -106,7 +107,7 @@ pub fn execute(args: &Args) -> Result<()> {
     let experiment = Experiment::load(&args.experiment, &args.set)?;
     let place = Place { file: &args.experiment, what: "experiment file", set: &args.set, phase: None };
     let dir = args.out.clone().unwrap_or_else(|| Path::new("reports").join(&experiment.name));
-    match study(args, experiment, &dir, place)? {
+    match run_study(args, experiment, &dir, place)? {
         Some(said) => output::print_json(&said),
         None => Ok(()),
     }
@@ -116,7 +117,7 @@ pub fn execute(args: &Args) -> Result<()> {
 ///
 /// # Errors
 /// As [`execute`].
-pub fn study(args: &Args, mut experiment: Experiment, dir: &Path, place: Place) -> Result<Option<Value>> {
+pub fn run_study(args: &Args, mut experiment: Experiment, dir: &Path, place: Place) -> Result<Option<Value>> {
     let start = Start::read(&mut experiment, args.weights.as_ref(), Budget::new(args.memory), place)?;
     if args.break_lock && folder::journal(dir).exists() {
         break_lock(dir)?;
@@ -187,7 +188,26 @@ pub fn study(args: &Args, mut experiment: Experiment, dir: &Path, place: Place) 
             study.run(&mut plan, trainer.as_ref(), &settings)?
         }
     };
-    report(dir, &state, args.json)
+    let baseline = experiment.search.as_ref().and_then(|search| search.baseline);
+    match baseline {
+        Some(Baseline::Random) => {
+            let random = baseline::random(&experiment, &state);
+            if !args.json {
+                output::print(&format!(
+                    "random search at the same cost: {} candidates of {} epochs",
+                    random.search.as_ref().and_then(|search| search.trials).unwrap_or(0),
+                    random.train.epochs
+                ))?;
+            }
+            let said = run_study(args, random, &dir.join(RANDOM), place)?;
+            let mut all = report(dir, &state, args.json)?;
+            if let (Some(Value::Object(all)), Some(said)) = (&mut all, said) {
+                all.insert("random".into(), said);
+            }
+            Ok(all)
+        }
+        None => report(dir, &state, args.json),
+    }
 }
 
 /// Says what it will cost, beside what an earlier run of the study did.
@@ -229,7 +249,7 @@ fn dry_run(
 /// Writes the report and prints its headline, or what a script asks for; a study in which nothing finished has failed.
 fn report(dir: &Path, state: &StudyState, json: bool) -> Result<Option<Value>> {
     let said = if json {
-        let written = report::write(&super::report::read(dir)?, dir)?;
+        let written = report::write(&super::report::read(dir)?, super::report::random(dir)?.as_deref(), dir)?;
         Some(json!({
             "dir": dir,
             "study": state.experiment.name,

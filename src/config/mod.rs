@@ -22,7 +22,8 @@ pub use latency::LatencyConfig;
 pub use netadapt::NetAdaptConfig;
 pub use phases::{Phase, Phases};
 pub use search::{
-    Budget, BudgetKind, Objective, RewardConfig, RungSchedule, SearchConfig, SpaceContent, StrategyKind,
+    Baseline, Budget, BudgetKind, Objective, RewardConfig, RungSchedule, SearchConfig, SpaceContent,
+    StrategyKind,
 };
 pub use train::{Precision, Schedule, StartWeights, TrainConfig};
 pub use trainer::{SimulatedConfig, TabularConfig, TrainerConfig};

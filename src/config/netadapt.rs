@@ -42,11 +42,12 @@ pub enum Origin {
 /// Keys of the section with this strategy.
 const KEYS: [&str; 7] = ["strategy", "from", "cost", "target", "delta", "fine_tune", "fine_tune_lr"];
 /// Keys of other strategies, and why this one has none of them.
-const OTHERS: [(&str, &str); 6] = [
+const OTHERS: [(&str, &str); 7] = [
     ("space", "it has no search space, but shrinks the network of `from`"),
     ("trials", "it ends when the cost has come down to `target`"),
     ("objectives", "it weighs accuracy against the cost that `cost` names"),
     ("budget", "its proposals are trained for `fine_tune` epochs"),
+    ("baseline", "it searches no space that could be drawn from"),
     ("reward", "it has a `target` of its own"),
     ("population", "it has one network at a time"),
 ];

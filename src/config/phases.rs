@@ -31,6 +31,14 @@ pub struct Phases {
     pub list: Vec<Phase>,
 }
 
+impl Phases {
+    /// Networks that stand for what is not found yet: any will do to see whether the rest is right.
+    pub fn stand_ins(&self) -> BTreeMap<String, String> {
+        let network = |(i, phase): (usize, &Phase)| (phase.name.clone(), format!("ir_e2_k3_s1_c{}", 16 + i));
+        self.list.iter().enumerate().map(network).collect()
+    }
+}
+
 /// The phases of an experiment file; `None` where it is one study.
 ///
 /// # Errors
@@ -64,8 +72,7 @@ pub fn phases(path: &Path, overrides: &[String]) -> Result<Option<Phases>> {
         Ok(Some(Phases { name: name.unwrap_or_else(|| stem(path)), list: phases }))
     })?;
     let Some(phases) = phases else { return Ok(None) };
-    // Any network stands for what is not found yet.
-    let found = phases.list.iter().map(|phase| (phase.name.clone(), "ir_e2_k3_s1_c16".to_owned())).collect();
+    let found = phases.stand_ins();
     for phase in &phases.list {
         load(path, overrides, phase, &found)?;
     }

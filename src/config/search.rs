@@ -41,6 +41,9 @@ pub struct SearchConfig {
     /// What `netadapt` shrinks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub netadapt: Option<NetAdaptConfig>,
+    /// What is run beside it at the same cost, to compare with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Baseline>,
     /// What the file held when it was read, once it was: a space of one name can be another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<SpaceContent>,
@@ -56,6 +59,13 @@ fn ahead() -> usize {
 
 fn population() -> usize {
     20
+}
+
+/// What a search is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Baseline {
+    Random,
 }
 
 /// Something to be as good as possible.
@@ -218,6 +228,7 @@ impl SearchConfig {
             ahead: ahead(),
             population: population(),
             reward: None,
+            baseline: None,
             netadapt: None,
             content: None,
         }
@@ -258,6 +269,7 @@ impl SearchConfig {
             "ahead",
             "population",
             "reward",
+            "baseline",
         ];
         let keys = at.keys("search", &known)?;
         let at = keys.required("space", "space: ../search-spaces/quickstart.yaml")?;
@@ -293,6 +305,13 @@ impl SearchConfig {
             return Err(at.problem("sh_emoa halves its candidates: give `budget: asha` or `successive_halving`, or the strategy nsga2"));
         }
         let count = |key, default, from, what| keys.or(key, default, |at| at.count(from..=10_000, what));
+        let baseline = keys
+            .optional("baseline")
+            .map(|at| at.one_of("a baseline", &[("random", Baseline::Random)]))
+            .transpose()?;
+        if baseline.is_some() && strategy == StrategyKind::Random {
+            return Err(keys.at().problem("random search is its own baseline: take `baseline` away"));
+        }
         let reward = keys.optional("reward").map(|at| RewardConfig::read(&at)).transpose()?;
         match (strategy, &reward) {
             (StrategyKind::Mnas, None) => {
@@ -329,6 +348,7 @@ impl SearchConfig {
                 "members of a population (a whole number from 2)",
             )?,
             reward,
+            baseline,
             netadapt: None,
             content: None,
         })

@@ -52,6 +52,9 @@ pub fn report(findings: &Findings, pictures: &[Picture]) -> String {
     if findings.has_results() {
         fronts(&mut out, findings, figure);
     }
+    if let Some(against) = &findings.against {
+        out.push_str(&against.section(pictures));
+    }
     if let Some(section) = latency::section(&findings.study) {
         out.push_str(&section);
     }

@@ -2,6 +2,7 @@
 //!
 //! The same records give the same files to the byte.
 
+mod against;
 pub mod drawing;
 pub mod figure;
 pub mod files;
@@ -31,6 +32,7 @@ use crate::analysis::{Ablation, Adaptation, CandidateFront, Cost, Effect, Progre
 use crate::error::Result;
 use crate::study::TrialStatus;
 use crate::study::event::Record;
+use against::AgainstRandom;
 use figure::canvas;
 
 /// What [`write()`] wrote.
@@ -54,6 +56,8 @@ pub struct Findings {
     pub fronts: Vec<CandidateFront>,
     /// Where the study has a search.
     pub effects: Vec<Effect>,
+    /// Where random search was run beside the search.
+    pub against: Option<AgainstRandom>,
     /// Where its strategy is NetAdapt.
     pub adaptation: Option<Adaptation>,
 }
@@ -73,11 +77,21 @@ pub struct Headline<'a> {
     pub ablation: Option<&'a Ablation>,
     pub fronts: &'a [CandidateFront],
     pub effects: &'a [Effect],
+    /// Against random search at the same cost, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub against_random: Option<&'a AgainstRandom>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub netadapt: Option<&'a Adaptation>,
 }
 
 impl Findings {
+    /// Analyses a journal's records, beside those of random search at the same cost where there are some.
+    pub fn beside(records: &[Record], random: Option<&[Record]>) -> Self {
+        let findings = Self::of(records);
+        let against = random.and_then(|random| AgainstRandom::of(&findings.study, records, random));
+        Self { against, ..findings }
+    }
+
     /// Analyses a journal's records.
     pub fn of(records: &[Record]) -> Self {
         let study = StudySummary::fold(records);
@@ -88,6 +102,7 @@ impl Findings {
                 .map(|cost| CandidateFront::of(&study, cost))
                 .collect(),
             effects: effects::effects(&study, study.comparison_split()),
+            against: None,
             adaptation: Adaptation::of(&study),
             study,
         }
@@ -137,6 +152,7 @@ impl Findings {
             ablation: self.ablation.as_ref(),
             fronts: &self.fronts,
             effects: &self.effects,
+            against_random: self.against.as_ref(),
             netadapt: self.adaptation.as_ref(),
         }
     }
@@ -176,6 +192,9 @@ impl Findings {
                 netadapt::outcome(adaptation, is_finished).replace('`', "")
             );
         }
+        if let Some(against) = &self.against {
+            let _ = write!(out, "\n\n{}.", against.verdict());
+        }
         let failures = tables::failures(&self.study);
         if !failures.is_empty() {
             let _ = write!(out, "\n\nFailed trials:\n{}", failures.terminal());
@@ -186,12 +205,14 @@ impl Findings {
 
 /// Writes the report of a study into `out`: `report.md`, `trials.csv` and every figure as SVG and PNG.
 ///
+/// `random` are the records of random search at the same cost, where it was run.
+///
 /// An empty or unfinished journal gives a report that says so.
 ///
 /// # Errors
 /// The folder cannot be written.
-pub fn write(records: &[Record], out: &Path) -> Result<ReportFiles> {
-    let findings = Findings::of(records);
+pub fn write(records: &[Record], random: Option<&[Record]>, out: &Path) -> Result<ReportFiles> {
+    let findings = Findings::beside(records, random);
     let pictures = pictures::all(&findings);
     let drawn: Vec<(String, Vec<u8>)> = pictures
         .par_iter()

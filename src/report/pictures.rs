@@ -36,6 +36,9 @@ pub fn all(findings: &Findings) -> Vec<Picture> {
             pictures.push(pareto(findings, front, &budget));
         }
     }
+    if let Some(against) = &findings.against {
+        pictures.extend(against.pictures(name));
+    }
     if let Some(picture) = learning_curves(findings, &budget) {
         pictures.push(picture);
     }

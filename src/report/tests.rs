@@ -50,7 +50,7 @@ fn the_ablation_table_reads_as_expected() {
 #[test]
 fn the_report_reads_as_expected() {
     let folder = tempfile::tempdir().expect("a folder");
-    write(&two_variants(), folder.path()).expect("a report");
+    write(&two_variants(), None, folder.path()).expect("a report");
     let report = text(folder.path(), "report.md");
     let table = Findings::of(&two_variants());
     let table = tables::ablation(table.ablation.as_ref().expect("variants")).markdown();
@@ -116,7 +116,7 @@ fn every_figure_is_a_real_svg_and_png_that_names_the_candidates() {
     let mut study = mix();
     // A name that is trouble for XML, tables and terminals.
     study.candidates[3].0.label = "mix <b> & \"q\" \u{1b}[31m".to_owned();
-    let written = write(&study.records(), folder.path()).expect("a report");
+    let written = write(&study.records(), None, folder.path()).expect("a report");
     for name in ["ablation", "pareto-params", "pareto-madds", "learning-curves"] {
         let svg = text(folder.path(), &format!("{name}.svg"));
         assert_well_formed(&svg);
@@ -165,8 +165,8 @@ fn assert_well_formed(svg: &str) {
 fn the_same_journal_gives_the_same_bytes() {
     let (a, b) = (tempfile::tempdir().expect("a"), tempfile::tempdir().expect("b"));
     let records = search(12, 0).records();
-    let first = write(&records, a.path()).expect("a report");
-    write(&records, b.path()).expect("a report");
+    let first = write(&records, None, a.path()).expect("a report");
+    write(&records, None, b.path()).expect("a report");
     for file in first.files {
         let name = file.file_name().expect("a name");
         let again = fs::read(b.path().join(name)).expect("the same file");
@@ -179,7 +179,7 @@ fn a_search_has_its_front_on_validation_with_effects_and_factor_columns() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut study = search(30, 0);
     study.test = true;
-    write(&study.records(), folder.path()).expect("a report");
+    write(&study.records(), None, folder.path()).expect("a report");
     let report = text(folder.path(), "report.md");
     for part in [
         "30 candidates drawn uniformly from `search-spaces/mix-cifar10.yaml`",
@@ -208,7 +208,7 @@ fn a_search_has_its_front_on_validation_with_effects_and_factor_columns() {
 #[test]
 fn an_empty_journal_says_so() {
     let folder = tempfile::tempdir().expect("a folder");
-    let written = write(&[], folder.path()).expect("a report");
+    let written = write(&[], None, folder.path()).expect("a report");
     assert!(text(folder.path(), "report.md").contains("**The journal is empty: nothing was run.**"));
     assert!(written.summary.contains("nothing was run"));
     assert_eq!(written.files.len(), 2);
@@ -239,7 +239,7 @@ fn an_unfinished_study_reports_what_is_done_and_why_trials_failed() {
             epoch.validation.loss = f64::INFINITY;
         }
     }
-    write(&records, folder.path()).expect("a report");
+    write(&records, None, folder.path()).expect("a report");
     let report = text(folder.path(), "report.md");
     for part in [
         "**This study is not finished: 7 of 8 trials finished, 1 failed.**",
@@ -261,7 +261,7 @@ fn a_study_without_a_finished_trial_says_so() {
     let end =
         records.iter().position(|r| matches!(r.event, Event::TrialFinished { .. })).expect("one finishes");
     records.truncate(end);
-    write(&records, folder.path()).expect("a report");
+    write(&records, None, folder.path()).expect("a report");
     let report = text(folder.path(), "report.md");
     assert!(report.contains("**No trial has finished, so there is no accuracy to report yet.**"));
     assert!(report.contains("(learning-curves.svg)") && !report.contains("pareto"));
@@ -295,7 +295,7 @@ fn an_unwritable_folder_is_the_users_to_mend() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("file");
     fs::write(&file, "").expect("a file");
-    let error = write(&[], &file.join("report")).expect_err("no folder in a file");
+    let error = write(&[], None, &file.join("report")).expect_err("no folder in a file");
     assert_eq!(error.exit_code(), 2);
     assert!(error.to_string().contains("choose a folder you may write to"), "{error}");
 }

@@ -72,7 +72,7 @@ pub fn accepted_changes(
 
 /// Settings that differ and on which some trial depends.
 ///
-/// Words and places are left out: the name and description, the published figures, the baseline of the table, what to do
+/// Words and places are left out: the name and description, the published figures, the baseline of the table, random search beside a search, what to do
 /// about failures and old checkpoints, and where files lie (data, tables and weights are compared by their hashes, the search
 /// space by what it holds, the study that NetAdapt begins from by the network that it gave).
 fn differences(journal: &Experiment, file: &Experiment) -> Vec<Difference> {
@@ -92,6 +92,7 @@ fn differences(journal: &Experiment, file: &Experiment) -> Vec<Difference> {
         }
         if let Some(search) = &mut experiment.search {
             search.space = Default::default();
+            search.baseline = None;
             if let Some(NetAdaptConfig { origin: Origin::Study(folder), .. }) = &mut search.netadapt {
                 *folder = Default::default();
             }

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::{Args, study};
+use super::{Args, run_study};
 use crate::analysis::{Adaptation, StudySummary};
 use crate::cli::place::Place;
+use crate::cli::plan;
+use crate::cli::trained::Trained;
 use crate::cli::{adapted, output};
 use crate::config::phases::{self, Phase, Phases};
 use crate::error::{Error, Result};
@@ -36,6 +38,7 @@ pub fn execute(args: &Args, phases: &Phases) -> Result<()> {
         ));
     }
     let dir = args.out.clone().unwrap_or_else(|| Path::new("reports").join(&phases.name));
+    check(args, phases)?;
     let mut found = BTreeMap::new();
     let mut over: Vec<Over<'_>> = Vec::new();
     let mut results = Vec::new();
@@ -66,7 +69,7 @@ pub fn execute(args: &Args, phases: &Phases) -> Result<()> {
             set: &args.set,
             phase: Some((phase, &found)),
         };
-        results.extend(study(args, experiment, &folder, place)?);
+        results.extend(run_study(args, experiment, &folder, place)?);
         let is_needed = phases.list.iter().any(|later| later.needs.contains(&phase.name));
         if args.dry_run && !state::read(&folder).is_ok_and(|state| state.finished) {
             continue;
@@ -91,6 +94,24 @@ pub fn execute(args: &Args, phases: &Phases) -> Result<()> {
         }));
     }
     output::print(&format!("\nall phases: {}", report.display()))
+}
+
+/// What is wrong with the data and the named networks of any phase is said before the first begins: hours may lie between them.
+fn check(args: &Args, phases: &Phases) -> Result<()> {
+    let found = phases.stand_ins();
+    for phase in &phases.list {
+        let experiment = phases::load(&args.experiment, &args.set, phase, &found)?;
+        let place = Place {
+            file: &args.experiment,
+            what: "experiment file",
+            set: &args.set,
+            phase: Some((phase, &found)),
+        };
+        let trained = Trained::load(&experiment, args.data.as_deref(), place)?;
+        let (input, classes) = trained.shape();
+        plan::variants(&experiment, place, input, classes)?;
+    }
+    Ok(())
 }
 
 /// What a study has found, as block notation: where `netadapt` came to, else its best candidate.

@@ -17,7 +17,9 @@ pub struct Runner {
 pub struct Race {
     pub title: String,
     pub subtitle: String,
-    /// Along the bottom, in evaluations.
+    /// What is along the bottom.
+    pub axis: String,
+    /// Along the bottom.
     pub budgets: Vec<f64>,
     /// Names of the panels, from left to right.
     pub panels: Vec<String>,
@@ -53,12 +55,7 @@ impl Race {
         let values = values.flat_map(|(_, low, high)| [*low, *high]);
         let x = Axis::linear(self.budgets.iter().copied(), 1.0).between(frame.left, frame.right);
         let y = Axis::linear(values, 1e-6).within(0.0, f64::INFINITY).between(frame.bottom, frame.top);
-        draw_axes(
-            scene,
-            frame,
-            (&x, &x.whole_ticks(6), "Evaluations (whole trainings)"),
-            (&y, &y.ticks(6), ""),
-        );
+        draw_axes(scene, frame, (&x, &x.whole_ticks(6), &self.axis), (&y, &y.ticks(6), ""));
         scene.bold((frame.left, frame.top - 10.0), name, SMALL, INK, Align::Left);
         for (runner, color) in self.runners.iter().zip(PALETTE) {
             let Some(line) = runner.lines.get(number) else { continue };
