@@ -21,6 +21,12 @@ const REDUCED: &[(&str, &str)] = &[
         "--set train.epochs=1 --set seeds=1 --set train.warmup=0 --set data.validation=20 --set data.limit.train=40 \
          --set data.limit.validation=10 --out reports/smaller",
     ),
+    ("blocksmith compare", "--seeds 4 --strategies sh_emoa,random --budgets 50,100"),
+    (
+        "blocksmith run experiments/mobilenet-v3-search.yaml",
+        "--set train.epochs=1 --set phases[2].train.epochs=1 --set phases[2].seeds=1 --set phases[0].search.trials=2 \
+         --set phases[1].search.delta=0.2 --set data.limit.train=80 --set data.limit.test=20",
+    ),
     (
         "blocksmith run experiments/mix-sweep.yaml",
         "--set train.epochs=1 --set train.batch=16 --set train.warmup=0 --set search.trials=1 --set data.validation=20",
@@ -31,7 +37,7 @@ const REDUCED: &[(&str, &str)] = &[
 fn every_command_works() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     let folder = Folder::new();
-    for shipped in ["experiments", "search-spaces"] {
+    for shipped in ["experiments", "search-spaces", "reports/tabular"] {
         copy(&root().join(shipped), &folder.join(shipped));
     }
     write_cifar(folder.path());

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use blocksmith::arch::{Shape, build, zoo};
 use blocksmith::config::netadapt::Origin;
-use blocksmith::config::{Experiment, Schedule};
+use blocksmith::config::{Experiment, Schedule, phases};
 use blocksmith::cost;
 use blocksmith::space::SearchSpace;
 use rand::SeedableRng;
@@ -37,22 +37,47 @@ fn every_experiment_loads_with_its_space_and_networks() {
     let experiments = files("experiments");
     assert!(experiments.len() >= 3);
     for path in experiments {
-        let experiment = Experiment::load(&path, &[]).unwrap();
-        match experiment.search.as_ref().map(|search| (&search.space, &search.netadapt)) {
-            Some((_, Some(netadapt))) => {
-                let Origin::Network(network) = &netadapt.origin else { continue };
+        let loaded = match phases::phases(&path, &[]).unwrap() {
+            Some(all) => {
+                let load = |phase| phases::load(&path, &[], phase, &all.stand_ins()).unwrap();
+                all.list.iter().map(load).collect()
+            }
+            None => vec![Experiment::load(&path, &[]).unwrap()],
+        };
+        loaded.iter().for_each(check);
+    }
+}
+
+fn check(experiment: &Experiment) {
+    match experiment.search.as_ref().map(|search| (&search.space, &search.netadapt)) {
+        Some((_, Some(netadapt))) => {
+            if let Origin::Network(network) = &netadapt.origin {
                 zoo::resolve(network, &zoo::Options::default()).unwrap();
             }
-            Some((space, None)) => assert!(SearchSpace::load(space).is_ok()),
-            None => {}
         }
-        for variant in &experiment.variants {
-            let options = zoo::Options { set: variant.set.clone(), ..Default::default() };
-            zoo::resolve(&variant.network, &options).unwrap();
-        }
-        let json = serde_json::to_string(&experiment).unwrap();
-        assert_eq!(serde_json::from_str::<Experiment>(&json).unwrap(), experiment);
+        Some((space, None)) => assert!(SearchSpace::load(space).is_ok()),
+        None => {}
     }
+    for variant in &experiment.variants {
+        let options = zoo::Options { set: variant.set.clone(), ..Default::default() };
+        zoo::resolve(&variant.network, &options).unwrap();
+    }
+    let json = serde_json::to_string(&experiment).unwrap();
+    assert_eq!(serde_json::from_str::<Experiment>(&json).unwrap(), *experiment);
+}
+
+/// NetAdapt's target is the cost of the network that the last phase compares with.
+#[test]
+fn the_search_ends_at_the_cost_of_mobilenet_v3_small() {
+    let path = file("experiments/mobilenet-v3-search.yaml");
+    let all = phases::phases(&path, &[]).unwrap().unwrap();
+    let load = |number: usize| phases::load(&path, &[], &all.list[number], &all.stand_ins()).unwrap();
+    let target = load(1).search.unwrap().netadapt.unwrap().target;
+    let variant = &load(2).variants[0];
+    let input = Some(Shape::new(3, 32, 32));
+    let options = zoo::Options { set: variant.set.clone(), input, classes: Some(10) };
+    let network = zoo::resolve(&variant.network, &options).unwrap().network;
+    assert_eq!(cost::of(&network).madds as f64, target);
 }
 
 #[test]

@@ -335,6 +335,6 @@ fn pictures_to_look_at() {
         ("seeds", seeds),
     ];
     for (name, study) in cases {
-        write(&study.records(), &folder.join(name)).expect("a report");
+        write(&study.records(), None, &folder.join(name)).expect("a report");
     }
 }
