@@ -229,7 +229,7 @@ fn solve(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> Option<Vec<f64>> {
             let left = matrix[i][j] - sum;
             matrix[i][j] = if i > j { left / matrix[j][j] } else { left.sqrt() };
         }
-        if !(matrix[i][i] > 0.0) {
+        if matrix[i][i].is_nan() || matrix[i][i] <= 0.0 {
             return None;
         }
         let sum: f64 = matrix[i][..i].iter().zip(&right).map(|(a, y)| a * y).sum();
