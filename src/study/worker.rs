@@ -19,7 +19,7 @@ use super::plan::{Ended, Next, Plan, PlannedTrial};
 use super::quiet::Quiet;
 use super::retention::{self, Room};
 use super::runner::RunSettings;
-use super::state::{Rung, RungEnd, StudyState, Trial, TrialStatus};
+use super::state::{StudyState, Trial, TrialStatus};
 use crate::arch::Network;
 use crate::config::{Experiment, Failures, Keep, LatencyConfig};
 use crate::error::{Error, Result};
@@ -264,16 +264,10 @@ impl<'a> Pool<'a> {
         let mut queue = lock(&self.queue);
         queue.under_way -= 1;
         let written = lock(&self.written);
-        let known = written.1.trial(trial);
-        if let Some((trial, Rung { until, end: Some(end) })) = known.and_then(|t| Some((t, *t.rungs.last()?)))
-        {
-            let validation = match end {
-                RungEnd::Reached(metrics) => Some(metrics),
-                RungEnd::Failed | RungEnd::Rejected => None,
-            };
-            let latency = written.1.latencies.get(&trial.candidate.hash).copied();
-            let (candidate, seed) = (&trial.candidate, trial.seed);
-            queue.plan.tell(&Ended { candidate, seed, until, validation, latency });
+        let latencies = &written.1.latencies;
+        let ended = written.1.trial(trial).and_then(|t| Ended::at(t, t.rungs.last()?, latencies));
+        if let Some(ended) = ended {
+            queue.plan.tell(&ended);
         }
         self.trial_ended.notify_all();
     }
