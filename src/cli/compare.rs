@@ -207,7 +207,7 @@ fn against_random(course: &Course, results: &[Raced]) -> Vec<String> {
 fn about(course: &Course, args: &Args) -> String {
     format!(
         "{} of {} each on {} ({}, {} epochs)",
-        counted(args.strategies.len(), "strategy").replace("strategys", "strategies"),
+        counted(args.strategies.len(), "strategy"),
         counted(args.seeds as usize, "run"),
         args.table.display(),
         counted(course.candidates(), "candidate"),

@@ -44,10 +44,15 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
-/// `1 seed`, `2 seeds`.
+/// `1 seed`, `2 seeds`, `2 strategies`.
 pub fn counted(n: usize, noun: &str) -> String {
-    let s = if n == 1 { "" } else { "s" };
-    format!("{} {noun}{s}", thousands(n as u64))
+    let stem = noun.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'o', 'u']));
+    let (noun, end) = match stem {
+        _ if n == 1 => (noun, ""),
+        Some(stem) => (stem, "ies"),
+        None => (noun, "s"),
+    };
+    format!("{} {noun}{end}", thousands(n as u64))
 }
 
 /// Milliseconds since the Unix epoch as `2026-01-31 14:05 UTC`.
@@ -80,6 +85,9 @@ mod tests {
         assert_eq!(duration(12_000.0), "3 h 20 min");
         assert_eq!(counted(1, "seed"), "1 seed");
         assert_eq!(counted(50_000, "image"), "50,000 images");
+        assert_eq!(counted(1, "strategy"), "1 strategy");
+        assert_eq!(counted(7, "strategy"), "7 strategies");
+        assert_eq!(counted(2, "day"), "2 days");
         // date -u -d @951782399 and @1790000000
         assert_eq!(utc(951_782_399_000), "2000-02-28 23:59 UTC");
         assert_eq!(utc(1_790_000_000_000), "2026-09-21 14:13 UTC");

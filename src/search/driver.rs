@@ -4,19 +4,19 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::breeder::{Breeder, Judge, Made};
-use super::dominance::Point;
 use super::evolution::Evolution;
 use super::grid::Grid;
 use super::local::Local;
-use super::mnas::{Mnas, Reward};
+use super::mnas::Mnas;
 use super::netadapt::NetAdapt;
 use super::nsga2::Nsga2;
+use super::objectives::{Figures, Objectives, Timed};
 use super::random::Random;
 use super::rungs::{Ladder, Next, Rungs};
 use super::sh_emoa::ShEmoa;
 use super::strategy::{Ask, Strategy, Told};
 use super::tpe::Tpe;
-use crate::config::{BudgetKind, Objective, RewardConfig, SearchConfig, StrategyKind};
+use crate::config::{BudgetKind, SearchConfig, StrategyKind};
 use crate::error::Result;
 use crate::space::SearchSpace;
 
@@ -31,36 +31,6 @@ pub enum Order {
     Wait,
     End,
 }
-
-/// What became of a candidate: means over its seeds; `None` where no trial of it finished.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Figures {
-    /// Validation accuracy, percent.
-    pub accuracy: f64,
-    /// Validation loss.
-    pub loss: f64,
-    /// Measured, where it is.
-    pub latency: Option<Timed>,
-}
-
-/// The latency of a candidate.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Timed {
-    /// Seconds of one image.
-    pub seconds: f64,
-    /// The part of it that is noise, seconds.
-    pub floor: f64,
-}
-
-impl Figures {
-    /// Of a candidate that is not trained, since its latency breaks its constraint: worse than any that is.
-    pub fn untrained(latency: Timed) -> Self {
-        Self { accuracy: 0.0, loss: UNTRAINED_LOSS, latency: Some(latency) }
-    }
-}
-
-/// A loss that no training ends with.
-const UNTRAINED_LOSS: f64 = 1e6;
 
 /// All that a search needs to know.
 pub struct Settings<'a> {
@@ -78,13 +48,7 @@ pub struct Search {
     breeder: Breeder,
     strategy: Box<dyn Strategy>,
     rungs: Rungs,
-    objectives: Vec<Objective>,
-    /// Of these the ones to be sought the other way.
-    turned: Vec<Objective>,
-    max_latency: Option<f64>,
-    /// Latencies are compared in powers of it: one and the noise of the first that was heard of, as a share.
-    grain: Option<f64>,
-    reward: Option<(Reward, Objective)>,
+    objectives: Objectives,
     /// New candidates that are still to come.
     left: usize,
     /// Orders that may be open at once.
@@ -133,18 +97,11 @@ impl Search {
             // With one rung it is plain training.
             BudgetKind::Full | BudgetKind::Asha => Rungs::asha(ladder),
         };
-        let reward = config.reward.as_ref().map(|RewardConfig { cost, target, alpha, beta }| {
-            (Reward { target: *target, alpha: *alpha, beta: *beta }, *cost)
-        });
         Self {
             breeder: Breeder::new(space, seed, judge),
             strategy,
             rungs,
-            objectives: config.objectives.clone(),
-            turned: config.turned.clone(),
-            max_latency: config.max_latency,
-            grain: None,
-            reward,
+            objectives: Objectives::new(config),
             left: config.trials.unwrap_or(usize::MAX),
             ahead: match config.strategy {
                 // A step's proposals know nothing of each other, and it waits for all of them.
@@ -237,7 +194,7 @@ impl Search {
 
     /// Whether a candidate of such a latency is not to be trained.
     pub fn rejects(&self, latency: Timed) -> bool {
-        self.max_latency.is_some_and(|most| latency.seconds > most)
+        self.objectives.rejects(latency)
     }
 
     /// Takes what became of an order.
@@ -251,66 +208,20 @@ impl Search {
         let Some(figures) = self.arrived.remove(first) else { return false };
         let Some((hash, epochs)) = self.open.pop_front() else { return false };
         let Some(made) = self.made.get(&hash) else { return true };
-        if let Some(Timed { seconds, floor }) = figures.and_then(|figures| figures.latency) {
-            self.grain.get_or_insert(1.0 + floor / seconds);
+        if let Some(latency) = figures.and_then(|figures| figures.latency) {
+            self.objectives.learn_grain(latency);
         }
-        let point = self.point(made, figures);
+        let point = self.objectives.point(made, figures);
         self.rungs.tell(&hash, epochs, &point);
         self.strategy.tell(&Told { made, epochs, point: &point });
         true
-    }
-
-    /// The objectives of a candidate, to be minimised.
-    fn point(&self, made: &Made, figures: Option<Figures>) -> Point {
-        let latency = figures.and_then(|figures| figures.latency);
-        let over = match (latency, self.max_latency) {
-            (Some(latency), Some(most)) => (latency.seconds / most - 1.0).max(0.0),
-            _ => 0.0,
-        };
-        let figures =
-            figures.map(|figures| Figures { latency: latency.map(|l| l.rounded(self.grain)), ..figures });
-        let values: Vec<f64> = match &self.reward {
-            Some((reward, cost)) => {
-                let accuracy = figures.map_or(f64::NAN, |figures| figures.accuracy);
-                vec![-reward.of(accuracy, value(*cost, made, figures))]
-            }
-            None => {
-                let direction = |of: &Objective| if self.turned.contains(of) { -1.0 } else { 1.0 };
-                let value = |of: &Objective| direction(of) * value(*of, made, figures);
-                self.objectives.iter().map(value).collect()
-            }
-        };
-        let sound = figures.is_some() && values.iter().all(|value| value.is_finite());
-        Point { values, violation: if sound { over } else { f64::INFINITY } }
-    }
-}
-
-impl Timed {
-    /// Rounded to powers of `grain`: what differs by noise, which stretches times by a share, is the same, and being so is
-    /// transitive, as comparing with a tolerance would not be.
-    fn rounded(self, grain: Option<f64>) -> Self {
-        let seconds = match grain {
-            Some(grain) if grain > 1.0 => grain.powf((self.seconds.ln() / grain.ln()).round()),
-            _ => self.seconds,
-        };
-        Self { seconds, ..self }
-    }
-}
-
-/// An objective's value, to be minimised; NaN where it is not known.
-fn value(objective: Objective, made: &Made, figures: Option<Figures>) -> f64 {
-    let of = |value: fn(Figures) -> f64| figures.map_or(f64::NAN, value);
-    match objective {
-        Objective::Accuracy => -of(|figures| figures.accuracy),
-        Objective::Loss => of(|figures| figures.loss),
-        Objective::Latency => of(|figures| figures.latency.map_or(f64::NAN, |latency| latency.seconds)),
-        exact => made.costs.of(exact).map_or(f64::NAN, |cost| cost as f64),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Objective;
     use crate::search::{Costs, Judged};
     use crate::space::Candidate;
 
@@ -336,7 +247,8 @@ mod tests {
     fn latencies_within_the_first_noise_floor_are_equal() {
         let (mut search, made) =
             search(|config| config.objectives = vec![Objective::Accuracy, Objective::Latency]);
-        let latency = |search: &Search, seconds| search.point(&made, Some(figures(50.0, seconds))).values[1];
+        let latency =
+            |search: &Search, seconds| search.objectives.point(&made, Some(figures(50.0, seconds))).values[1];
         assert_eq!(latency(&search, 1.1), 1.1);
         search.tell(&made.hash, 9, Some(figures(50.0, 1.0)));
         assert!(search.hear());
@@ -351,7 +263,10 @@ mod tests {
         assert!(search.hear());
         assert!((latency(&search, 1.5) - 1.5625).abs() < 1e-12);
         // What was not measured is no latency.
-        assert_eq!(search.point(&made, Some(Figures { latency: None, ..later })).violation, f64::INFINITY);
+        assert_eq!(
+            search.objectives.point(&made, Some(Figures { latency: None, ..later })).violation,
+            f64::INFINITY
+        );
     }
 
     #[test]
@@ -359,20 +274,21 @@ mod tests {
         let (search, made) = search(|config| config.max_latency = Some(1.0));
         let over = Timed { seconds: 1.5, floor: 0.1 };
         assert!(search.rejects(over) && !search.rejects(Timed { seconds: 1.0, floor: 0.1 }));
-        let untrained = search.point(&made, Some(Figures::untrained(over)));
+        let untrained = search.objectives.point(&made, Some(Figures::untrained(over)));
         assert!((untrained.violation - 0.5).abs() < 1e-12, "half of the limit above it");
         assert!(untrained.values.iter().all(|value| value.is_finite()));
-        let trained = search.point(&made, Some(figures(1.0, 0.9)));
-        let failed = search.point(&made, None);
+        let trained = search.objectives.point(&made, Some(figures(1.0, 0.9)));
+        let failed = search.objectives.point(&made, None);
         assert_eq!((trained.violation, failed.violation), (0.0, f64::INFINITY));
         assert!(trained.dominates(&untrained) && untrained.dominates(&failed));
-        let further = search.point(&made, Some(Figures::untrained(Timed { seconds: 2.0, floor: 0.1 })));
+        let further =
+            search.objectives.point(&made, Some(Figures::untrained(Timed { seconds: 2.0, floor: 0.1 })));
         assert!(untrained.dominates(&further));
     }
 
     #[test]
     fn a_direction_turns_an_objective_round() {
         let (search, made) = search(|config| config.turned = vec![Objective::Params]);
-        assert_eq!(search.point(&made, Some(figures(50.0, 1.0))).values, [-50.0, -7.0]);
+        assert_eq!(search.objectives.point(&made, Some(figures(50.0, 1.0))).values, [-50.0, -7.0]);
     }
 }

@@ -13,6 +13,7 @@ mod local;
 mod mnas;
 pub mod netadapt;
 mod nsga2;
+mod objectives;
 mod population;
 mod random;
 mod rungs;
@@ -23,9 +24,10 @@ mod surrogate;
 mod tpe;
 
 pub use breeder::{Breeder, Costs, Judge, Judged, Made};
-pub use driver::{Figures, Order, Search, Settings, Timed};
+pub use driver::{Order, Search, Settings};
 pub use mnas::Reward;
 pub use netadapt::Adapted;
+pub use objectives::{Figures, Timed};
 pub use rungs::{Ladder, Rungs};
 pub use strategy::{Ask, Strategy, Told};
 

@@ -24,11 +24,6 @@ pub struct Ladder {
 }
 
 impl Ladder {
-    /// One rung: all candidates are trained for all epochs.
-    pub fn full(epochs: usize) -> Self {
-        Self { epochs: vec![epochs], eta: 2 }
-    }
-
     /// The rungs of a budget.
     pub fn new(epochs: Vec<usize>, eta: usize) -> Self {
         Self { epochs, eta: eta.max(2) }
@@ -306,6 +301,6 @@ mod tests {
 
     #[test]
     fn one_rung_is_plain_training() {
-        assert_eq!(run(Rungs::asha(Ladder::full(7)), &[2.0, 1.0]), ["0:7", "1:7"]);
+        assert_eq!(run(Rungs::asha(Ladder::new(vec![7], 2)), &[2.0, 1.0]), ["0:7", "1:7"]);
     }
 }

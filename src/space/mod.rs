@@ -18,6 +18,8 @@ pub use constraints::{Constraints, Range};
 pub use search_space::{Choices, Drawn, Factor, Genome, SearchSpace};
 
 #[cfg(test)]
+mod brute_force;
+#[cfg(test)]
 mod message_tests;
 #[cfg(test)]
 mod tests;

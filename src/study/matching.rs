@@ -6,7 +6,7 @@ use std::path::Path;
 use super::event::{CandidateRecord, Event, Latency};
 use super::journal;
 use super::plan::{Ended, Next, Plan, PlannedTrial};
-use super::state::{Rung, RungEnd, Trial};
+use super::state::Trial;
 use crate::error::Result;
 
 /// The journal has trials that are not proposed, or not in their places.
@@ -97,13 +97,9 @@ pub fn in_order(
 
 /// Tells the plan how a trial ended at a rung, where it has.
 fn tell(trial: &Trial, rung: usize, latencies: &BTreeMap<String, Latency>, plan: &mut dyn Plan) {
-    let Some(Rung { until, end: Some(end) }) = trial.rungs.get(rung).copied() else { return };
-    let validation = match end {
-        RungEnd::Reached(metrics) => Some(metrics),
-        RungEnd::Failed | RungEnd::Rejected => None,
-    };
-    let latency = latencies.get(&trial.candidate.hash).copied();
-    plan.tell(&Ended { candidate: &trial.candidate, seed: trial.seed, until, validation, latency });
+    if let Some(ended) = trial.rungs.get(rung).and_then(|rung| Ended::at(trial, rung, latencies)) {
+        plan.tell(&ended);
+    }
 }
 
 /// Finds each trial wherever it is, and gives it to `each`: an extended study has trials that a fresh one would number

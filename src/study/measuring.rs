@@ -2,7 +2,8 @@
 
 use super::event::{Event, Latency};
 use super::panics::caught;
-use super::worker::{Numbered, Pool, lock};
+use super::queue::Numbered;
+use super::worker::{Pool, lock};
 use crate::error::{Error, Result};
 use crate::text;
 use crate::train::contract::TrialTask;

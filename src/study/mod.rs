@@ -19,6 +19,7 @@ mod number;
 mod observer;
 mod panics;
 pub mod plan;
+mod queue;
 mod quiet;
 mod retention;
 pub mod runner;
@@ -27,6 +28,7 @@ pub(crate) mod simulated;
 pub mod state;
 #[cfg(test)]
 mod tests;
+mod trial;
 mod worker;
 
 pub use display::Display;

@@ -1,6 +1,9 @@
 //! What a study is to train: planned trials, pulled one by one.
 
+use std::collections::BTreeMap;
+
 use super::event::{CandidateRecord, Latency, Metrics};
+use super::state::{Rung, RungEnd, Trial};
 use crate::arch::Network;
 use crate::error::Result;
 
@@ -36,6 +39,23 @@ pub struct Ended<'a> {
     pub validation: Option<Metrics>,
     /// Of the candidate, where it is measured.
     pub latency: Option<Latency>,
+}
+
+impl<'a> Ended<'a> {
+    /// Of a trial at one of its rungs, where it has ended there.
+    pub fn at(trial: &'a Trial, rung: &Rung, latencies: &BTreeMap<String, Latency>) -> Option<Self> {
+        let validation = match rung.end? {
+            RungEnd::Reached(metrics) => Some(metrics),
+            RungEnd::Failed | RungEnd::Rejected => None,
+        };
+        Some(Self {
+            candidate: &trial.candidate,
+            seed: trial.seed,
+            until: rung.until,
+            validation,
+            latency: latencies.get(&trial.candidate.hash).copied(),
+        })
+    }
 }
 
 /// The trials of an experiment in their order, which fixes their numbers: the same experiment must propose the same ones, given

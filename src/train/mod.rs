@@ -21,3 +21,5 @@ pub use trainer::NetworkTrainer;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod watch;

@@ -121,6 +121,7 @@ impl Trainer for SimulatedTrainer {
 mod tests {
     use super::*;
     use crate::arch::zoo;
+    use crate::train::watch::Watch;
 
     fn trainer(accuracy: &str, noise: f64) -> SimulatedTrainer {
         let seconds_per_epoch = "madds / 1e6 + epoch".parse().unwrap();
@@ -138,40 +139,6 @@ mod tests {
             seed,
             until: None,
             fine_tune: None,
-        }
-    }
-
-    /// Keeps what it is told, and stops before an epoch once.
-    #[derive(Default)]
-    struct Watch {
-        stop_before: Option<usize>,
-        epochs: Vec<EpochMetrics>,
-        kept: Option<Vec<u8>>,
-    }
-
-    impl TrialObserver for Watch {
-        fn on_step(&mut self, _: usize, _: usize, _: usize) {}
-
-        fn on_epoch(&mut self, epoch: &EpochMetrics) -> Result<()> {
-            self.epochs.push(epoch.clone());
-            Ok(())
-        }
-
-        fn should_stop(&self) -> bool {
-            self.stop_before == Some(self.epochs.len() + 1)
-        }
-
-        fn continues(&mut self) -> Option<Vec<u8>> {
-            self.kept.take()
-        }
-
-        fn wants_checkpoint(&self) -> bool {
-            false
-        }
-
-        fn keep(&mut self, checkpoint: &[u8]) -> Result<()> {
-            self.kept = Some(checkpoint.to_vec());
-            Ok(())
         }
     }
 

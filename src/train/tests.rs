@@ -1,14 +1,13 @@
 //! The epoch loop on a few of the built-in images.
 
-use std::cell::Cell;
 use std::sync::Arc;
 
-use super::{Memory, NetworkTrainer, Trainer, TrialEnd, TrialObserver, TrialTask};
+use super::watch::Watch;
+use super::{Memory, NetworkTrainer, Trainer, TrialEnd, TrialTask};
 use crate::arch::{Network, Shape, zoo};
 use crate::config::{Augment, DataConfig, DataFormat, Limit, Schedule, TrainConfig};
 use crate::data::{Data, shapes};
 use crate::engine::{Model, Workers};
-use crate::error::Result;
 use crate::study::event::EpochMetrics;
 
 const SIDE: usize = 16;
@@ -67,48 +66,8 @@ fn task(network: Network, seed: u64) -> TrialTask {
     }
 }
 
-/// Keeps what it is told, and stops after a number of steps.
-struct Watch {
-    steps: Cell<usize>,
-    asked_to_stop_after: usize,
-    epochs: Vec<EpochMetrics>,
-    kept: Option<Vec<u8>>,
-}
-
-impl Watch {
-    fn new(asked_to_stop_after: usize) -> Self {
-        Self { steps: Cell::new(0), asked_to_stop_after, epochs: Vec::new(), kept: None }
-    }
-}
-
-impl TrialObserver for Watch {
-    fn on_step(&mut self, epoch: usize, done: usize, total: usize) {
-        // 160 images in batches of 32.
-        assert!((1..=2).contains(&epoch) && (1..=5).contains(&done) && total == 5);
-        self.steps.set(self.steps.get() + 1);
-    }
-
-    fn on_epoch(&mut self, epoch: &EpochMetrics) -> Result<()> {
-        self.epochs.push(epoch.clone());
-        Ok(())
-    }
-
-    fn should_stop(&self) -> bool {
-        self.steps.get() >= self.asked_to_stop_after
-    }
-
-    fn continues(&mut self) -> Option<Vec<u8>> {
-        self.kept.take()
-    }
-
-    fn wants_checkpoint(&self) -> bool {
-        false
-    }
-
-    fn keep(&mut self, checkpoint: &[u8]) -> Result<()> {
-        self.kept = Some(checkpoint.to_vec());
-        Ok(())
-    }
+fn stopping(after_steps: usize) -> Watch {
+    Watch { stop_after_steps: Some(after_steps), ..Watch::default() }
 }
 
 fn weights(end: TrialEnd) -> Vec<u8> {
@@ -120,7 +79,7 @@ fn weights(end: TrialEnd) -> Vec<u8> {
 
 #[test]
 fn a_diverging_trial_fails_with_its_reason() {
-    let mut watch = Watch::new(usize::MAX);
+    let mut watch = Watch::default();
     let end = trainer(1e9, 1).train(&task(network(SIDE, 10), 1), &mut watch).unwrap();
     let TrialEnd::Failed { epoch, reason } = end else { panic!("{end:?}") };
     assert!((1..=2).contains(&epoch), "{epoch}");
@@ -143,7 +102,7 @@ fn a_network_for_other_images_is_refused() {
         ),
     ] {
         let task = task(network, 1);
-        let error = trainer.train(&task, &mut Watch::new(usize::MAX)).unwrap_err();
+        let error = trainer.train(&task, &mut Watch::default()).unwrap_err();
         assert_eq!(error.exit_code(), 2);
         assert!(error.to_string().contains(expected), "{error}");
         assert_eq!(trainer.test(&task, &[]).unwrap_err(), error);
@@ -153,7 +112,7 @@ fn a_network_for_other_images_is_refused() {
 #[test]
 fn the_same_task_gives_the_same_bytes_on_any_number_of_threads() {
     let train = |threads, seed| {
-        let mut watch = Watch::new(usize::MAX);
+        let mut watch = Watch::default();
         let end = trainer(0.05, threads).train(&task(network(SIDE, 10), seed), &mut watch).unwrap();
         let numbers: Vec<_> = watch.epochs.iter().map(|e| (e.lr, e.train, e.validation)).collect();
         (weights(end), numbers)
@@ -169,7 +128,7 @@ fn the_same_task_gives_the_same_bytes_on_any_number_of_threads() {
 fn the_test_split_is_what_the_returned_weights_say_of_it() {
     let trainer = trainer(0.05, 1);
     let task = task(network(SIDE, 10), 1);
-    let weights = weights(trainer.train(&task, &mut Watch::new(usize::MAX)).unwrap());
+    let weights = weights(trainer.train(&task, &mut Watch::default()).unwrap());
     let test = trainer.test(&task, &weights).unwrap();
 
     // Another model, loaded with the bytes, asked for the logits of one image at a time.
@@ -203,10 +162,10 @@ fn the_test_split_is_what_the_returned_weights_say_of_it() {
 fn a_trial_stops_when_asked() {
     let task = task(network(SIDE, 10), 1);
     for (steps, epochs) in [(0, 0), (3, 0), (7, 1)] {
-        let mut watch = Watch::new(steps);
+        let mut watch = stopping(steps);
         let end = trainer(0.05, 1).train(&task, &mut watch).unwrap();
         assert_eq!(end, TrialEnd::Interrupted);
-        assert_eq!((watch.steps.get(), watch.epochs.len()), (steps, epochs));
+        assert_eq!((watch.steps.len(), watch.epochs.len()), (steps, epochs));
     }
 }
 
@@ -217,12 +176,12 @@ fn a_stopped_trial_goes_on_to_the_same_bits() {
     let figures = |epochs: &[EpochMetrics]| -> Vec<_> {
         epochs.iter().map(|e| (e.epoch, e.lr, e.train, e.validation)).collect()
     };
-    let mut whole = Watch::new(usize::MAX);
+    let mut whole = Watch::default();
     let expected = weights(trainer(0.05, 1).train(&task, &mut whole).unwrap());
     for first in 0..=10 {
-        let mut watch = Watch::new(first);
+        let mut watch = stopping(first);
         for stop in [first, first + 2, usize::MAX] {
-            watch.asked_to_stop_after = stop;
+            watch.stop_after_steps = Some(stop);
             match trainer(0.05, 1).train(&task, &mut watch).unwrap() {
                 TrialEnd::Interrupted => assert!(watch.kept.is_some()),
                 end => {
@@ -232,18 +191,18 @@ fn a_stopped_trial_goes_on_to_the_same_bits() {
                 }
             }
         }
-        assert_eq!(watch.steps.get(), 10, "no step is run twice");
+        assert_eq!(watch.steps.len(), 10, "no step is run twice");
     }
 }
 
 #[test]
 fn what_is_no_checkpoint_of_the_network_is_refused() {
     let task = task(network(SIDE, 10), 1);
-    let mut watch = Watch::new(3);
+    let mut watch = stopping(3);
     trainer(0.05, 1).train(&task, &mut watch).unwrap();
     let kept = watch.kept.unwrap();
     for bytes in [&kept[..0], &kept[..40], &kept[..kept.len() - 1], &[kept.as_slice(), &[0; 4]].concat()] {
-        let mut watch = Watch::new(usize::MAX);
+        let mut watch = Watch::default();
         watch.kept = Some(bytes.to_vec());
         assert_eq!(trainer(0.05, 1).train(&task, &mut watch).unwrap_err().exit_code(), 2);
     }
@@ -251,11 +210,14 @@ fn what_is_no_checkpoint_of_the_network_is_refused() {
 
 #[test]
 fn every_epoch_reports_all_its_images() {
-    let mut watch = Watch::new(usize::MAX);
+    let mut watch = Watch::default();
     trainer(0.05, 1).train(&task(network(SIDE, 10), 1), &mut watch).unwrap();
     let images: Vec<_> =
         watch.epochs.iter().map(|e| (e.epoch, e.train.images, e.validation.images)).collect();
     assert_eq!(images, [(1, 160, 40), (2, 160, 40)]);
+    // In batches of 32.
+    let steps: Vec<_> = (1..=2).flat_map(|epoch| (1..=5).map(move |done| (epoch, done, 5))).collect();
+    assert_eq!(watch.steps, steps);
     assert!(watch.epochs[1].train.loss < watch.epochs[0].train.loss);
 }
 
@@ -266,15 +228,15 @@ fn a_trial_beyond_the_memory_budget_fails_with_its_need() {
     let task = task(network(SIDE, 10), 1);
     let need = super::memory::trial_bytes(&task.network, 32, &trainer.data);
     trainer.memory = Memory::new(Some(need - 1));
-    let mut watch = Watch::new(usize::MAX);
+    let mut watch = Watch::default();
     let TrialEnd::Failed { epoch: 1, reason } = trainer.train(&task, &mut watch).unwrap() else { panic!() };
     assert!(reason.starts_with("not started: it needs ") && reason.contains("at batch 32"), "{reason}");
     assert!(reason.contains("lower train.batch, or give a larger --memory"), "{reason}");
-    assert_eq!(watch.steps.get(), 0);
+    assert_eq!(watch.steps.len(), 0);
 
     trainer.memory = Memory::new(Some(need));
     let taken = trainer.memory.reserve(1, || false);
-    assert_eq!(trainer.train(&task, &mut Watch::new(0)).unwrap(), TrialEnd::Interrupted);
+    assert_eq!(trainer.train(&task, &mut stopping(0)).unwrap(), TrialEnd::Interrupted);
     drop(taken);
     assert!(matches!(trainer.train(&task, &mut watch).unwrap(), TrialEnd::Finished { .. }));
 }

@@ -126,10 +126,8 @@ impl Course {
             spent += epochs - *before;
             *before = epochs;
             // What is not paid for within a budget does not count for it.
-            while let Some(budget) =
-                self.budgets.get(run.len()).filter(|budget| spent > *budget * self.epochs())
-            {
-                let _ = budget;
+            let is_over = |budget: &usize| spent > budget.saturating_mul(self.epochs());
+            while self.budgets.get(run.len()).is_some_and(is_over) {
                 run.push(found.standing());
             }
             let row = self.table.trial(text, seed);

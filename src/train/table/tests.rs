@@ -5,9 +5,9 @@ use std::path::Path;
 
 use super::{About, End, Epoch, Row, Table, read::parse};
 use crate::arch::{Shape, zoo};
-use crate::error::Result;
 use crate::study::event::EpochMetrics;
-use crate::train::{TabularTrainer, Trainer, TrialEnd, TrialObserver, TrialTask};
+use crate::train::watch::Watch;
+use crate::train::{TabularTrainer, Trainer, TrialEnd, TrialTask};
 
 const HAND: &str = "# blocksmith table 1
 # space: two
@@ -173,40 +173,6 @@ fn files_that_cannot_be_read_are_named() {
     packed.truncate(packed.len() / 2);
     std::fs::File::create(&path).unwrap().write_all(&packed).unwrap();
     assert!(message(&path).contains("the gzip archive is damaged"), "{}", message(&path));
-}
-
-/// Keeps what it is told, and stops before an epoch once.
-#[derive(Default)]
-struct Watch {
-    stop_before: Option<usize>,
-    epochs: Vec<EpochMetrics>,
-    kept: Option<Vec<u8>>,
-}
-
-impl TrialObserver for Watch {
-    fn on_step(&mut self, _: usize, _: usize, _: usize) {}
-
-    fn on_epoch(&mut self, epoch: &EpochMetrics) -> Result<()> {
-        self.epochs.push(epoch.clone());
-        Ok(())
-    }
-
-    fn should_stop(&self) -> bool {
-        self.stop_before == Some(self.epochs.len() + 1)
-    }
-
-    fn continues(&mut self) -> Option<Vec<u8>> {
-        self.kept.take()
-    }
-
-    fn wants_checkpoint(&self) -> bool {
-        false
-    }
-
-    fn keep(&mut self, checkpoint: &[u8]) -> Result<()> {
-        self.kept = Some(checkpoint.to_vec());
-        Ok(())
-    }
 }
 
 fn trainer(epochs: usize) -> TabularTrainer {
