@@ -1,4 +1,4 @@
-//! Fuzzing of all that reads what people and crashes leave: experiment files, search spaces, block notation, journals.
+//! Fuzzing of all that reads what people and crashes leave: experiment files, search spaces, block notation, journals, tables.
 //!
 //! Inputs are mutations of the files in `corpus/`; arbtest makes the choices and keeps the time. An input with an outcome of a
 //! kind not seen before (an error of another wording, a value of another shape) joins the corpus for the rest of the run. Each
@@ -17,13 +17,19 @@ mod readers;
 use std::time::Duration;
 
 use harness::{Reader, fuzz};
-use readers::{Experiments, Journals, Notation, Spaces};
+use readers::{Experiments, Journals, Notation, Spaces, Tables};
 
 /// Time of each reader in every run of the tests.
 const SHORT: Duration = Duration::from_millis(1500);
 
-fn readers() -> [Box<dyn Reader>; 4] {
-    [Box::new(Experiments::new()), Box::new(Spaces), Box::new(Notation), Box::new(Journals::new())]
+fn readers() -> Vec<Box<dyn Reader>> {
+    vec![
+        Box::new(Experiments::new()),
+        Box::new(Spaces),
+        Box::new(Notation),
+        Box::new(Journals::new()),
+        Box::new(Tables::new()),
+    ]
 }
 
 /// All readers one after another, so that memory and time are one reader's.
@@ -41,7 +47,8 @@ fn short() {
 #[ignore = "ten minutes: see the head of this file"]
 fn long() {
     let seconds = std::env::var("BLOCKSMITH_FUZZ_SECONDS").map_or(600.0, |text| text.parse().unwrap());
-    for reader in readers() {
-        println!("{}", fuzz(reader.as_ref(), Duration::from_secs_f64(seconds / 4.0)));
+    let readers = readers();
+    for reader in &readers {
+        println!("{}", fuzz(reader.as_ref(), Duration::from_secs_f64(seconds / readers.len() as f64)));
     }
 }

@@ -11,6 +11,7 @@ use blocksmith::space::{Candidate, SearchSpace, notation};
 use blocksmith::study::event::{Event, Record};
 use blocksmith::study::journal::{self, Journal};
 use blocksmith::study::{TrialStatus, folder, state};
+use blocksmith::train::{Table, TableEnd};
 use tempfile::TempDir;
 
 use crate::harness::Reader;
@@ -33,10 +34,8 @@ fn refusal(error: &Error, input: &[u8]) -> String {
     assert_eq!(error.exit_code(), 2, "{text}");
     assert!(!text.is_empty() && text.len() < 8192 && !text.contains(['\n', '\r', '\0']), "{text:?}");
     // Without the file's name, which is another in every run.
-    kind(
-        text.split_once(".yaml").or(text.split_once(".jsonl")).map_or(text.as_str(), |(_, text)| text),
-        input,
-    )
+    let named = [".yaml", ".jsonl", ".csv"].iter().find_map(|end| text.split_once(end));
+    kind(named.map_or(text.as_str(), |(_, text)| text), input)
 }
 
 /// Memory where the system has such a place.
@@ -208,5 +207,54 @@ impl Reader for Journals {
         let continued = state::read(dir).map_err(|error| panic!("{error}")).unwrap();
         assert_eq!((continued.results_hash(), continued.trials.len()), (hash, state.trials.len()));
         Ok(format!("{records} events, {finished} finished, best {best:?}"))
+    }
+}
+
+/// Tables, in gzip or not.
+pub struct Tables(TempDir);
+
+impl Tables {
+    pub fn new() -> Self {
+        Self(scratch())
+    }
+}
+
+impl Reader for Tables {
+    fn name(&self) -> &'static str {
+        "table"
+    }
+
+    fn read(&self, input: &[u8]) -> Result<String, String> {
+        let path = self.0.path().join("table.csv");
+        fs::write(&path, input).unwrap();
+        let table = Table::read(&path).map_err(|error| refusal(&error, input))?;
+        // Losses may be NaN, which is not equal to itself; texts are.
+        let text = table.text().unwrap();
+        for gzip in [false, true] {
+            fs::write(&path, table.bytes(gzip).unwrap()).unwrap();
+            let again = Table::read(&path).unwrap_or_else(|error| panic!("{error}\n{text}"));
+            assert_eq!(again.text().unwrap(), text);
+        }
+        let (mut failed, mut most) = (0, 0.0_f64);
+        for row in table.rows() {
+            let own = table.trial(&row.candidate, row.seed).unwrap();
+            assert_eq!((&own.candidate, own.seed), (&row.candidate, row.seed));
+            let other = table.trial(&row.candidate, row.seed.wrapping_add(1)).unwrap();
+            assert_eq!((&other.choices, other.params), (&row.choices, row.params));
+            assert!(table.has(&row.candidate) && table.seconds(&row.candidate).unwrap() >= 0.0);
+            let finished = matches!(row.end, TableEnd::Finished { .. });
+            assert!(row.epochs.len() == table.epochs || !finished && row.epochs.len() < table.epochs);
+            assert_eq!(row.choices.len(), table.factors.len());
+            for epoch in &row.epochs {
+                assert!(
+                    (0.0..=100.0).contains(&epoch.accuracy) && (0.0..=100.0).contains(&epoch.train_accuracy)
+                );
+                most = most.max(epoch.accuracy);
+            }
+            failed += usize::from(!finished);
+        }
+        assert!(table.candidates() > 0 && table.candidates() <= table.rows().len());
+        let (rows, seeds) = (table.rows().len(), table.seeds().len());
+        Ok(format!("{rows} rows, {seeds} seeds, {failed} failed, {} epochs, {}", table.epochs, most > 50.0))
     }
 }
