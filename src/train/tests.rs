@@ -202,8 +202,7 @@ fn what_is_no_checkpoint_of_the_network_is_refused() {
     trainer(0.05, 1).train(&task, &mut watch).unwrap();
     let kept = watch.kept.unwrap();
     for bytes in [&kept[..0], &kept[..40], &kept[..kept.len() - 1], &[kept.as_slice(), &[0; 4]].concat()] {
-        let mut watch = Watch::default();
-        watch.kept = Some(bytes.to_vec());
+        let mut watch = Watch { kept: Some(bytes.to_vec()), ..Watch::default() };
         assert_eq!(trainer(0.05, 1).train(&task, &mut watch).unwrap_err().exit_code(), 2);
     }
 }
