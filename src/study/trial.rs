@@ -11,7 +11,8 @@ use super::event::{CandidateRecord, EpochMetrics, Metrics, TrialResult};
 pub struct Trial {
     /// Counted from 1.
     pub number: usize,
-    /// Without its choices in what [`read`](super::state::read) gives: a study may have a million trials, and the journal tells of them.
+    /// Without its choices in what [`read`](super::state::read) gives: a study may have a million trials, and the journal tells
+    /// of them.
     pub candidate: CandidateRecord,
     pub seed: u64,
     pub status: TrialStatus,
