@@ -1,5 +1,6 @@
 //! The experiment file: its types, one file per section.
 
+pub mod budget;
 pub mod checkpoints;
 pub mod data;
 pub mod experiment;
@@ -7,12 +8,15 @@ pub mod failures;
 pub mod formula;
 pub mod latency;
 pub mod netadapt;
+pub mod objective;
 pub mod phases;
+pub mod reward;
 pub mod search;
 pub mod train;
 pub mod trainer;
 pub mod yaml;
 
+pub use budget::{Budget, BudgetKind, RungSchedule};
 pub use checkpoints::{Checkpoints, Keep};
 pub use data::{Augment, DataConfig, DataFormat, Limit};
 pub use experiment::{Experiment, Published, Variant};
@@ -20,11 +24,10 @@ pub use failures::Failures;
 pub use formula::{Formula, Known};
 pub use latency::LatencyConfig;
 pub use netadapt::NetAdaptConfig;
+pub use objective::Objective;
 pub use phases::{Phase, Phases};
-pub use search::{
-    Baseline, Budget, BudgetKind, Objective, RewardConfig, RungSchedule, SearchConfig, SpaceContent,
-    StrategyKind,
-};
+pub use reward::RewardConfig;
+pub use search::{Baseline, SearchConfig, SpaceContent, StrategyKind};
 pub use train::{Precision, Schedule, StartWeights, TrainConfig};
 pub use trainer::{SimulatedConfig, TabularConfig, TrainerConfig};
 

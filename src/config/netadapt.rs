@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::search::{Objective, SearchConfig, StrategyKind, resolve};
+use super::objective::Objective;
+use super::search::{SearchConfig, StrategyKind, resolve};
 use super::yaml::{At, Node, Read};
 
 /// How NetAdapt shrinks a network (Yang et al. 2018; Howard et al. 2019, "MobileNetV3", Section 4.2).

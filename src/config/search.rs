@@ -5,9 +5,12 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::latency::{read_limit, read_seconds};
+use super::budget::{Budget, BudgetKind};
+use super::latency::read_limit;
 use super::netadapt::NetAdaptConfig;
-use super::yaml::{At, Node, Read};
+use super::objective::Objective;
+use super::reward::RewardConfig;
+use super::yaml::{At, Read};
 
 /// Candidates of a search space that a strategy proposes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -66,91 +69,6 @@ fn population() -> usize {
 #[serde(rename_all = "snake_case")]
 pub enum Baseline {
     Random,
-}
-
-/// Something to be as good as possible.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Objective {
-    /// Of the validation split; the one that is to be high.
-    Accuracy,
-    /// Of the validation split.
-    Loss,
-    Params,
-    Madds,
-    ActivationMemory,
-    /// Bytes of the weights in a file.
-    Size,
-    /// Measured seconds of one image: those of a batch, divided by its images.
-    Latency,
-}
-
-impl Objective {
-    /// Names in files.
-    pub const NAMES: [(&'static str, Self); 7] = [
-        ("accuracy", Self::Accuracy),
-        ("loss", Self::Loss),
-        ("params", Self::Params),
-        ("madds", Self::Madds),
-        ("activation_memory", Self::ActivationMemory),
-        ("size", Self::Size),
-        ("latency", Self::Latency),
-    ];
-
-    /// Whether it is known before training.
-    pub fn is_exact(self) -> bool {
-        !matches!(self, Self::Accuracy | Self::Loss | Self::Latency)
-    }
-
-    /// Whether only training tells it.
-    fn is_trained(self) -> bool {
-        matches!(self, Self::Accuracy | Self::Loss)
-    }
-}
-
-/// For how many epochs candidates are trained, and which go on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Budget {
-    pub kind: BudgetKind,
-    /// Epochs of the lowest rung, at least.
-    pub min_epochs: usize,
-    /// One in so many candidates of a rung goes on, to so many times the epochs.
-    pub eta: usize,
-    /// What the learning rate does at rungs.
-    pub schedule: RungSchedule,
-}
-
-/// Who goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BudgetKind {
-    /// Every candidate is trained for all epochs.
-    #[default]
-    Full,
-    /// The best of a rung, once all of it are known.
-    SuccessiveHalving,
-    /// The best of a rung so far, at once.
-    Asha,
-}
-
-/// The learning rate of a trial that stops at a rung or goes on from it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RungSchedule {
-    /// That of the whole training, cut off at the rung.
-    #[default]
-    Continue,
-    /// The schedule runs to its end at each rung, and is taken up in the middle of the longer one at the next.
-    Fit,
-}
-
-/// MnasNet's reward: accuracy times (cost / target) to the power of `alpha` where the cost is at most the target, else `beta`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct RewardConfig {
-    pub cost: Objective,
-    pub target: f64,
-    pub alpha: f64,
-    pub beta: f64,
 }
 
 /// What two search spaces are compared by.
@@ -355,55 +273,6 @@ impl SearchConfig {
     }
 }
 
-impl Objective {
-    /// The objectives, and which of them are sought the other way than is natural.
-    fn read_list(at: &At<'_>) -> Read<(Vec<Self>, Vec<Self>)> {
-        let (mut objectives, mut turned) = (Vec::new(), Vec::new());
-        for at in at.list("objectives, such as [accuracy, params]")? {
-            let (objective, is_turned) = Self::read(&at)?;
-            if objectives.contains(&objective) {
-                return Err(at.problem("this objective is in the list already"));
-            }
-            objectives.push(objective);
-            turned.extend(is_turned.then_some(objective));
-        }
-        if objectives.is_empty() {
-            return Err(at.problem("a search needs an objective, such as accuracy"));
-        }
-        if !objectives.iter().any(|objective| objective.is_trained()) {
-            return Err(at.problem("all of these are known without training: add accuracy or loss, or list the space with `enumerate`"));
-        }
-        Ok((objectives, turned))
-    }
-
-    /// A name, or `{params: max}`, or `{name: params, direction: max}`; true where the direction is not the natural one.
-    fn read(at: &At<'_>) -> Read<(Self, bool)> {
-        let directions = [("min", false), ("max", true)];
-        let Ok(keys) = at.any_keys("an objective") else {
-            return Ok((at.one_of("an objective", &Self::NAMES)?, false));
-        };
-        let known = [("name", ()), ("direction", ())];
-        let pair = keys.iter().next().filter(|(key, _)| known.iter().all(|(name, ())| name != key));
-        let (objective, is_max) = if let Some((key, direction)) = pair {
-            let names = Self::NAMES.map(|(name, _)| name);
-            at.keys("an objective", &names)?;
-            if keys.iter().count() > 1 {
-                return Err(at.problem("one objective has one direction: write each in braces of its own"));
-            }
-            let named = Self::NAMES.iter().find(|(name, _)| *name == key);
-            let objective = named.ok_or_else(|| at.is_not("an objective"))?.1;
-            (objective, direction.one_of("a direction", &directions)?)
-        } else {
-            let keys = at.keys("an objective", &["name", "direction"])?;
-            let objective = keys.required("name", "name: params")?.one_of("an objective", &Self::NAMES)?;
-            let is_max = keys
-                .or("direction", objective == Self::Accuracy, |at| at.one_of("a direction", &directions))?;
-            (objective, is_max)
-        };
-        Ok((objective, is_max != (objective == Self::Accuracy)))
-    }
-}
-
 /// The section `constraints` of a search: what is known only once it is measured.
 fn constraints(at: &At<'_>) -> Read<Option<f64>> {
     let keys = at.any_keys("constraints")?;
@@ -415,102 +284,6 @@ fn constraints(at: &At<'_>) -> Read<Option<f64>> {
     }
     let keys = at.keys("constraints of a search", &["latency"])?;
     keys.optional("latency").map(|at| read_limit(&at)).transpose()
-}
-
-impl Budget {
-    fn halving(kind: BudgetKind, epochs: usize) -> Self {
-        Self { kind, min_epochs: epochs.div_ceil(9), eta: 3, schedule: RungSchedule::default() }
-    }
-
-    /// Epochs of the rungs below `epochs`, and that.
-    pub fn epochs(&self, epochs: usize) -> Vec<usize> {
-        // Counted from the top, so that each step is the whole factor.
-        let mut rungs = vec![epochs];
-        if self.kind != BudgetKind::Full {
-            let (least, eta) = (self.min_epochs.max(1), self.eta.max(2));
-            while let Some(below) = rungs.last().map(|epochs| epochs / eta).filter(|below| *below >= least) {
-                rungs.push(below);
-            }
-        }
-        rungs.reverse();
-        rungs
-    }
-
-    fn read(at: &At<'_>, epochs: usize) -> Read<Self> {
-        let kinds = [
-            ("full", BudgetKind::Full),
-            ("successive_halving", BudgetKind::SuccessiveHalving),
-            ("asha", BudgetKind::Asha),
-        ];
-        if matches!(at.node, Node::Text(_)) {
-            return Ok(match at.one_of("a budget", &kinds)? {
-                BudgetKind::Full => Self::default(),
-                kind => Self::halving(kind, epochs),
-            });
-        }
-        let keys = at.keys("a budget", &["kind", "min_epochs", "eta", "schedule"])?;
-        let kind = keys.required("kind", "kind: asha")?.one_of("a budget", &kinds)?;
-        let whole = Self::halving(kind, epochs);
-        let schedules = [("continue", RungSchedule::Continue), ("fit", RungSchedule::Fit)];
-        let budget = Self {
-            kind,
-            min_epochs: keys.or("min_epochs", whole.min_epochs, |at| {
-                at.count(1..=100_000, "epochs of the lowest rung (a whole number from 1)")
-            })?,
-            eta: keys.or("eta", whole.eta, |at| {
-                at.count(2..=100, "what rungs grow and shrink by (a whole number from 2)")
-            })?,
-            schedule: keys
-                .or("schedule", whole.schedule, |at| at.one_of("a schedule of rungs", &schedules))?,
-        };
-        if kind != BudgetKind::Full && budget.epochs(epochs).len() < 2 {
-            return Err(at.problem(format!(
-                "{epochs} epochs are too few for two rungs: with eta {} and min_epochs {} it takes train.epochs of {} at least",
-                budget.eta,
-                budget.min_epochs,
-                budget.eta * budget.min_epochs
-            )));
-        }
-        Ok(budget)
-    }
-}
-
-impl RewardConfig {
-    fn read(at: &At<'_>) -> Read<Self> {
-        let keys = at.keys("a reward", &["cost", "target", "alpha", "beta", "w"])?;
-        let costs: Vec<(&'static str, Objective)> = Objective::NAMES
-            .into_iter()
-            .filter(|(_, objective)| objective.is_exact() || *objective == Objective::Latency)
-            .collect();
-        let at = keys.required("cost", "cost: madds")?;
-        let cost = at.one_of("a cost", &costs)?;
-        let at =
-            keys.required("target", if cost == Objective::Latency { "target: 2ms" } else { "target: 5M" })?;
-        let target = match cost {
-            Objective::Latency => read_seconds(&at)?,
-            _ => at.amount("a target (such as 5M, 0.3M or 20000)")?,
-        };
-        if target <= 0.0 {
-            return Err(at.problem("a target is above 0"));
-        }
-        let exponent = |key, default| keys.or(key, default, |at| exponent(&at));
-        let w = exponent("w", MNASNET)?;
-        Ok(Self { cost, target, alpha: exponent("alpha", w)?, beta: exponent("beta", w)? })
-    }
-}
-
-/// The exponent of MnasNet (Tan et al. 2019, Section 3) and MobileNetV3-Large, and that of MobileNetV3-Small (Howard et al. 2019,
-/// Section 4.1).
-const MNASNET: f64 = -0.07;
-const MOBILENET_V3_SMALL: f64 = -0.15;
-
-/// An exponent of the reward, a number or whose it is.
-fn exponent(at: &At<'_>) -> Read<f64> {
-    let presets = [("mnasnet", MNASNET), ("mobilenet_v3_small", MOBILENET_V3_SMALL)];
-    match at.node {
-        Node::Text(_) => at.one_of("an exponent: a number from -10 to 0, or a name", &presets),
-        _ => at.number(-10.0..=0.0, "an exponent (a number from -10 to 0, such as -0.07)"),
-    }
 }
 
 /// A path of the file as seen from here, without `folder/..` where that is the same file.
