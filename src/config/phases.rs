@@ -217,7 +217,7 @@ mod tests {
     fn mistakes_have_their_places() {
         for (from, to, expected) in [
             ("epochs: 5", "epochs: -5", "e.yaml:9:19: phases[1].train.epochs: "),
-            ("batch: 16", "batch: no", "e.yaml:3:28: train.batch: "),
+            ("batch: 16", "batch: no", "e.yaml:3:27: train.batch: "),
             (
                 "{phase: first}",
                 "{phase: third}",

@@ -206,7 +206,7 @@ fn mistakes_in_the_file_have_their_place() {
         ),
         (
             search("{space: space.yaml, trials: 9, strategy: nsga3}"),
-            "e.yaml:4:50: search.strategy: `nsga3` is not a strategy (grid, random, local, evolution, nsga2, sh_emoa, tpe, mnas); did you mean `nsga2`?",
+            "e.yaml:4:50: search.strategy: `nsga3` is not a strategy (grid, random, local, evolution, nsga2, sh_emoa, tpe, mnas, netadapt); did you mean `nsga2`?",
         ),
         (
             search("{space: space.yaml, trials: 9, objectives: [accuracy, flops]}"),

@@ -95,7 +95,9 @@ impl Search {
         let rungs = match config.budget.kind {
             BudgetKind::SuccessiveHalving => Rungs::halving(ladder),
             // With one rung it is plain training.
-            BudgetKind::Full | BudgetKind::Asha => Rungs::asha(ladder),
+            BudgetKind::Full | BudgetKind::Asha => {
+                Rungs::asha(ladder, config.strategy == StrategyKind::ShEmoa)
+            }
         };
         Self {
             breeder: Breeder::new(space, seed, judge),

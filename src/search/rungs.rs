@@ -68,11 +68,8 @@ struct Rung {
 }
 
 impl Rung {
-    /// Of the best `most` the first that has not gone on, unless so many have: beliefs change, and others come to be best.
+    /// Of the best `most` the first that has not gone on.
     fn promotable(&self, most: usize, belief: Belief<'_>) -> Option<String> {
-        if self.promoted.len() >= most {
-            return None;
-        }
         let points: Vec<Point> =
             self.hashes.iter().zip(&self.points).map(|(hash, point)| belief(hash, point)).collect();
         let best = dominance::ranking(&points).into_iter().take(most);
@@ -98,6 +95,8 @@ pub struct Asha {
     new_ended: bool,
     /// Whatever has stopped goes on, the best first.
     all_go_on: bool,
+    /// No more go on than a rung's share, though others have come to be the best of it.
+    capped: bool,
 }
 
 impl Rungs {
@@ -106,9 +105,10 @@ impl Rungs {
         Self::Halving(Halving { ladder, rungs, current: 0, new_ended: false })
     }
 
-    pub fn asha(ladder: Ladder) -> Self {
+    /// `capped`: where beliefs change with every outcome, many would be among the best for a while.
+    pub fn asha(ladder: Ladder, capped: bool) -> Self {
         let rungs = ladder.epochs.iter().map(|_| Rung::default()).collect();
-        Self::Asha(Asha { ladder, rungs, new_ended: false, all_go_on: false })
+        Self::Asha(Asha { ladder, rungs, new_ended: false, all_go_on: false, capped })
     }
 
     fn parts(&mut self) -> (&Ladder, &mut Vec<Rung>) {
@@ -182,7 +182,9 @@ impl Halving {
                 return Next::End;
             }
             let survivors = (rung.sent / self.ladder.eta).max(1);
-            if let Some(hash) = rung.promotable(survivors, belief) {
+            if rung.promoted.len() < survivors
+                && let Some(hash) = rung.promotable(survivors, belief)
+            {
                 return promote(&self.ladder, &mut self.rungs, self.current, hash);
             }
             self.current += 1;
@@ -201,6 +203,9 @@ impl Asha {
                 (true, _) => rung.hashes.len(),
                 (_, has_some) => (rung.hashes.len() / self.ladder.eta).max(usize::from(has_some)),
             };
+            if self.capped && rung.promoted.len() >= share {
+                return None;
+            }
             rung.promotable(share, belief).map(|hash| (*number, hash))
         };
         let top = self.rungs.len().saturating_sub(1);
@@ -271,15 +276,19 @@ mod tests {
         let values = [5.0, 3.0, 9.0, 1.0, 2.0, 0.0, f64::NAN];
         // After three 3.0 leads; then two of six may go on, and 0.0 and 1.0 lead. Three of rung 3: the best of them goes on.
         let expected = ["0:1", "1:1", "2:1", "1:3", "3:1", "3:3", "4:1", "5:1", "5:3", "5:9", "6:1"];
-        assert_eq!(run(Rungs::asha(ladder()), &values), expected);
+        assert_eq!(run(Rungs::asha(ladder(), false), &values), expected);
+        // With a cap 1.0 waits until a second of six may go on, and 0.0 is before it.
+        let expected = ["0:1", "1:1", "2:1", "1:3", "3:1", "4:1", "5:1", "5:3", "6:1"];
+        let capped = run(Rungs::asha(ladder(), true), &values);
+        assert_eq!(capped[..9], expected);
         // Too few for a promotion by a third: the best still goes to the end.
-        assert_eq!(run(Rungs::asha(ladder()), &[2.0, 1.0]), ["0:1", "1:1", "1:3", "1:9"]);
-        assert_eq!(run(Rungs::asha(ladder()), &[f64::NAN]), ["0:1"]);
+        assert_eq!(run(Rungs::asha(ladder(), false), &[2.0, 1.0]), ["0:1", "1:1", "1:3", "1:9"]);
+        assert_eq!(run(Rungs::asha(ladder(), false), &[f64::NAN]), ["0:1"]);
     }
 
     #[test]
     fn where_nothing_new_is_left_all_go_on_the_best_first() {
-        let mut rungs = Rungs::asha(Ladder::new(vec![1, 2], 2));
+        let mut rungs = Rungs::asha(Ladder::new(vec![1, 2], 2), false);
         for (hash, value) in [("a", 2.0), ("b", 3.0), ("c", 1.0)] {
             assert_eq!(rungs.decide(&mut |_, point| point.clone()), Next::New(1));
             rungs.sent_new();
@@ -301,6 +310,6 @@ mod tests {
 
     #[test]
     fn one_rung_is_plain_training() {
-        assert_eq!(run(Rungs::asha(Ladder::new(vec![7], 2)), &[2.0, 1.0]), ["0:7", "1:7"]);
+        assert_eq!(run(Rungs::asha(Ladder::new(vec![7], 2), false), &[2.0, 1.0]), ["0:7", "1:7"]);
     }
 }
