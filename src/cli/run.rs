@@ -267,6 +267,10 @@ fn report(dir: &Path, state: &StudyState, json: bool) -> Result<Option<Value>> {
     };
     let failed = state.count(TrialStatus::Failed);
     if failed > 0 && state.count(TrialStatus::Finished) == 0 {
+        // A script is told how it stands whatever the exit code.
+        if let Some(said) = &said {
+            output::print_json(said)?;
+        }
         let reason = state.trials.iter().find_map(|t| t.failure.as_ref());
         let reason = reason.map_or("", |failure| &failure.reason);
         return Err(Error::run(format!(
