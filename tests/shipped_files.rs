@@ -99,7 +99,7 @@ fn the_first_candidate_of_the_mix_space_is_the_mix_model() {
     let cost = cost::of(&network);
     // The paper's printed count, and the multiply-adds of its definition.
     assert_eq!((cost.params, cost.madds), (362_992, 81_434_112));
-    assert_eq!(space.constraints.violation(cost.params, cost.madds, cost.activation_memory), None);
+    assert_eq!(space.constraints.violation(cost.params, cost.madds, cost.activation_memory, cost.size), None);
     assert_eq!(first.text(), zoo::resolve("mix", &zoo::Options::default()).unwrap().text);
     assert!(space.size() > 10u128.pow(12), "{}", space.size());
 }
@@ -112,7 +112,7 @@ fn the_mix_space_builds_everywhere_and_its_constraints_leave_enough() {
         .filter(|_| {
             let candidate = space.sample(&mut rng).unwrap().candidate;
             let cost = cost::of(&build::network(&candidate, Shape::new(3, 32, 32), 10).unwrap());
-            space.constraints.violation(cost.params, cost.madds, cost.activation_memory).is_none()
+            space.constraints.violation(cost.params, cost.madds, cost.activation_memory, cost.size).is_none()
         })
         .count();
     assert!((50..450).contains(&accepted), "{accepted} of 500");

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::place::Place;
-use super::searched::bytes;
 use crate::arch::{Shape, build, zoo};
 use crate::config::netadapt::Origin;
 use crate::config::yaml::Step;
@@ -149,7 +148,7 @@ fn cost(state: &StudyState, record: &CandidateRecord, cost: Objective) -> Option
                 crate::space::SearchSpace::load(&state.experiment.search.as_ref()?.space).ok()?.input;
             let classes = state.environments.first()?.data.classes.len();
             let candidate = notation::parse(&record.text).ok()?;
-            bytes(&build::network(&candidate, Shape::new(c, h, w), classes).ok()?) as f64
+            crate::cost::of(&build::network(&candidate, Shape::new(c, h, w), classes).ok()?).size as f64
         }
         Objective::Accuracy | Objective::Loss | Objective::Latency => return None,
     })

@@ -5,10 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::place::Place;
 use super::plan::{Planned, Searched};
-use crate::arch::{Network, Shape, build};
+use crate::arch::{Shape, build};
 use crate::config::{Experiment, SearchConfig, SpaceContent, StrategyKind};
 use crate::cost::{Cost, Rejection, feasible};
-use crate::engine::weights::slots;
 use crate::error::{Error, Result};
 use crate::search::{self, Costs, Judged, Made, Search};
 use crate::space::{Candidate, Constraints, Range, SearchSpace};
@@ -47,7 +46,7 @@ pub fn candidates(
     let judge = {
         let (space, rejected) = (Arc::clone(&space), Arc::clone(&rejected));
         Box::new(move |candidate: &Candidate| match feasible::judge(&space, candidate, input, classes) {
-            Ok((network, cost)) if seen.insert(network.fingerprint()) => Judged::Fits(costs(&network, &cost)),
+            Ok((network, cost)) if seen.insert(network.fingerprint()) => Judged::Fits(costs(&cost)),
             Ok(_) => Judged::Repeats,
             Err(rejection) => {
                 let reason = rejection.reason().to_owned();
@@ -84,7 +83,7 @@ fn shrunk(experiment: &Experiment, config: &SearchConfig, images: (Shape, usize)
     let (input, classes) = images;
     let space = Arc::new(SearchSpace::fixed([input.c, input.h, input.w], classes)?);
     let judge = Box::new(move |candidate: &Candidate| match build::network(candidate, input, classes) {
-        Ok(network) => Judged::Fits(costs(&network, &crate::cost::of(&network))),
+        Ok(network) => Judged::Fits(costs(&crate::cost::of(&network))),
         Err(reason) => Judged::NoNetwork { reason },
     });
     let settings =
@@ -94,20 +93,10 @@ fn shrunk(experiment: &Experiment, config: &SearchConfig, images: (Shape, usize)
     Ok(Searched { kept: Vec::new(), search: Some(search), total: None, images })
 }
 
-/// Bytes of a network's weights in a file, but for its header.
-pub fn bytes(network: &Network) -> u64 {
-    let numbers: usize = slots(network).iter().map(|slot| slot.shape.iter().product::<usize>()).sum();
-    4 * numbers as u64
-}
-
 /// What a candidate costs, as far as a search cares.
-fn costs(network: &Network, cost: &Cost) -> Costs {
-    Costs {
-        params: cost.params,
-        madds: cost.madds,
-        activation_memory: cost.activation_memory,
-        size: bytes(network),
-    }
+fn costs(cost: &Cost) -> Costs {
+    let Cost { params, madds, activation_memory, size } = *cost;
+    Costs { params, madds, activation_memory, size }
 }
 
 /// The complaint that there is no candidate, with the place of the reason.
@@ -161,8 +150,9 @@ pub fn note_content(experiment: &mut Experiment) -> Result<()> {
         return Ok(());
     };
     let space = SearchSpace::load(&config.space)?;
-    let Constraints { params, madds, activation_memory } = space.constraints;
-    let ranges = [("params", params), ("madds", madds), ("activation_memory", activation_memory)];
+    let Constraints { params, madds, activation_memory, size } = space.constraints;
+    let ranges =
+        [("params", params), ("madds", madds), ("activation_memory", activation_memory), ("size", size)];
     let constraint = |(name, range): (&str, Option<Range>)| Some((name.to_owned(), range?.to_string()));
     config.content = Some(SpaceContent {
         factors: space.factors().into_iter().map(|factor| (factor.name, factor.levels)).collect(),

@@ -276,7 +276,7 @@ impl SearchConfig {
 /// The section `constraints` of a search: what is known only once it is measured.
 fn constraints(at: &At<'_>) -> Read<Option<f64>> {
     let keys = at.any_keys("constraints")?;
-    let exact = |(key, _): &(&str, At<'_>)| ["params", "madds", "activation_memory"].contains(key);
+    let exact = |(key, _): &(&str, At<'_>)| ["params", "madds", "activation_memory", "size"].contains(key);
     if let Some((key, at)) = keys.iter().find(exact) {
         return Err(at.problem(format!(
             "{key} is known before training, so its constraint stands in the search space's file; here is that of latency"

@@ -50,9 +50,9 @@ pub fn judge(
 ) -> Result<(Network, Cost), Rejection> {
     let network = build::network(candidate, input, classes).map_err(Rejection::Shape)?;
     let cost = of(&network);
-    match space.constraints.violation(cost.params, cost.madds, cost.activation_memory) {
+    match space.constraints.violation(cost.params, cost.madds, cost.activation_memory, cost.size) {
         Some(reason) => {
-            let excess = space.constraints.excess(cost.params, cost.madds, cost.activation_memory);
+            let excess = space.constraints.excess(cost.params, cost.madds, cost.activation_memory, cost.size);
             Err(Rejection::Constraint { reason, excess })
         }
         None => Ok((network, cost)),

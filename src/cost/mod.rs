@@ -13,7 +13,7 @@ pub use layer::{madds, params};
 pub use memory::activation_memory;
 pub use profile::{LayerCost, Profile, op_text};
 
-use crate::arch::Network;
+use crate::arch::{Network, Op};
 
 /// Totals of a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -23,13 +23,20 @@ pub struct Cost {
     pub madds: u64,
     /// Peak bytes of live f32 activations for one image in inference.
     pub activation_memory: u64,
+    /// Bytes of its weights in a file, f32: params and batch norm's running statistics, without a header.
+    pub size: u64,
 }
 
 /// The totals of `network`.
 pub fn of(network: &Network) -> Cost {
     let ids = 0..network.layers.len();
+    let params = layer::total(ids.clone().map(|id| layer::params(network, id)));
+    // As many running means and variances as gammas and betas.
+    let norms = ids.clone().filter(|id| matches!(network.layers[*id].op, Op::BatchNorm(_)));
+    let running = layer::total(norms.map(|id| layer::params(network, id)));
     Cost {
-        params: layer::total(ids.clone().map(|id| params(network, id))),
+        params,
+        size: 4_u64.saturating_mul(params.saturating_add(running)),
         madds: layer::total(ids.map(|id| madds(network, id))),
         activation_memory: activation_memory(network),
     }

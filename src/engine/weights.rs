@@ -235,6 +235,9 @@ mod tests {
     fn slots_are_the_models_tensors() {
         for text in [TEXT, "mix", "cse_only", "ir_s1_e3_c8 bias"] {
             let model = model(text, 1);
+            let numbers: usize =
+                slots(&model.network).iter().map(|slot| slot.shape.iter().product::<usize>()).sum();
+            assert_eq!(crate::cost::of(&model.network).size, 4 * numbers as u64, "{text}");
             let slots = slots(&model.network);
             let named = |slot: &&Slot| matches!(slot.part, Part::Weight | Part::Bias);
             let ours: Vec<_> =

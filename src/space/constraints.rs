@@ -13,6 +13,8 @@ pub struct Constraints {
     pub madds: Option<Range>,
     /// Peak bytes of activations for one image.
     pub activation_memory: Option<Range>,
+    /// Bytes of the weights in a file.
+    pub size: Option<Range>,
 }
 
 /// An inclusive range, open where an end is `None`.
@@ -29,8 +31,13 @@ impl Constraints {
     }
 
     /// By how much costs are outside their ranges, each as a share of the end that is passed, summed; 0 where they satisfy all.
-    pub fn excess(&self, params: u64, madds: u64, activation_memory: u64) -> f64 {
-        let costs = [(params, self.params), (madds, self.madds), (activation_memory, self.activation_memory)];
+    pub fn excess(&self, params: u64, madds: u64, activation_memory: u64, size: u64) -> f64 {
+        let costs = [
+            (params, self.params),
+            (madds, self.madds),
+            (activation_memory, self.activation_memory),
+            (size, self.size),
+        ];
         let share = |(value, range): (u64, Option<Range>)| {
             let (value, range) = (value as f64, range.unwrap_or_default());
             let above = range.max.map_or(0.0, |max| (value - max as f64).max(0.0) / max.max(1) as f64);
@@ -41,11 +48,12 @@ impl Constraints {
     }
 
     /// The first constraint that a cost breaks, as a sentence; `None` where it satisfies all.
-    pub fn violation(&self, params: u64, madds: u64, activation_memory: u64) -> Option<String> {
+    pub fn violation(&self, params: u64, madds: u64, activation_memory: u64, size: u64) -> Option<String> {
         let costs = [
             ("params", params, self.params),
             ("madds", madds, self.madds),
             ("activation_memory", activation_memory, self.activation_memory),
+            ("size", size, self.size),
         ];
         costs.iter().find_map(|(name, value, range)| {
             let range = range.as_ref()?;
@@ -54,12 +62,13 @@ impl Constraints {
     }
 
     pub(super) fn read(at: &At<'_>) -> Read<Self> {
-        let keys = at.keys("constraints", &["params", "madds", "activation_memory"])?;
+        let keys = at.keys("constraints", &["params", "madds", "activation_memory", "size"])?;
         let range = |key| keys.optional(key).map(|at| Range::read(&at)).transpose();
         Ok(Self {
             params: range("params")?,
             madds: range("madds")?,
             activation_memory: range("activation_memory")?,
+            size: range("size")?,
         })
     }
 }

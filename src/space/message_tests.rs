@@ -145,7 +145,7 @@ fn mistakes_elsewhere_have_their_place() {
         ),
         (
             "constraints: {memory: <= 1M}",
-            "s.yaml:6:15: constraints.memory: constraints has no key `memory`; known keys: params, madds, activation_memory",
+            "s.yaml:6:15: constraints.memory: constraints has no key `memory`; known keys: params, madds, activation_memory, size",
         ),
         ("conv_bias: maybe", "s.yaml:6:12: conv_bias: `maybe` is not true or false"),
     ];

@@ -190,18 +190,23 @@ fn stem_and_head_may_be_choices() {
 #[test]
 fn constraints_say_what_they_reject() {
     let space = stages(
-        "stages: [{block: ir, expand: 6, channels: 16}]\nconstraints: {params: [10k, 0.5M], madds: <= 90M, activation_memory: {max: 2MiB}}",
+        "stages: [{block: ir, expand: 6, channels: 16}]\nconstraints: {params: [10k, 0.5M], madds: <= 90M, activation_memory: {max: 2MiB}, size: <= 2M}",
     );
     let constraints = space.constraints;
-    assert_eq!(constraints.violation(500_000, 90_000_000, 2 << 20), None);
+    assert_eq!(constraints.violation(500_000, 90_000_000, 2 << 20, 2_000_000), None);
     assert_eq!(
-        constraints.violation(500_001, 0, 0).unwrap(),
+        constraints.violation(500_001, 0, 0, 0).unwrap(),
         "params 500,001 is not between 10,000 and 500,000"
     );
     assert_eq!(
-        constraints.violation(10_000, 90_000_001, 0).unwrap(),
+        constraints.violation(10_000, 90_000_001, 0, 0).unwrap(),
         "madds 90,000,001 is not at most 90,000,000"
     );
+    assert_eq!(
+        constraints.violation(10_000, 0, 0, 2_000_001).unwrap(),
+        "size 2,000,001 is not at most 2,000,000"
+    );
+    assert!((constraints.excess(10_000, 0, 0, 3_000_000) - 0.5).abs() < 1e-12);
 }
 
 #[test]
