@@ -130,10 +130,13 @@ mod tests {
     fn nobody_takes_a_step_while_one_measures() {
         let (quiet, steps, measuring) = (Quiet::default(), AtomicUsize::new(0), AtomicBool::new(false));
         let measured = AtomicUsize::new(0);
+        // Nobody measures before all four work.
+        let all = std::sync::Barrier::new(6);
         thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
                     let _working = quiet.work(|| false);
+                    all.wait();
                     let mut paused = Duration::ZERO;
                     while measured.load(Ordering::SeqCst) < 20 {
                         paused += quiet.pause(|| false);
@@ -148,6 +151,7 @@ mod tests {
             }
             for _ in 0..2 {
                 scope.spawn(|| {
+                    all.wait();
                     for _ in 0..10 {
                         let of_it = quiet.measure(
                             || false,
