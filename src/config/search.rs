@@ -80,6 +80,9 @@ pub struct SpaceContent {
     pub constraints: BTreeMap<String, String>,
     /// Block notation of the first candidate: what does not vary.
     pub first: String,
+    /// SHA-256 of the file's text: where it is the same, so is all that it can propose.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub digest: String,
 }
 
 /// Which strategy asks for candidates.

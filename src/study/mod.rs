@@ -14,6 +14,7 @@ pub mod journal;
 mod line;
 pub mod lock;
 mod matching;
+mod means;
 mod measuring;
 mod number;
 mod observer;
@@ -34,6 +35,7 @@ mod worker;
 pub use display::Display;
 #[cfg(test)]
 pub use display::Silent;
+pub use means::Means;
 pub use plan::{Ended, Next, Plan, PlannedTrial};
 pub use retention::{keeps_checkpoints, on_front};
 pub use runner::{RunSettings, Study};

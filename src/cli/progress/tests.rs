@@ -69,6 +69,7 @@ fn tell(display: &dyn Display) -> StudyState {
         candidate: p.candidate,
         seed: p.seed,
         until: p.until,
+        proposal: p.proposal,
     });
     let events: Vec<Event> = queued
         .chain([
