@@ -52,9 +52,9 @@ pub fn run(args: &ReportArgs) -> Result<()> {
     let records = read(&args.dir)?;
     let out = args.out.as_deref().unwrap_or(&args.dir);
     let random = random(&args.dir)?;
-    let written = report::write(&records, random.as_deref(), out)?;
+    let findings = Findings::beside(&records, random.as_deref());
+    let written = report::write_findings(&findings, out)?;
     if args.json {
-        let findings = Findings::beside(&records, random.as_deref());
         let figures = Output {
             headline: findings.headline(),
             files: written.files.iter().map(|f| f.display().to_string()).collect(),
