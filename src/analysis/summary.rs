@@ -75,6 +75,8 @@ pub struct StudySummary {
     pub trials: Vec<Trial>,
     /// Latencies by the hashes of candidates.
     pub latencies: BTreeMap<String, Latency>,
+    /// The search ended for its time.
+    pub search_timed_out: bool,
 }
 
 impl StudySummary {
@@ -90,6 +92,7 @@ impl StudySummary {
                 span: None,
                 trials: Vec::new(),
                 latencies: BTreeMap::new(),
+                search_timed_out: false,
             };
         };
         for record in records {
@@ -111,6 +114,7 @@ impl StudySummary {
             span: Some((state.first_at, state.last_at)),
             trials: state.trials,
             latencies: state.latencies,
+            search_timed_out: state.search_timed_out,
         }
     }
 
