@@ -19,7 +19,7 @@ trainer: {kind: simulated, accuracy: 50 + epoch, noise: 1, seconds_per_epoch: 10
 data: {format: shapes}
 train: {epochs: 6}
 search: {space: s.yaml, strategy: random, trials: 10}
-variants: [{name: a, network: stem_c8 ir_c16}]
+variants: [{name: a, network: stem_c8 ir_e2_c16}]
 ";
 
 fn status(dir: &str) -> serde_json::Value {
@@ -113,17 +113,15 @@ fn a_search_ends_with_its_time_and_goes_on_with_more() {
 #[test]
 fn a_real_trial_ends_at_the_epoch_after_its_time() {
     let folder = Folder::new();
-    let text = "name: real\ndata: {format: shapes, side: 16, validation: 100, limit: {train: 2000, test: 50}}\n\
-                train: {epochs: 1000, batch: 32, lr: 0.05, timeout: 1s}\n\
-                variants: [{name: a, network: stem_k3_s1_c16 ir_k3_s2_e4_c24}]\n";
+    let text = "name: real\ndata: {format: shapes, side: 16, validation: 60, limit: {train: 240, test: 60}}\n\
+                train: {epochs: 100000, batch: 16, lr: 0.05, timeout: 1s}\n\
+                variants: [{name: a, network: stem_s2_c8 ir_s2_e2_c16}]\n";
     let file = folder.write("e.yaml", text);
     let dir = folder.at("out");
-    let start = Instant::now();
     stdout(&["run", &file, "--out", &dir]);
-    assert!(start.elapsed().as_secs() < 60);
     let trial = status(&dir)["trial_list"][0].clone();
     let epochs = trial["epochs"].as_u64().unwrap();
-    assert!((1..1000).contains(&epochs) && trial["timed_out"] == "train", "{trial}");
+    assert!((1..100_000).contains(&epochs) && trial["timed_out"] == "train", "{trial}");
 }
 
 #[test]
@@ -170,7 +168,7 @@ fn two_thousand_phases_start_in_seconds() {
     let folder = Folder::new();
     let mut text = "name: many\ndata: {format: shapes, side: 32, limit: {train: 4000, test: 500}}\ntrain: {epochs: 1}\nphases:\n".to_owned();
     for phase in 0..2000 {
-        text += &format!("- name: p{phase}\n  variants: [{{name: a, network: stem_c8}}]\n");
+        text += &format!("- name: p{phase}\n  variants: [{{name: a, network: stem_c8 ir_e2_c16}}]\n");
     }
     // The last of them is wrong, so that nothing is trained: all were read.
     text += "- name: last\n  variants: [{name: a, network: no_such_network}]\n";

@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 
 use support::{Folder, blocksmith, json, stdout};
 
-/// Long enough for a signal to come in time, short enough for a test: some seconds of training.
+/// Enough short epochs for a signal to come in time.
 const LONG: &str = "name: long
 seeds: 1
-data: {format: shapes, side: 16, validation: 0.2, limit: {train: 2000, test: 100}}
-train: {epochs: 6, batch: 32, lr: 0.05}
-variants: [{name: a, network: stem_k3_s1_c16 ir_r2_k3_s2_e4_c24}]
+data: {format: shapes, side: 16, validation: 60, limit: {train: 240, test: 60}}
+train: {epochs: 24, batch: 16, lr: 0.05}
+variants: [{name: a, network: stem_s2_c8 ir_s2_e2_c16}]
 ";
 
 fn send(signal: &str, child: &Child) {
@@ -95,7 +95,7 @@ fn a_hang_up_that_is_ignored_stays_ignored() {
 fn commands_that_train_no_study_end_at_once() {
     let folder = Folder::new();
     // Images of this size take a while to be made, and the networks to be measured.
-    let slow = LONG.replace("train: 2000", "train: 100000").replace("side: 16", "side: 32");
+    let slow = LONG.replace("train: 240", "train: 100000").replace("side: 16", "side: 32");
     let file = folder.write("slow.yaml", &slow);
     let out = folder.at("out");
     let latency = ["latency", "mobilenet_v2", "--rounds", "10000"];
@@ -117,9 +117,9 @@ fn commands_that_train_no_study_end_at_once() {
 fn phases_stop_too() {
     let folder = Folder::new();
     let text = LONG.replace("seeds: 1\n", "").replace(
-        "variants: [{name: a, network: stem_k3_s1_c16 ir_r2_k3_s2_e4_c24}]",
-        "phases:\n- name: one\n  seeds: 1\n  variants: [{name: a, network: stem_k3_s1_c16 ir_r2_k3_s2_e4_c24}]\n\
-         - name: two\n  seeds: 1\n  variants: [{name: b, network: stem_k3_s1_c8}]",
+        "variants: [{name: a, network: stem_s2_c8 ir_s2_e2_c16}]",
+        "phases:\n- name: one\n  seeds: 1\n  variants: [{name: a, network: stem_s2_c8 ir_s2_e2_c16}]\n\
+         - name: two\n  seeds: 1\n  variants: [{name: b, network: stem_s2_c8 ir_s2_e2_c8}]",
     );
     let file = folder.write("phases.yaml", text);
     let out = folder.at("out");
@@ -149,7 +149,7 @@ fn a_second_signal_ends_at_once() {
 #[test]
 fn a_closed_output_is_no_error() {
     let folder = Folder::new();
-    let small = LONG.replace("train: 2000", "train: 300").replace("epochs: 6", "epochs: 2");
+    let small = LONG.replace("epochs: 24", "epochs: 2");
     let file = folder.write("small.yaml", small);
     for (n, close) in ["| true", ">&-", "2>&-", ">&- 2>&-", "2>&1 | head -n 1 >/dev/null"].iter().enumerate()
     {
@@ -208,7 +208,7 @@ fn a_journal_that_goes_is_noticed_at_the_next_event() {
 #[test]
 fn files_of_killed_processes_go() {
     let folder = Folder::new();
-    let small = LONG.replace("train: 2000", "train: 300").replace("epochs: 6", "epochs: 1");
+    let small = LONG.replace("epochs: 24", "epochs: 1");
     let file = folder.write("small.yaml", small);
     let dir = folder.at("out");
     stdout(&["run", &file, "--out", &dir]);
