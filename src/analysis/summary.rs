@@ -8,6 +8,7 @@ use super::stats::{self, Spread};
 use crate::config::{Experiment, Published};
 use crate::study::event::{CandidateRecord, Environment, Latency, Record};
 use crate::study::{Trial, TrialStatus, state};
+use crate::text::cut;
 
 /// How far a study has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -39,6 +40,9 @@ impl Split {
         }
     }
 }
+
+/// Most characters of a name: a journal of others may have any, and every table and picture shows them.
+const LONGEST_NAME: usize = 120;
 
 /// One candidate with all its trials.
 #[derive(Debug, Clone)]
@@ -127,7 +131,8 @@ impl StudySummary {
             let key =
                 if record.is_variant { (true, record.label.as_str()) } else { (false, record.hash.as_str()) };
             let at = *index.entry(key).or_insert_with(|| {
-                found.push(CandidateSummary { record, name: record.label.clone(), trials: Vec::new() });
+                let name = cut(&record.label, LONGEST_NAME).into_owned();
+                found.push(CandidateSummary { record, name, trials: Vec::new() });
                 found.len() - 1
             });
             found[at].trials.push(trial);

@@ -3,6 +3,7 @@
 use super::tally::{Point, Tally};
 use crate::study::event::{EpochMetrics, TimeLimit, TrialResult};
 use crate::study::{StudyState, Trial};
+use crate::text::cut;
 
 /// `trial 3/8 mix seed 1`, without the total where it is not known.
 pub fn name(trial: &Trial, total: Option<usize>) -> String {
@@ -10,9 +11,12 @@ pub fn name(trial: &Trial, total: Option<usize>) -> String {
     format!("trial {}{of} {}", trial.number, label(trial))
 }
 
+/// Most characters of a name in a line.
+const LONGEST_NAME: usize = 120;
+
 /// `mix seed 1`
 pub fn label(trial: &Trial) -> String {
-    format!("{} seed {}", trial.candidate.label, trial.seed)
+    format!("{} seed {}", cut(&trial.candidate.label, LONGEST_NAME), trial.seed)
 }
 
 /// `started | 0.363 M params, 81.43 M madds`
