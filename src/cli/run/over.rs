@@ -101,6 +101,7 @@ fn as_json(dir: &Path, state: &StudyState, report: Option<PathBuf>) -> Result<Va
         "failed": state.count(TrialStatus::Failed),
         "best": state.best().map(|t| t.number),
         "results_hash": state.results_hash(),
+        "reproducible": !state.is_timed_out(),
         "report": report,
     }))
 }
