@@ -19,7 +19,8 @@ use crate::study::folder;
 ///
 /// ONNX files have opset 17, the input `input` of normalised images (batch x channels x height x width, any batch) and the
 /// output `logits`. Safetensors files say in their metadata which network they are for, and with --names torchvision they
-/// load into torchvision's model (mobilenet_v2, mobilenet_v3, shufflenet_v2).
+/// load into torchvision's model (mobilenet_v2, mobilenet_v3, shufflenet_v2), with --names timm into timm's (mobilenet_v2,
+/// mobilenet_v3).
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     blocksmith export reports/quickstart --out best.onnx\n  \
@@ -43,7 +44,7 @@ pub struct Args {
     /// Fold batch norm into the layer before it
     #[arg(long)]
     fold: bool,
-    /// Take the weights from this safetensors file, in our names or torchvision's
+    /// Take the weights from this safetensors file, in our names, torchvision's or timm's; a prefix of all names is passed over
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
     /// Seed of random weights, where no others are given
@@ -74,6 +75,7 @@ pub enum Format {
 pub enum Names {
     Ours,
     Torchvision,
+    Timm,
 }
 
 /// Writes the file and says what is in it.
@@ -93,13 +95,14 @@ pub fn execute(args: &Args) -> Result<()> {
         (Format::Onnx, _) => {
             (export::onnx::bytes(&model, &about)?, format!("ONNX opset {}", export::onnx::OPSET))
         }
-        (Format::Safetensors, Names::Ours) => {
-            (export::safetensors::bytes(&model, &about, Naming::Ours)?, "safetensors".into())
+        (Format::Safetensors, names) => {
+            let (naming, kind) = match names {
+                Names::Ours => (Naming::Ours, "safetensors"),
+                Names::Torchvision => (Naming::Torchvision, "safetensors with torchvision's names"),
+                Names::Timm => (Naming::Timm, "safetensors with timm's names"),
+            };
+            (export::safetensors::bytes(&model, &about, naming)?, kind.into())
         }
-        (Format::Safetensors, Names::Torchvision) => (
-            export::safetensors::bytes(&model, &about, Naming::Torchvision)?,
-            "safetensors with torchvision's names".into(),
-        ),
     };
     folder::write_whole(&args.out, &bytes).map_err(|e| {
         Error::run(format!(
@@ -170,9 +173,9 @@ fn format(args: &Args) -> Result<Format> {
             args.out.display()
         ))
     })?;
-    if format == Format::Onnx && args.names == Names::Torchvision {
+    if format == Format::Onnx && args.names != Names::Ours {
         return Err(Error::request(
-            "--names: torchvision's names are for safetensors; an ONNX file needs none to run elsewhere",
+            "--names: the names of other libraries are for safetensors; an ONNX file needs none to run elsewhere",
         ));
     }
     Ok(format)

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::memory::Budget;
-use super::numbers;
 use super::profiled::{self, Asked, Target};
+use super::{numbers, output};
 use crate::arch::Network;
 use crate::arch::zoo;
 use crate::config::Keep;
@@ -145,7 +145,9 @@ fn find(network: &str, asked: &Asked<'_>) -> Result<(Network, String)> {
 fn load(network: Network, about: About, weights: &Weights, source: String) -> Result<Loaded> {
     let network = if about.folded { fold::structure(&network) } else { network };
     // Before a model is made: what does not fit may be far too large.
-    weights.check(&network)?;
+    for note in weights.check(&network)? {
+        output::note(&note);
+    }
     let mut model = fresh(network, [0; 32])?;
     weights.load_into(&mut model)?;
     Ok(Loaded { model, about, source })

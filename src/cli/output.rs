@@ -25,6 +25,12 @@ pub fn told(text: &str) -> Result<bool> {
     }
 }
 
+/// Says on standard error what the user should know, in one sentence.
+pub fn note(sentence: &str) {
+    // Where no one reads it there is nothing to be done.
+    let _ = writeln!(std::io::stderr(), "note: {sentence}");
+}
+
 /// A reader that has gone away is not an error.
 fn gone(e: std::io::Error) -> Result<()> {
     if e.kind() == ErrorKind::BrokenPipe {

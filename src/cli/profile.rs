@@ -26,6 +26,12 @@ use crate::report::table::{self, Table};
     blocksmith profile search-spaces/quickstart.yaml --set 'stages[2].block=cse'\n  \
     blocksmith profile experiments/mix-ablation.yaml\n  \
     blocksmith profile mix --json | jq '{params, madds}'\n\n\
+    Block notation is timm's block strings, with these differences:\n  \
+    `ir_e1` has no expansion convolution, as timm's `ds`; timm's `ir_e1` keeps it: write `ir_e1_keep`\n  \
+    a fractional `e` gives the nearest whole width; timm rounds it to a multiple of 8: write the width, as in `h88`\n  \
+    `se` is a share of the expanded width, rounded to a multiple of 8, as in timm's MobileNetV3; in timm's EfficientNet\n  \
+    and MnasNet strings it is a share of the block's input: divide it by `e`\n  \
+    an activation that is not written is ReLU6 (PReLU in `cse`); in timm it is the model's\n\n\
     --json prints `params`, `madds`, `activation_memory`, `training_memory_bytes` at `batch`, `text`, `hash`, `input`,\n  \
     `classes`, `layers` (each with `name`, `op`, `inputs`, `output` as [channels, height, width], `params`, `madds`) and\n  \
     `blocks`; of an experiment file a list of these as `variants`.")]

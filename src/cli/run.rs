@@ -73,7 +73,8 @@ pub struct Args {
     /// Folder of the study [default: reports/NAME, after the experiment's name]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Safetensors file that every trial starts from, instead of the experiment's `train.weights`
+    /// Safetensors file that every trial starts from, instead of the experiment's `train.weights`, in our names, torchvision's or
+    /// timm's; with `--set train.classifier=fresh` all but the classifier, for data of other classes
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
     /// File or folder of the images, instead of the experiment's `data.path`
@@ -125,7 +126,7 @@ pub fn run_study(args: &Args, mut experiment: Experiment, dir: &Path, place: Pla
     // A study that exists is claimed before anything is read; the folder of a new one is made only once all that can be
     // known to be wrong is known, so that a mistake leaves nothing behind.
     let exists = folder::journal(dir).exists();
-    searched::note_content(&mut experiment)?;
+    searched::note_content(&mut experiment, !exists || args.extend)?;
     adapted::note_origin(&mut experiment, exists.then_some(dir), place)?;
     let claim = if args.extend { Study::extend } else { Study::open };
     let existing = (exists && !args.dry_run).then(|| claim(dir, &experiment)).transpose()?;
@@ -141,7 +142,7 @@ pub fn run_study(args: &Args, mut experiment: Experiment, dir: &Path, place: Pla
     let searched = searched::candidates(&experiment, &variants, &earlier, input, classes)
         .map_err(|error| place.located(error))?;
     let mut plan = ExperimentPlan::new(&experiment.seeds, experiment.train.epochs, variants, searched);
-    start.check(plan.look_ahead(LOOK_AHEAD).map(|(_, network)| network), place)?;
+    let notes = start.check(plan.look_ahead(LOOK_AHEAD).map(|(_, network)| network), place)?;
     if args.dry_run {
         return dry_run(args, dir, &experiment, &trained, &mut plan, place).map(|()| None);
     }
@@ -177,7 +178,14 @@ pub fn run_study(args: &Args, mut experiment: Experiment, dir: &Path, place: Pla
             }
             let stop = interrupt::watch()?;
             let display = progress::display();
-            shares.notices.iter().for_each(|notice| display.on_notice(notice));
+            let content = experiment.search.as_ref().and_then(|search| search.content.as_ref());
+            let unbuildable = content.and_then(|content| content.unbuildable.as_ref());
+            let unbuildable = unbuildable.and_then(report::unbuildable::sentence);
+            notes
+                .iter()
+                .chain(&unbuildable)
+                .chain(&shares.notices)
+                .for_each(|notice| display.on_notice(notice));
             let settings = RunSettings {
                 jobs: shares.jobs,
                 checkpoint_every: Duration::from_secs(args.checkpoint_every),

@@ -27,8 +27,8 @@ pub use netadapt::NetAdaptConfig;
 pub use objective::Objective;
 pub use phases::{Phase, Phases};
 pub use reward::RewardConfig;
-pub use search::{Baseline, SearchConfig, SpaceContent, StrategyKind};
-pub use train::{Precision, Schedule, StartWeights, TrainConfig};
+pub use search::{Baseline, SearchConfig, SpaceContent, StrategyKind, Unbuildable, UnbuildableReason};
+pub use train::{Precision, Schedule, StartClassifier, StartWeights, TrainConfig};
 pub use trainer::{SimulatedConfig, TabularConfig, TrainerConfig};
 
 #[cfg(test)]

@@ -80,6 +80,32 @@ pub struct SpaceContent {
     pub constraints: BTreeMap<String, String>,
     /// Block notation of the first candidate: what does not vary.
     pub first: String,
+    /// What of it is no network, where something is and it was counted: what is said of the study, not compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unbuildable: Option<Unbuildable>,
+}
+
+/// Candidates of a space that are no networks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unbuildable {
+    /// Candidates that were looked at.
+    pub judged: u64,
+    /// Whether these are all of the space; else they were drawn by chance.
+    pub all: bool,
+    /// Those of them that cannot be built.
+    pub count: u64,
+    /// The reasons of most of them first.
+    pub reasons: Vec<UnbuildableReason>,
+}
+
+/// Why some candidates are no networks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnbuildableReason {
+    /// The key of the space file that it is about, such as `stages[1].reduction`.
+    pub key: String,
+    /// A clause without the layer.
+    pub reason: String,
+    pub count: u64,
 }
 
 /// Which strategy asks for candidates.

@@ -31,6 +31,30 @@ pub struct TrainConfig {
     /// What every trial starts from, instead of fresh weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<StartWeights>,
+    /// What becomes of their classifier.
+    #[serde(default, skip_serializing_if = "StartClassifier::is_loaded")]
+    pub classifier: StartClassifier,
+}
+
+/// The classifier of a network that starts from given weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StartClassifier {
+    /// It is among the weights.
+    #[default]
+    Loaded,
+    /// It starts at random from the trial's own stream, whatever the file has: for data of other classes.
+    Fresh,
+}
+
+impl StartClassifier {
+    /// All, with their names.
+    pub const NAMED: [(&'static str, Self); 2] = [("loaded", Self::Loaded), ("fresh", Self::Fresh)];
+
+    /// Whether all weights are those of the file.
+    pub fn is_loaded(&self) -> bool {
+        *self == Self::Loaded
+    }
 }
 
 /// A safetensors file to start from.
@@ -75,7 +99,7 @@ pub enum Schedule {
     },
 }
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "epochs",
     "batch",
     "lr",
@@ -88,6 +112,7 @@ const KEYS: [&str; 12] = [
     "label_smoothing",
     "precision",
     "weights",
+    "classifier",
 ];
 
 impl TrainConfig {
@@ -125,6 +150,9 @@ impl TrainConfig {
                 Some(at) => Some(StartWeights { path: resolve(folder, at.text()?), hash: None }),
                 None => None,
             },
+            classifier: keys.or("classifier", StartClassifier::Loaded, |at| {
+                at.one_of("a start of the classifier", &StartClassifier::NAMED)
+            })?,
         };
         if config.nesterov && config.momentum == 0.0 {
             let place = keys.required("nesterov", "")?;

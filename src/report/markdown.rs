@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::format::{self, counted, thousands};
 use super::pictures::Picture;
-use super::{Findings, latency, netadapt, recipe, tables};
+use super::{Findings, latency, netadapt, recipe, tables, unbuildable};
 use crate::analysis::{Cost, Progress, Split};
 use crate::config::TrainerConfig;
 use crate::study::TrialStatus;
@@ -239,6 +239,12 @@ fn how(findings: &Findings) -> String {
         let seeds: Vec<String> = e.seeds.iter().map(ToString::to_string).collect();
         let searched = study.candidates().iter().filter(|c| !c.record.is_variant).count();
         item("Candidates", recipe::candidates(e, (study.progress == Progress::Finished).then_some(searched)));
+        let content = e.search.as_ref().and_then(|search| search.content.as_ref());
+        if let Some(sentence) =
+            content.and_then(|content| content.unbuildable.as_ref()).and_then(unbuildable::sentence)
+        {
+            item("Not built", sentence);
+        }
         item("Seeds", format!("{} (study seed {})", seeds.join(", "), e.seed));
         item("Training", recipe::any(e));
     }

@@ -16,6 +16,7 @@ pub mod table;
 mod tables;
 pub mod tabulated;
 mod trials_csv;
+pub mod unbuildable;
 
 #[cfg(test)]
 pub(crate) mod synthetic;

@@ -2,7 +2,9 @@
 
 use super::format::counted;
 use crate::config::{Augment, DataConfig, Precision, Schedule, StrategyKind, TrainConfig};
-use crate::config::{Experiment, SearchConfig, SimulatedConfig, TabularConfig, TrainerConfig};
+use crate::config::{
+    Experiment, SearchConfig, SimulatedConfig, StartClassifier, TabularConfig, TrainerConfig,
+};
 
 /// The training recipe as one sentence.
 fn training(train: &TrainConfig, augment: &Augment) -> String {
@@ -31,7 +33,12 @@ fn training(train: &TrainConfig, augment: &Augment) -> String {
     }
     if let Some(weights) = &train.weights {
         let name = weights.path.file_name().unwrap_or_default().to_string_lossy();
-        parts.push(format!("starting from the weights of {name}"));
+        parts.push(match train.classifier {
+            StartClassifier::Loaded => format!("starting from the weights of {name}"),
+            StartClassifier::Fresh => {
+                format!("starting from the weights of {name} with a classifier of fresh ones")
+            }
+        });
     }
     parts.push(format!("batches of {}", train.batch));
     parts.push(counted(train.epochs, "epoch"));

@@ -143,6 +143,7 @@ pub fn experiment(labels: &[&str], seeds: &[u64]) -> Experiment {
             label_smoothing: 0.0,
             precision: Default::default(),
             weights: None,
+            classifier: Default::default(),
         },
         trainer: Default::default(),
         search: None,

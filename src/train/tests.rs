@@ -39,6 +39,7 @@ fn recipe(lr: f64) -> TrainConfig {
         label_smoothing: 0.1,
         precision: Default::default(),
         weights: None,
+        classifier: Default::default(),
     }
 }
 

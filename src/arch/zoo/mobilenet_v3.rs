@@ -104,7 +104,7 @@ fn network(
 ) -> Result<Network, String> {
     let book = settings.is("variant", "book");
     let cifar = settings.is("stem", "cifar");
-    let mut builder = Builder::published(input, false)?;
+    let mut builder = Builder::new(input, false)?;
     if !book {
         builder.norm = Norm { eps: 0.001, momentum: 0.01 };
     }
