@@ -4,7 +4,7 @@ mod support;
 
 use std::path::Path;
 
-use support::{Folder, blocksmith, json, output, refusal, stdout};
+use support::{Folder, json, output, refusal, stdout};
 
 const SPACE: &str = "name: s
 input: 3x16x16
@@ -247,7 +247,6 @@ fn paddings_give_other_trainings_and_are_told() {
         reflect != unsaid && reflect != black && report.contains("of the image reflected at its edge"),
         "{report}"
     );
-    let said = blocksmith(&["run", &file, "--out", &folder.at("none"), "--set", "data.augment.pad=black"]);
-    let said = String::from_utf8_lossy(&said.output().unwrap().stderr).into_owned();
+    let said = refusal(&["run", &file, "--out", &folder.at("none"), "--set", "data.augment.pad=black"]);
     assert!(said.contains("add `pad_crop: 4`"), "{said}");
 }
