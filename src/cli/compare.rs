@@ -16,6 +16,7 @@ use crate::report::figure::race::{Race, Runner};
 use crate::report::files;
 use crate::report::format::counted;
 use crate::report::table::{self, Table as Text};
+use crate::report::warnings;
 use crate::space::SearchSpace;
 use crate::study::folder;
 use crate::train::Table;
@@ -80,6 +81,7 @@ struct Raced {
 /// A sentence for what is wrong with the table, the space or the strategies' names.
 pub fn execute(args: &Args) -> Result<()> {
     let table = Table::read(&args.table)?;
+    let warnings = table.warnings();
     let space = SearchSpace::load(&args.space)?;
     let cost = named("a cost", &args.cost, &Objective::NAMES)?;
     if !cost.is_exact() || cost == Objective::Size {
@@ -94,6 +96,9 @@ pub fn execute(args: &Args) -> Result<()> {
         return Err(Error::request("--budgets: give numbers of evaluations from 1, such as 50,100"));
     }
     let course = Course::new(table, space, cost, budgets)?;
+    for warning in &warnings {
+        output::complain(&format!("warning: {}: {warning}", args.table.display()));
+    }
     let mut results = Vec::new();
     for name in &args.strategies {
         let strategy = named("a strategy", name, &StrategyKind::NAMES)?;
@@ -118,10 +123,10 @@ pub fn execute(args: &Args) -> Result<()> {
         let scene = figure(&course, &results, args).scene();
         files::write(dir, "strategies.svg", canvas::svg(&scene)?.as_bytes())?;
         files::write(dir, "strategies.png", &canvas::png(&scene)?)?;
-        files::write(dir, "strategies.md", markdown(&course, &results, args).as_bytes())?;
+        files::write(dir, "strategies.md", markdown(&course, &results, args, &warnings).as_bytes())?;
     }
     if args.json {
-        return output::print_json(&as_json(&course, &results));
+        return output::print_json(&as_json(&course, &results, &warnings));
     }
     output::print(&text(&course, &results, args))
 }
@@ -229,12 +234,13 @@ fn text(course: &Course, results: &[Raced], args: &Args) -> String {
     )
 }
 
-fn markdown(course: &Course, results: &[Raced], args: &Args) -> String {
+fn markdown(course: &Course, results: &[Raced], args: &Args, warnings: &[String]) -> String {
     let verdicts: String = against_random(course, results).iter().map(|line| format!("- {line}\n")).collect();
     format!(
-        "# Strategies on a table\n\n{}.\n\n![Strategies](strategies.svg)\n\n{HYPERVOLUME}:\n\n{}\n\n{REGRET}:\n\n{}\n\n\
+        "# Strategies on a table\n\n{}.\n\n{}![Strategies](strategies.svg)\n\n{HYPERVOLUME}:\n\n{}\n\n{REGRET}:\n\n{}\n\n\
          By Welch's test at 5 % of the hypervolumes:\n\n{verdicts}",
         about(course, args),
+        warnings::section(warnings),
         measure(course, results, |standing| standing.hypervolume).markdown(),
         measure(course, results, |standing| standing.regret).markdown(),
     )
@@ -252,7 +258,7 @@ fn curves(course: &Course, results: &[Raced]) -> Value {
     Value::Object(results.iter().map(|result| (result.name.to_owned(), of(result))).collect())
 }
 
-fn as_json(course: &Course, results: &[Raced]) -> Value {
+fn as_json(course: &Course, results: &[Raced], warnings: &[String]) -> Value {
     let summary = |values: &[f64]| {
         let interval = stats::median_interval(values);
         json!({
@@ -277,6 +283,7 @@ fn as_json(course: &Course, results: &[Raced]) -> Value {
         "epochs": course.epochs(),
         "strategies": results.iter().map(of).collect::<Vec<_>>(),
         "verdicts": against_random(course, results),
+        "warnings": warnings,
     })
 }
 

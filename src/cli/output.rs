@@ -31,6 +31,11 @@ pub fn note(sentence: &str) {
     let _ = writeln!(std::io::stderr(), "note: {sentence}");
 }
 
+/// Prints a sentence on standard error. Where no one reads it any more there is no one to tell.
+pub fn complain(sentence: &str) {
+    let _ = writeln!(std::io::stderr(), "{sentence}");
+}
+
 /// A reader that has gone away is not an error.
 fn gone(e: std::io::Error) -> Result<()> {
     if e.kind() == ErrorKind::BrokenPipe {

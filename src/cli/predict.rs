@@ -43,7 +43,7 @@ pub struct Args {
     /// Mean of each channel that images are normalised by, from 0 to 1, instead of the weights' own
     #[arg(long, value_name = "R,G,B", value_parser = three, requires = "std")]
     mean: Option<[f64; CHANNELS]>,
-    /// Standard deviation of each channel
+    /// Standard deviation of each channel, on the same scale
     #[arg(long, value_name = "R,G,B", value_parser = three, requires = "mean")]
     std: Option<[f64; CHANNELS]>,
     /// File with the name of a class on each line, instead of the weights' own
@@ -119,16 +119,14 @@ pub fn execute(args: &Args) -> Result<()> {
 
 fn classifier(args: &Args) -> Result<Classifier> {
     let weights = args.weights.display();
+    let flags = args.mean.zip(args.std).map(|(mean, std)| Normalisation::given(mean, std)).transpose();
+    let flags = flags.map_err(|(which, why)| Error::request(format!("--{which}: {why}")))?;
     let Loaded { model, about, .. } = load(args)?;
     let input = model.network.input();
     if input.c != CHANNELS {
         return Err(Error::request(format!(
             "{weights}: the network takes {input} images, and files have 3 channels"
         )));
-    }
-    let flags = args.mean.zip(args.std).map(|(mean, std)| Normalisation { mean, std });
-    if flags.is_some_and(|flags| flags.std.iter().any(|std| *std <= 0.0)) {
-        return Err(Error::request("--std: standard deviations are above 0"));
     }
     let Some(normalisation) = flags.or(about.normalisation) else {
         return Err(Error::request(format!(

@@ -139,12 +139,14 @@ pub fn run_study(args: &Args, mut experiment: Experiment, dir: &Path, place: Pla
     let (input, classes) = trained.shape();
     let variants = plan::variants(&experiment, place, input, classes)?;
     trained.check(&variants, place)?;
+    let record = trained.record();
+    let warnings = report::warnings::of(&experiment, variants.iter().map(|(of, _)| of), &record);
     let searched = searched::candidates(&experiment, &variants, &earlier, input, classes)
         .map_err(|error| place.located(error))?;
     let mut plan = ExperimentPlan::new(&experiment.seeds, experiment.train.epochs, variants, searched);
     let notes = start.check(plan.look_ahead(LOOK_AHEAD).map(|(_, network)| network), place)?;
     if args.dry_run {
-        return dry_run(args, dir, &experiment, &trained, &mut plan, place).map(|()| None);
+        return dry_run(args, dir, (&experiment, &warnings), &trained, &mut plan, place).map(|()| None);
     }
     let before = existing.as_ref().and_then(Study::state);
     let shares = shares(args, &experiment, &trained, &mut plan, before, place);
@@ -186,10 +188,16 @@ pub fn run_study(args: &Args, mut experiment: Experiment, dir: &Path, place: Pla
                 .chain(&unbuildable)
                 .chain(&shares.notices)
                 .for_each(|notice| display.on_notice(notice));
+            warnings.iter().for_each(|warning| display.on_warning(warning));
+            shares.notices.iter().for_each(|notice| display.on_notice(notice));
+            if trained.images().is_some() {
+                let epoch = report::recipe::epoch(&experiment.train, record.train);
+                display.on_notice(&format!("an epoch takes {epoch}"));
+            }
             let settings = RunSettings {
                 jobs: shares.jobs,
                 checkpoint_every: Duration::from_secs(args.checkpoint_every),
-                environment: environment::detect(shares.jobs, shares.threads, trained.record()),
+                environment: environment::detect(shares.jobs, shares.threads, record),
                 stop: &stop,
                 display: display.as_ref(),
             };
@@ -222,7 +230,7 @@ pub fn run_study(args: &Args, mut experiment: Experiment, dir: &Path, place: Pla
 fn dry_run(
     args: &Args,
     dir: &Path,
-    experiment: &Experiment,
+    (experiment, warnings): (&Experiment, &[String]),
     trained: &Trained,
     plan: &mut ExperimentPlan,
     place: Place,
@@ -246,6 +254,7 @@ fn dry_run(
         file: &args.experiment,
         dir,
         experiment,
+        warnings,
         trained,
         shares: &shares,
         fits,
@@ -267,6 +276,7 @@ fn report(dir: &Path, state: &StudyState, json: bool) -> Result<Option<Value>> {
             "failed": state.count(TrialStatus::Failed),
             "best": state.best().map(|t| t.number),
             "results_hash": state.results_hash(),
+            "warnings": written.warnings,
             "report": written.report,
         }))
     } else {

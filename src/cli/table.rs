@@ -68,6 +68,9 @@ pub fn execute(args: &Args) -> Result<()> {
             out.display()
         ))
     })?;
+    for warning in made.table.warnings() {
+        output::complain(&format!("warning: {}: {warning}", out.display()));
+    }
     say(args, &out, bytes.len(), &made)
 }
 

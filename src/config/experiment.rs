@@ -208,11 +208,10 @@ impl Published {
             let read = |at: At<'_>| at.amount("an amount (a number such as 363000, 363k or 0.363M)");
             keys.optional(key).map(read).transpose()
         };
-        let percent = |at: At<'_>| at.number(0.0..=100.0, "an accuracy in percent (0 to 100)");
         Ok(Self {
             params: amount("params")?,
             madds: amount("madds")?,
-            accuracy: keys.optional("accuracy").map(percent).transpose()?,
+            accuracy: keys.optional("accuracy").map(|at| at.percent("an accuracy")).transpose()?,
         })
     }
 }

@@ -14,11 +14,12 @@ pub mod reward;
 pub mod search;
 pub mod train;
 pub mod trainer;
+pub mod warnings;
 pub mod yaml;
 
 pub use budget::{Budget, BudgetKind, RungSchedule};
 pub use checkpoints::{Checkpoints, Keep};
-pub use data::{Augment, DataConfig, DataFormat, Limit};
+pub use data::{Augment, DataConfig, DataFormat, Limit, Pad};
 pub use experiment::{Experiment, Published, Variant};
 pub use failures::Failures;
 pub use formula::{Formula, Known};

@@ -81,7 +81,7 @@ impl NetAdaptConfig {
             return Err(at.problem("a target is above 0"));
         }
         let share = "a share of the first network's cost (a number above 0, at most 0.5)";
-        let delta = keys.or("delta", 0.01, |at| match at.number(0.0..=0.5, share)? {
+        let delta = keys.or("delta", 0.01, |at| match at.share(0.0..=0.5, share)? {
             0.0 => Err(at.is_not(share)),
             delta => Ok(delta),
         })?;

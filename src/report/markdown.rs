@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::format::{self, counted, thousands};
 use super::pictures::Picture;
-use super::{Findings, latency, netadapt, recipe, tables, unbuildable};
+use super::{Findings, latency, netadapt, recipe, tables, unbuildable, warnings};
 use crate::analysis::{Cost, Progress, Split};
 use crate::config::TrainerConfig;
 use crate::study::TrialStatus;
@@ -35,6 +35,7 @@ pub fn report(findings: &Findings, pictures: &[Picture]) -> String {
         let _ = writeln!(out, "{description}\n");
     }
     let _ = writeln!(out, "{}\n", progress(findings));
+    out.push_str(&warnings::section(&findings.warnings()));
     let figure = |out: &mut String, file: &str| {
         if let Some(p) = pictures.iter().find(|p| p.file == file) {
             let _ = writeln!(out, "![{}]({file}.svg)\n", p.caption);
@@ -247,6 +248,9 @@ fn how(findings: &Findings) -> String {
         }
         item("Seeds", format!("{} (study seed {})", seeds.join(", "), e.seed));
         item("Training", recipe::any(e));
+        if let Some(environment) = study.environments.last().filter(|_| e.trainer.is_network()) {
+            item("Epoch", recipe::epoch(&e.train, environment.data.train));
+        }
     }
     let is_tabular = study.experiment.as_ref().is_some_and(|e| e.trainer.tabular().is_some());
     if let Some(environment) = study.environments.last().filter(|_| !findings.is_simulated() || is_tabular) {

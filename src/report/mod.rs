@@ -11,12 +11,13 @@ mod latency;
 mod markdown;
 mod netadapt;
 pub mod pictures;
-mod recipe;
+pub mod recipe;
 pub mod table;
 mod tables;
 pub mod tabulated;
 mod trials_csv;
 pub mod unbuildable;
+pub mod warnings;
 
 #[cfg(test)]
 pub(crate) mod synthetic;
@@ -45,6 +46,8 @@ pub struct ReportFiles {
     pub files: Vec<PathBuf>,
     /// The headline tables for a terminal, without a final line break.
     pub summary: String,
+    /// What about the study looks wrong.
+    pub warnings: Vec<String>,
 }
 
 /// Everything a report says, before it is text or picture.
@@ -75,6 +78,9 @@ pub struct Headline<'a> {
     pub failed: usize,
     /// Trials for which the test split was read.
     pub tested: usize,
+    /// What looks wrong: settings, published figures and data in units that cannot be meant.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     pub ablation: Option<&'a Ablation>,
     pub fronts: &'a [CandidateFront],
     pub effects: &'a [Effect],
@@ -140,6 +146,17 @@ impl Findings {
         epochs.map(|e| e.seconds).sum()
     }
 
+    /// What about the study looks wrong, a sentence each.
+    pub fn warnings(&self) -> Vec<String> {
+        let (Some(experiment), Some(environment)) = (&self.study.experiment, self.study.environments.last())
+        else {
+            return Vec::new();
+        };
+        let candidates = self.study.candidates();
+        let variants = candidates.iter().map(|of| of.record).filter(|of| of.is_variant);
+        warnings::of(experiment, variants, &environment.data)
+    }
+
     /// The figures for machines.
     pub fn headline(&self) -> Headline<'_> {
         Headline {
@@ -150,6 +167,7 @@ impl Findings {
             finished: self.study.count(TrialStatus::Finished),
             failed: self.study.count(TrialStatus::Failed),
             tested: self.tested(),
+            warnings: self.warnings(),
             ablation: self.ablation.as_ref(),
             fronts: &self.fronts,
             effects: &self.effects,
@@ -163,6 +181,9 @@ impl Findings {
         let mut out = format!("{}: {}", self.name(), markdown::progress(self).replace(['*', '`'], ""));
         if let Some(simulated) = markdown::simulated(self) {
             let _ = write!(out, "\n{simulated}.");
+        }
+        for warning in self.warnings() {
+            let _ = write!(out, "\nWarning: {warning}.");
         }
         if let Some(ablation) = &self.ablation {
             let _ = write!(
@@ -232,5 +253,5 @@ pub fn write(records: &[Record], random: Option<&[Record]>, out: &Path) -> Resul
     let text = markdown::report(&findings, &pictures);
     let report = files::write(out, "report.md", text.as_bytes())?;
     paths.insert(0, report.clone());
-    Ok(ReportFiles { report, files: paths, summary: findings.terminal() })
+    Ok(ReportFiles { report, files: paths, summary: findings.terminal(), warnings: findings.warnings() })
 }

@@ -1,10 +1,11 @@
 //! How a study was trained, in words.
 
-use super::format::counted;
-use crate::config::{Augment, DataConfig, Precision, Schedule, StrategyKind, TrainConfig};
+use super::format::{counted, thousands};
+use crate::config::{Augment, DataConfig, Pad, Precision, Schedule, StrategyKind, TrainConfig};
 use crate::config::{
     Experiment, SearchConfig, SimulatedConfig, StartClassifier, TabularConfig, TrainerConfig,
 };
+use crate::data::epoch_images;
 
 /// The training recipe as one sentence.
 fn training(train: &TrainConfig, augment: &Augment) -> String {
@@ -43,7 +44,12 @@ fn training(train: &TrainConfig, augment: &Augment) -> String {
     parts.push(format!("batches of {}", train.batch));
     parts.push(counted(train.epochs, "epoch"));
     if augment.pad_crop > 0 {
-        parts.push(format!("images padded by {} pixels and cropped back at random", augment.pad_crop));
+        let what = match augment.pad {
+            Pad::Zero => "of zeros after normalisation (the mean colour)",
+            Pad::Black => "of black (zeros before normalisation)",
+            Pad::Reflect => "of the image reflected at its edge",
+        };
+        parts.push(format!("images padded by {} pixels {what} and cropped back at random", augment.pad_crop));
     }
     if augment.flip {
         parts.push("flipped left to right with probability one half".to_owned());
@@ -52,6 +58,35 @@ fn training(train: &TrainConfig, augment: &Augment) -> String {
         parts.push("no augmentation".to_owned());
     }
     format!("{}.", parts.join(", "))
+}
+
+/// How many of the training images an epoch takes.
+pub fn epoch(train: &TrainConfig, images: usize) -> String {
+    let TrainConfig { batch, drop_last, .. } = *train;
+    let taken = epoch_images(images, batch, drop_last);
+    let (number, batches) = (|n: usize| thousands(n as u64), counted_batches(taken.div_ceil(batch)));
+    if taken == images {
+        let last = match images % batch {
+            0 => String::new(),
+            short => format!(", the last of {}", number(short)),
+        };
+        return format!("all {} training images in {batches} of {}{last}", number(images), number(batch));
+    }
+    let why = match drop_last {
+        Some(true) => "do not fill a batch (train.drop_last)",
+        _ => "are less than half a batch (train.drop_last: false takes them too)",
+    };
+    format!(
+        "{} of the {} training images in {batches} of {}; the other {}, different ones in every epoch, {why}",
+        number(taken),
+        number(images),
+        number(batch),
+        number(images - taken)
+    )
+}
+
+fn counted_batches(batches: usize) -> String {
+    if batches == 1 { "1 batch".to_owned() } else { format!("{} batches", thousands(batches as u64)) }
 }
 
 /// How an experiment's trials are trained, whatever trains them.

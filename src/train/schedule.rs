@@ -53,6 +53,7 @@ mod tests {
             warmup,
             schedule,
             label_smoothing: 0.0,
+            drop_last: None,
             precision: Default::default(),
             weights: None,
             classifier: Default::default(),

@@ -27,24 +27,6 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, k)| k)
 }
 
-/// The amount a text such as `400k`, `0.5M` or `2MiB` stands for; k, M and G are powers of 1000, KiB and so on of 1024.
-pub fn amount(text: &str) -> Option<f64> {
-    let split = text.find(|c: char| c.is_ascii_alphabetic() && c != 'e').unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let factor = match unit.trim() {
-        "" => 1.0,
-        "k" | "K" | "kB" => 1e3,
-        "M" | "MB" => 1e6,
-        "G" | "GB" => 1e9,
-        "KiB" => 1024.0,
-        "MiB" => 1024.0 * 1024.0,
-        "GiB" => 1024.0 * 1024.0 * 1024.0,
-        _ => return None,
-    };
-    let value = number.trim().replace('_', "").parse::<f64>().ok()? * factor;
-    (value.is_finite() && (0.0..1e18).contains(&value)).then_some(value)
-}
-
 /// A value and where it stands.
 #[derive(Debug, Clone)]
 pub struct At<'a> {
@@ -174,14 +156,6 @@ impl<'a> At<'a> {
         }
         .filter(|value| value.is_finite() && range.contains(value))
         .ok_or_else(|| self.is_not(what))
-    }
-
-    /// A finite amount from 0 that may have a unit: `400k`, `0.5M`, `2MiB`.
-    pub fn amount(&self, what: &str) -> Read<f64> {
-        match self.node {
-            Node::Text(text) => amount(text).ok_or_else(|| self.is_not(what)),
-            _ => self.number(0.0..1e18, what),
-        }
     }
 
     /// One of some names.
