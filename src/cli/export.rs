@@ -31,9 +31,10 @@ pub struct Args {
     /// A named network, a candidate in block notation, a study's folder, or a file of weights
     #[arg(value_name = "NETWORK|STUDY_DIR")]
     network: String,
-    /// The trial of the study [default: the one with the highest validation accuracy]
-    #[arg(long, value_name = "N")]
-    trial: Option<usize>,
+    /// The trial of the study: its number, or the candidate's hash (or its beginning) or name [default: the one with the highest
+    /// validation accuracy]
+    #[arg(long, value_name = "N|HASH|NAME")]
+    trial: Option<String>,
     /// File to write
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -139,7 +140,7 @@ fn load(args: &Args) -> Result<Loaded> {
                 "--weights, --set, --input and --classes are for named networks; a study's trial has its own",
             ));
         }
-        return loaded::of_study(path, args.trial);
+        return loaded::of_study(path, args.trial.as_deref());
     }
     if args.trial.is_some() {
         return Err(Error::request(format!(

@@ -2,6 +2,7 @@
 
 mod baseline;
 mod phased;
+mod unused;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -27,7 +28,7 @@ use crate::cost;
 use crate::engine::measure::Work;
 use crate::error::{Error, Result};
 use crate::report;
-use crate::study::difference::accepted_changes;
+use crate::study::difference::{accepted_changes, keeps_trials};
 use crate::study::{Plan, RunSettings, Study, StudyState, TrialStatus, environment, folder, state};
 
 /// Run an experiment: train its variants and searched candidates, and write the report.
@@ -86,7 +87,7 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     /// Take over a study whose lock a process of another machine holds that is known to be gone
-    #[arg(long)]
+    #[arg(long, conflicts_with = "dry_run")]
     break_lock: bool,
 }
 
@@ -118,6 +119,7 @@ pub fn execute(args: &Args) -> Result<()> {
 /// # Errors
 /// As [`execute`].
 pub fn run_study(args: &Args, mut experiment: Experiment, dir: &Path, place: Place) -> Result<Option<Value>> {
+    unused::check(args, &experiment, place)?;
     let start = Start::read(&mut experiment, args.weights.as_ref(), Budget::new(args.memory), place)?;
     if args.break_lock && folder::journal(dir).exists() {
         break_lock(dir)?;
@@ -129,6 +131,10 @@ pub fn run_study(args: &Args, mut experiment: Experiment, dir: &Path, place: Pla
     adapted::note_origin(&mut experiment, exists.then_some(dir), place)?;
     let claim = if args.extend { Study::extend } else { Study::open };
     let existing = (exists && !args.dry_run).then(|| claim(dir, &experiment)).transpose()?;
+    let adds = existing.as_ref().is_none_or(Study::adds);
+    for notice in unused::notices(args, &experiment, dir, exists, adds) {
+        progress::display().on_notice(&notice);
+    }
     let earlier = match &existing {
         Some(study) => study.searched()?,
         None if exists && args.extend => state::searched(dir)?,
@@ -226,7 +232,9 @@ fn dry_run(
     };
     let fits = if is_accepted(args.extend) {
         Fits::Yes
-    } else if is_accepted(true) {
+    } else if is_accepted(true)
+        && before.as_ref().is_none_or(|state| keeps_trials(dir, &state.experiment, experiment))
+    {
         Fits::Extended
     } else {
         Fits::No

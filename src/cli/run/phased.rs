@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::{Args, run_study};
+use super::{Args, run_study, unused};
 use crate::analysis::{Adaptation, StudySummary};
 use crate::cli::place::Place;
 use crate::cli::plan;
@@ -107,6 +107,7 @@ fn check(args: &Args, phases: &Phases) -> Result<()> {
             set: &args.set,
             phase: Some((phase, &found)),
         };
+        unused::check(args, &experiment, place)?;
         let trained = Trained::load(&experiment, args.data.as_deref(), place)?;
         let (input, classes) = trained.shape();
         plan::variants(&experiment, place, input, classes)?;
