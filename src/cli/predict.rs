@@ -202,6 +202,9 @@ fn labels(file: &Path, classes: usize) -> Result<Vec<String>> {
 impl Classifier {
     /// The most likely classes, the likeliest first; of equals the first.
     fn predict(&self, path: &Path) -> std::result::Result<Vec<Prediction>, String> {
+        if path.is_dir() {
+            return Err(format!("a folder: name the images in it, such as {}", path.join("*.png").display()));
+        }
         let bytes = images::read_one(path, self.side)?;
         let channels = self.normalisation.scale_and_shift();
         let normalised = bytes.iter().zip(channels.iter().cycle());

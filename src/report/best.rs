@@ -1,0 +1,114 @@
+//! Which trial has the highest validation accuracy, and which network a search has found: by its reward that is often another.
+
+use super::Findings;
+use super::format::{counted, thousands};
+use crate::analysis::{CandidateSummary, Split, StudySummary};
+use crate::config::{Objective, RewardConfig};
+use crate::search::Reward;
+use crate::study::Trial;
+
+/// The trial with the highest validation accuracy; the first of equals.
+pub fn trial(study: &StudySummary) -> Option<(&Trial, f64)> {
+    let mut best: Option<(&Trial, f64)> = None;
+    for trial in study.finished() {
+        let Some(result) = &trial.result else { continue };
+        if best.is_none_or(|(_, highest)| result.validation.accuracy > highest) {
+            best = Some((trial, result.validation.accuracy));
+        }
+    }
+    best
+}
+
+/// `49.86 % (trial 12, 84a01036, seed 1; 80,210 params, 3,883,776 multiply-adds) after 3 epochs on 6,250 images`
+pub fn highest(study: &StudySummary) -> Option<String> {
+    let (trial, accuracy) = trial(study)?;
+    let of = &trial.candidate;
+    let images = study.environments.last().map_or(0, |environment| environment.data.train);
+    let images = match images {
+        0 => String::new(),
+        images => format!(" on {} images", thousands(images as u64)),
+    };
+    Some(format!(
+        "{accuracy:.2} % (trial {}, {}, seed {}; {} params, {} multiply-adds) after {}{images}",
+        trial.number,
+        of.label,
+        trial.seed,
+        thousands(of.params),
+        thousands(of.madds),
+        counted(trial.epochs.len(), "epoch"),
+    ))
+}
+
+/// The candidate with the highest reward, where the search has one, as a sentence.
+fn rewarded(findings: &Findings) -> Option<String> {
+    let experiment = findings.study.experiment.as_ref()?;
+    let config = experiment.search.as_ref()?.reward.as_ref()?;
+    let candidates = findings.study.candidates();
+    let value = |candidate: &CandidateSummary<'_>| {
+        let cost = cost(config, candidate)?;
+        let RewardConfig { target, alpha, beta, .. } = *config;
+        let reward = Reward { target, alpha, beta }.of(candidate.accuracy(Split::Validation)?.mean, cost);
+        reward.is_finite().then_some(reward)
+    };
+    let mut best: Option<(f64, &CandidateSummary<'_>)> = None;
+    for candidate in candidates.iter().filter(|candidate| !candidate.record.is_variant) {
+        if let Some(value) = value(candidate)
+            && best.is_none_or(|(highest, _)| value > highest)
+        {
+            best = Some((value, candidate));
+        }
+    }
+    let (_, found) = best?;
+    let is_same = trial(&findings.study).is_some_and(|(trial, _)| trial.candidate.hash == found.record.hash);
+    let same = if is_same { ", the same network" } else { "" };
+    let accuracy = found.accuracy(Split::Validation).map_or(f64::NAN, |accuracy| accuracy.mean);
+    Some(format!(
+        "Found, by the search's reward ({}): {}{same} ({accuracy:.2} %, {} params, {} multiply-adds)",
+        reward_text(config),
+        found.name,
+        thousands(found.record.params),
+        thousands(found.record.madds)
+    ))
+}
+
+/// What a search is rewarded for, in words.
+pub fn reward_text(config: &RewardConfig) -> String {
+    let RewardConfig { cost, target, alpha, beta } = *config;
+    let cost = match cost {
+        Objective::Params => "params",
+        Objective::Madds => "multiply-adds",
+        Objective::ActivationMemory => "activation memory",
+        Objective::Size => "size",
+        Objective::Latency => "latency",
+        Objective::Accuracy | Objective::Loss => "cost",
+    };
+    let target = if target >= 1.0 { thousands(target as u64) } else { target.to_string() };
+    let power =
+        if alpha == beta { alpha.to_string() } else { format!("{alpha} below the target, {beta} above") };
+    format!("accuracy * ({cost} / {target})^w, w = {power}")
+}
+
+/// A cost that the journal tells.
+fn cost(config: &RewardConfig, candidate: &CandidateSummary<'_>) -> Option<f64> {
+    match config.cost {
+        Objective::Params => Some(candidate.record.params as f64),
+        Objective::Madds => Some(candidate.record.madds as f64),
+        Objective::ActivationMemory => Some(candidate.record.activation_memory as f64),
+        _ => None,
+    }
+}
+
+/// What is the best of a study, a sentence each; `None` before a trial has finished.
+pub fn sentences(findings: &Findings) -> Option<String> {
+    let highest = highest(&findings.study)?;
+    let mut text = format!("Highest validation accuracy: {highest}.");
+    if findings.adaptation.is_some() {
+        text.push_str(
+            " Only the first network was trained for all epochs; what NetAdapt found was fine-tuned.",
+        );
+    }
+    if let Some(rewarded) = rewarded(findings) {
+        text.push_str(&format!("\n{rewarded}."));
+    }
+    Some(text)
+}
