@@ -145,6 +145,12 @@ impl StudySummary {
         found
     }
 
+    /// Whether its strategy is NetAdapt, whose proposals are fine-tuned.
+    pub fn adapts(&self) -> bool {
+        let search = self.experiment.as_ref().and_then(|experiment| experiment.search.as_ref());
+        search.is_some_and(|search| search.netadapt.is_some())
+    }
+
     /// Finished trials.
     pub fn finished(&self) -> impl Iterator<Item = &Trial> {
         self.trials.iter().filter(|t| t.result.is_some())

@@ -269,6 +269,9 @@ fn how(findings: &Findings) -> String {
         let seeds: Vec<String> = e.seeds.iter().map(ToString::to_string).collect();
         let searched = study.candidates().iter().filter(|c| !c.record.is_variant).count();
         item("Candidates", recipe::candidates(e, (study.progress == Progress::Finished).then_some(searched)));
+        if let Some(definitions) = recipe::definitions(e) {
+            item("Definitions", definitions);
+        }
         item("Seeds", format!("{} (study seed {})", seeds.join(", "), e.seed));
         item("Training", recipe::any(e));
     }

@@ -145,7 +145,8 @@ fn markdown(name: &str, over: &[Over<'_>]) -> String {
         );
         let summary = StudySummary::of(state.clone());
         if let Some(highest) = best::highest(&summary) {
-            text += &format!("\nHighest validation accuracy: {highest}.\n");
+            let of = if summary.adapts() { " of a network trained for all epochs" } else { "" };
+            text += &format!("\nHighest validation accuracy{of}: {highest}.\n");
         }
         if let Some(found) = found {
             let of_it = state.trials.iter().map(|trial| &trial.candidate).find(|of| of.text == *found);
@@ -186,15 +187,19 @@ fn ended(state: &StudyState) -> String {
 }
 
 /// Why it is this network that was found, where that is not the one with the highest accuracy.
-fn why(state: &StudyState, is_highest: bool) -> String {
+fn why(state: &StudyState, found: &str, is_highest: bool) -> String {
     if is_highest {
         return ", the network with the highest accuracy".into();
     }
     let search = state.experiment.search.as_ref();
     if search.is_some_and(|search| search.netadapt.is_some()) {
-        return ". It is the network of NetAdapt's last step, fine-tuned and not trained for all epochs: the highest accuracy is \
-                that of the first network, which was"
-            .into();
+        let tuned = state.trials.iter().find(|trial| trial.candidate.text == found);
+        let accuracy = tuned
+            .and_then(|trial| trial.epochs.last())
+            .map_or(String::new(), |epoch| format!(": {:.2} % so", epoch.validation.accuracy));
+        return format!(
+            ". It is the network of NetAdapt's last step, fine-tuned with inherited weights and not trained for all epochs{accuracy}"
+        );
     }
     match search.and_then(|search| search.reward.as_ref()) {
         Some(reward) => format!(
