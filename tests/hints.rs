@@ -79,7 +79,7 @@ fn flags_without_effect_are_said() {
     for sentence in [
         "--extend has no effect: there is no study in",
         "--break-lock has no effect: there is no study in",
-        "--threads and --memory has no effect: no network is trained",
+        "--threads, --memory have no effect: no network is trained",
     ] {
         assert!(said.contains(sentence), "{said}");
     }

@@ -58,9 +58,9 @@ pub struct Args {
     /// Memory that all trials may take together, such as 8GiB [default: 90 % of what is available]
     #[arg(long, value_name = "SIZE", value_parser = memory::size)]
     memory: Option<u64>,
-    /// Seconds between the checkpoints of a running trial: what a kill can cost it at most
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
-    checkpoint_every: u64,
+    /// Seconds between the checkpoints of a running trial: what a kill can cost it at most [default: 30]
+    #[arg(long, value_name = "SECONDS")]
+    checkpoint_every: Option<u64>,
     /// What to train on
     #[arg(long, value_enum, default_value_t = Device::Cpu)]
     device: Device,
@@ -186,7 +186,7 @@ pub fn run_study(args: &Args, mut experiment: Experiment, dir: &Path, place: Pla
             shares.notices.iter().for_each(|notice| display.on_notice(notice));
             let settings = RunSettings {
                 jobs: shares.jobs,
-                checkpoint_every: Duration::from_secs(args.checkpoint_every),
+                checkpoint_every: Duration::from_secs(args.checkpoint_every.unwrap_or(30)),
                 environment: environment::detect(shares.jobs, shares.threads, trained.record()),
                 stop: &stop,
                 display: display.as_ref(),

@@ -71,10 +71,15 @@ pub fn notices(args: &Args, experiment: &Experiment, dir: &Path, exists: bool, a
         said.push(format!("--break-lock has no effect: there is no study in {dir} yet"));
     }
     if !experiment.trainer.is_network() {
-        let flags = [("--threads", args.threads != Count::Auto), ("--memory", args.memory.is_some())];
+        let flags = [
+            ("--threads", args.threads != Count::Auto),
+            ("--memory", args.memory.is_some()),
+            ("--checkpoint-every", args.checkpoint_every.is_some()),
+        ];
         let given: Vec<&str> = flags.iter().filter(|(_, given)| *given).map(|(flag, _)| *flag).collect();
         if !given.is_empty() {
-            said.push(format!("{} has no effect: no network is trained", given.join(" and ")));
+            let have = if given.len() == 1 { "has" } else { "have" };
+            said.push(format!("{} {have} no effect: no network is trained", given.join(", ")));
         }
     }
     said
