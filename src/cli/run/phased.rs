@@ -158,8 +158,11 @@ fn markdown(name: &str, over: &[Over<'_>]) -> String {
                     thousands(of.madds)
                 )
             });
-            let why =
-                why(state, best::trial(&summary).is_some_and(|(trial, _)| trial.candidate.text == *found));
+            let why = why(
+                state,
+                found,
+                best::trial(&summary).is_some_and(|(trial, _)| trial.candidate.text == *found),
+            );
             text += &format!("\nFound, and given to later phases{costs}{why}:\n\n```\n{found}\n```\n");
         }
     }
