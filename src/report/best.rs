@@ -7,6 +7,14 @@ use crate::config::{Objective, RewardConfig};
 use crate::search::Reward;
 use crate::study::Trial;
 
+/// How names from elsewhere are shown.
+type Show = fn(&str) -> String;
+
+/// A name on one line of a terminal.
+pub fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
 /// The trial with the highest validation accuracy; the first of equals.
 pub fn trial(study: &StudySummary) -> Option<(&Trial, f64)> {
     let mut best: Option<(&Trial, f64)> = None;
@@ -20,7 +28,9 @@ pub fn trial(study: &StudySummary) -> Option<(&Trial, f64)> {
 }
 
 /// `49.86 % (trial 12, 84a01036, seed 1; 80,210 params, 3,883,776 multiply-adds) after 3 epochs on 6,250 images`
-pub fn highest(study: &StudySummary) -> Option<String> {
+///
+/// `show` makes a name fit to be shown.
+pub fn highest(study: &StudySummary, show: Show) -> Option<String> {
     let (trial, accuracy) = trial(study)?;
     let of = &trial.candidate;
     let images = study.environments.last().map_or(0, |environment| environment.data.train);
@@ -31,7 +41,7 @@ pub fn highest(study: &StudySummary) -> Option<String> {
     Some(format!(
         "{accuracy:.2} % (trial {}, {}, seed {}; {} params, {} multiply-adds) after {}{images}",
         trial.number,
-        of.label,
+        show(&of.label),
         trial.seed,
         thousands(of.params),
         thousands(of.madds),
@@ -40,7 +50,7 @@ pub fn highest(study: &StudySummary) -> Option<String> {
 }
 
 /// The candidate with the highest reward, where the search has one, as a sentence.
-fn rewarded(findings: &Findings) -> Option<String> {
+fn rewarded(findings: &Findings, show: Show) -> Option<String> {
     let experiment = findings.study.experiment.as_ref()?;
     let config = experiment.search.as_ref()?.reward.as_ref()?;
     let candidates = findings.study.candidates();
@@ -65,7 +75,7 @@ fn rewarded(findings: &Findings) -> Option<String> {
     Some(format!(
         "Found, by the search's reward ({}): {}{same} ({accuracy:.2} %, {} params, {} multiply-adds)",
         reward_text(config),
-        found.name,
+        show(&found.name),
         thousands(found.record.params),
         thousands(found.record.madds)
     ))
@@ -99,15 +109,15 @@ fn cost(config: &RewardConfig, candidate: &CandidateSummary<'_>) -> Option<f64> 
 }
 
 /// What is the best of a study, a sentence each; `None` before a trial has finished.
-pub fn sentences(findings: &Findings) -> Option<String> {
-    let highest = highest(&findings.study)?;
+pub fn sentences(findings: &Findings, show: Show) -> Option<String> {
+    let highest = highest(&findings.study, show)?;
     let mut text = format!("Highest validation accuracy: {highest}.");
     if findings.adaptation.is_some() {
         text.push_str(
             " Only the first network was trained for all epochs; what NetAdapt found was fine-tuned.",
         );
     }
-    if let Some(rewarded) = rewarded(findings) {
+    if let Some(rewarded) = rewarded(findings, show) {
         text.push_str(&format!("\n{rewarded}."));
     }
     Some(text)

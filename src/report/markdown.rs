@@ -36,7 +36,7 @@ pub fn report(findings: &Findings, pictures: &[Picture]) -> String {
     }
     let _ = writeln!(out, "{}\n", progress(findings));
     // An ablation has no best trial: it compares means.
-    if let Some(best) = best::sentences(findings).filter(|_| findings.searches()) {
+    if let Some(best) = best::sentences(findings, best::plain).filter(|_| findings.searches()) {
         let _ = writeln!(out, "{}\n", best.replace('\n', "\n\n"));
     }
     let figure = |out: &mut String, file: &str| {

@@ -144,7 +144,7 @@ fn markdown(name: &str, over: &[Over<'_>]) -> String {
             duration(seconds),
         );
         let summary = StudySummary::of(state.clone());
-        if let Some(highest) = best::highest(&summary) {
+        if let Some(highest) = best::highest(&summary, best::plain) {
             let of = if summary.adapts() { " of a network trained for all epochs" } else { "" };
             text += &format!("\nHighest validation accuracy{of}: {highest}.\n");
         }
