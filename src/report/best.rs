@@ -6,6 +6,7 @@ use crate::analysis::{CandidateSummary, Split, StudySummary};
 use crate::config::{Objective, RewardConfig};
 use crate::search::Reward;
 use crate::study::Trial;
+use crate::study::event::CandidateRecord;
 
 /// How names from elsewhere are shown.
 type Show = fn(&str) -> String;
@@ -49,10 +50,19 @@ pub fn highest(study: &StudySummary, show: Show) -> Option<String> {
     ))
 }
 
-/// The candidate with the highest reward, where the search has one, as a sentence.
-fn rewarded(findings: &Findings, show: Show) -> Option<String> {
-    let experiment = findings.study.experiment.as_ref()?;
-    let config = experiment.search.as_ref()?.reward.as_ref()?;
+/// What a search has found by its reward.
+struct Found<'a> {
+    record: &'a CandidateRecord,
+    name: String,
+    /// Mean over seeds.
+    accuracy: f64,
+    /// Whether it is the one with the highest accuracy too.
+    is_same: bool,
+}
+
+/// The candidate with the highest reward, where the search has one.
+fn rewarded(findings: &Findings) -> Option<Found<'_>> {
+    let config = reward(findings)?;
     let candidates = findings.study.candidates();
     let value = |candidate: &CandidateSummary<'_>| {
         let cost = cost(config, candidate)?;
@@ -70,15 +80,12 @@ fn rewarded(findings: &Findings, show: Show) -> Option<String> {
     }
     let (_, found) = best?;
     let is_same = trial(&findings.study).is_some_and(|(trial, _)| trial.candidate.hash == found.record.hash);
-    let same = if is_same { ", the same network" } else { "" };
     let accuracy = found.accuracy(Split::Validation).map_or(f64::NAN, |accuracy| accuracy.mean);
-    Some(format!(
-        "Found, by the search's reward ({}): {}{same} ({accuracy:.2} %, {} params, {} multiply-adds)",
-        reward_text(config),
-        show(&found.name),
-        thousands(found.record.params),
-        thousands(found.record.madds)
-    ))
+    Some(Found { record: found.record, name: found.name.clone(), accuracy, is_same })
+}
+
+fn reward(findings: &Findings) -> Option<&RewardConfig> {
+    findings.study.experiment.as_ref()?.search.as_ref()?.reward.as_ref()
 }
 
 /// What a search is rewarded for, in words.
@@ -111,14 +118,42 @@ fn cost(config: &RewardConfig, candidate: &CandidateSummary<'_>) -> Option<f64> 
 /// What is the best of a study, a sentence each; `None` before a trial has finished.
 pub fn sentences(findings: &Findings, show: Show) -> Option<String> {
     let highest = highest(&findings.study, show)?;
-    let mut text = format!("Highest validation accuracy: {highest}.");
-    if findings.adaptation.is_some() {
-        text.push_str(
-            " Only the first network was trained for all epochs; what NetAdapt found was fine-tuned.",
-        );
-    }
-    if let Some(rewarded) = rewarded(findings, show) {
-        text.push_str(&format!("\n{rewarded}."));
+    let (of, others) = match findings.adaptation {
+        Some(_) => {
+            (WHOLE, " Networks that NetAdapt proposed were fine-tuned with inherited weights instead.")
+        }
+        None => ("", ""),
+    };
+    let mut text = format!("Highest validation accuracy{of}: {highest}.{others}");
+    if let (Some(found), Some(config)) = (rewarded(findings), reward(findings)) {
+        text.push_str(&format!(
+            "\nFound, by the search's reward ({}): {}{} ({:.2} %, {} params, {} multiply-adds).",
+            reward_text(config),
+            show(&found.name),
+            if found.is_same { ", the same network" } else { "" },
+            found.accuracy,
+            thousands(found.record.params),
+            thousands(found.record.madds)
+        ));
     }
     Some(text)
 }
+
+/// As [`sentences`], in lines for a terminal; tables have the costs.
+pub fn lines(findings: &Findings) -> Option<String> {
+    let (trial, accuracy) = trial(&findings.study)?;
+    let of = if findings.adaptation.is_some() { WHOLE } else { "" };
+    let label = plain(&trial.candidate.label);
+    let mut text = format!(
+        "Highest validation accuracy{of}: {accuracy:.2} % (trial {}, {label}, seed {})",
+        trial.number, trial.seed
+    );
+    if let Some(found) = rewarded(findings) {
+        let (name, accuracy) = (plain(&found.name), found.accuracy);
+        let same = if found.is_same { ", the same network" } else { "" };
+        text.push_str(&format!("\nFound, by the search's reward: {name}{same} ({accuracy:.2} %)"));
+    }
+    Some(text)
+}
+
+const WHOLE: &str = " of a network trained for all epochs";

@@ -167,7 +167,7 @@ impl Findings {
         if let Some(simulated) = markdown::simulated(self) {
             let _ = write!(out, "\n{simulated}.");
         }
-        if let Some(best) = best::sentences(self, best::plain) {
+        if let Some(best) = best::lines(self) {
             let _ = write!(out, "\n{best}");
         }
         if let Some(ablation) = &self.ablation {

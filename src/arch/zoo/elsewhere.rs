@@ -44,13 +44,20 @@ const FAMILIES: [(&str, &str); 14] = [
 
 /// What `name` is here, as a clause for the message that does not know it; `None` where it is no such name.
 pub(super) fn hint(name: &str) -> Option<String> {
-    let mut rest = name.to_ascii_lowercase();
+    let plain = name.to_ascii_lowercase();
+    let mut rest = plain.clone();
     let mut origin = Origin::Plain;
     while let Some((prefix, of)) = PREFIXES.iter().find(|(prefix, _)| rest.starts_with(prefix)) {
         rest = rest[prefix.len()..].to_owned();
         origin = if *of == Origin::Plain { origin } else { *of };
     }
-    let (ours, rest) = FAMILIES.iter().find_map(|(family, ours)| Some((*ours, after(&rest, family)?)))?;
+    let is_bare = rest == plain;
+    let (family, ours, rest) =
+        FAMILIES.iter().find_map(|(family, ours)| Some((*family, *ours, after(&rest, family)?)))?;
+    // Our own name, spelled otherwise.
+    if is_bare && rest.is_empty() && ours.replace('_', "") == family {
+        return None;
+    }
     if ours == "mobilenet_v3" {
         return Some("; MobileNetV3 is `mobilenet_v3_large` or `mobilenet_v3_small` here".into());
     }

@@ -16,7 +16,7 @@ pub struct Problem {
 /// A value read, or the problem with it.
 pub type Read<T> = std::result::Result<T, Problem>;
 
-/// The known name nearest to a misspelt one, if any is near: of a short one no more than half may be wrong.
+/// The known name nearest to a misspelt one, if any is near: of a short one no more than a letter may be wrong.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = name.to_lowercase();
     known
@@ -24,7 +24,8 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|k| (strsim::damerau_levenshtein(&lower, &k.to_lowercase()), k))
         .filter(|(distance, k)| {
             let (short, long) = (k.len().min(name.len()), k.len().max(name.len()));
-            *distance <= (1 + long / 4).min((short / 2).max(1))
+            let most = if long <= 5 { 1 } else { (1 + long / 4).min((short / 2).max(1)) };
+            *distance <= most
         })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, k)| k)
