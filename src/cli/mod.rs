@@ -39,6 +39,7 @@ pub mod zoo;
 
 use clap::{Parser, Subcommand};
 
+use crate::config::yaml::read_once;
 use crate::error::Result;
 
 /// Neural architecture search and ablation for small image networks.
@@ -94,6 +95,7 @@ enum Command {
 /// # Errors
 /// A sentence for the user; its exit code is the program's.
 pub fn execute(cli: Cli) -> Result<()> {
+    read_once();
     match cli.command {
         Command::Run(args) => run::execute(&args),
         Command::Status(args) => status::execute(&args),
