@@ -21,7 +21,9 @@ pub fn check(dir: &Path, others: &[&str], data: Option<&Path>, is_given: bool) -
     let shown = dir.display();
     let wrong = |what: String| {
         let option = if is_given { "--out " } else { "" };
-        Error::request(format!("{option}{shown}: {what}; name a new folder with --out, such as reports/my-study"))
+        Error::request(format!(
+            "{option}{shown}: {what}; name a new folder with --out, such as reports/my-study"
+        ))
     };
     let place = real(dir);
     if place.parent().is_none() {
@@ -55,11 +57,14 @@ pub fn check(dir: &Path, others: &[&str], data: Option<&Path>, is_given: bool) -
     let is_ours = |name: &str| {
         let is_picture = name.ends_with(".svg") || name.ends_with(".png");
         let is_left = name.ends_with(".tmp") || name.starts_with("journal.");
-        OURS.contains(&name) || others.contains(&name) || (is_picture && names.iter().any(|n| n == "report.md")) || is_left
+        OURS.contains(&name)
+            || others.contains(&name)
+            || (is_picture && names.iter().any(|n| n == "report.md"))
+            || is_left
     };
-    let other = names.iter().find(|name| {
-        !name.starts_with('.') && !OF_SYSTEMS.contains(&name.as_str()) && !is_ours(name)
-    });
+    let other = names
+        .iter()
+        .find(|name| !name.starts_with('.') && !OF_SYSTEMS.contains(&name.as_str()) && !is_ours(name));
     match other {
         Some(name) => Err(wrong(format!("this folder has other contents (`{name}`) and no study"))),
         None => Ok(()),

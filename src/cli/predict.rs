@@ -13,6 +13,7 @@ use crate::data::{CHANNELS, Normalisation, images};
 use crate::engine::{Inference, foretell};
 use crate::error::{Error, Result};
 use crate::file;
+use crate::text::line;
 
 /// Classify images with trained weights: the most likely classes of each
 ///
@@ -100,10 +101,10 @@ pub fn execute(args: &Args) -> Result<()> {
                 Err(what) => json!({"image": shown, "error": what}),
             });
         } else if let Ok(predictions) = &predictions {
-            output::print(&format!("{shown}\n{}", classifier.text(predictions)))?;
+            output::print(&format!("{}\n{}", line(&shown), classifier.text(predictions)))?;
         }
         if let Err(what) = predictions {
-            bad.push(format!("{shown} ({what})"));
+            bad.push(line(&format!("{shown} ({what})")).into_owned());
         }
     }
     if args.json {
@@ -239,8 +240,9 @@ impl Classifier {
     }
 
     fn text(&self, predictions: &[Prediction]) -> String {
-        let line = |p: &Prediction| format!("  {:6.2} %  {}", 100.0 * p.probability, self.name(p.index));
-        predictions.iter().map(line).collect::<Vec<_>>().join("\n")
+        let row =
+            |p: &Prediction| format!("  {:6.2} %  {}", 100.0 * p.probability, line(&self.name(p.index)));
+        predictions.iter().map(row).collect::<Vec<_>>().join("\n")
     }
 
     fn json(&self, predictions: &[Prediction]) -> Vec<Value> {

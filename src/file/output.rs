@@ -65,7 +65,7 @@ impl Output {
                 if !folder.is_dir() {
                     let folder = folder.display();
                     return Err(wrong(&format!(
-                        "the folder {folder} does not exist: make it, or name another file"
+                        "cannot be written: the folder {folder} does not exist; make it, or name another file"
                     )));
                 }
                 made(Into::File(target))
@@ -85,7 +85,7 @@ impl Output {
     pub fn write(&self, bytes: &[u8]) -> Result<()> {
         let written = match &self.into {
             Into::File(target) => whole(target, bytes, self.force),
-            Into::Stdout => io::stdout().lock().write_all(bytes).and_then(|()| io::stdout().flush()),
+            Into::Stdout => to_stdout(bytes),
             Into::Through => through(&self.path, bytes),
         };
         match written {
@@ -161,6 +161,12 @@ fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
         Err(_) if to.symlink_metadata().is_ok() => Err(ErrorKind::AlreadyExists.into()),
         Err(_) => fs::rename(from, to),
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "standard output is the file here: bytes, not text for people")]
+fn to_stdout(bytes: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes).and_then(|()| out.flush())
 }
 
 /// Writes into what is there.

@@ -10,7 +10,7 @@ use super::{About, FORMAT, TITLE, Table};
 use crate::arch::Shape;
 use crate::error::{Error, Result};
 use crate::file;
-use crate::text::one_line;
+use crate::text::{cell, one_line};
 
 /// Most bytes of a table's text: a million rows of ten epochs have less.
 const MOST_BYTES: u64 = 1 << 30;
@@ -74,8 +74,14 @@ pub(super) fn parse(bytes: &[u8]) -> std::result::Result<Table, Wrong> {
         .has_headers(false)
         .flexible(true)
         .from_reader(&text.as_bytes()[text.len() - rest..]);
+    // Few tables have cells that need it.
+    let is_coded = text.contains(['\'', '\\']);
+    let plain = |record: csv::StringRecord| match is_coded {
+        true => record.iter().map(cell::read).collect(),
+        false => record,
+    };
     let mut records = reader.records().map(|record| match record {
-        Ok(record) => Ok((line(record.position()), record)),
+        Ok(record) => Ok((line(record.position()), plain(record))),
         Err(error) => Err((line(error.position()), format!("this row cannot be read as CSV ({error})"))),
     });
     let end = lines.len() as u64;
@@ -130,7 +136,8 @@ fn about(text: &str) -> std::result::Result<About, Wrong> {
         })
         .collect();
     let find = |name: &str| lines.iter().find(|(_, key, _)| *key == name);
-    let words = |name: &str| find(name).map_or_else(String::new, |(_, _, value)| (*value).to_owned());
+    let words =
+        |name: &str| find(name).map_or_else(String::new, |(_, _, value)| cell::read_line(value).into_owned());
     let needed = |name: &str, example: &str| {
         find(name).copied().ok_or_else(|| {
             (1, format!("the table needs a line `# {name}: {example}` after its first, and has none"))
