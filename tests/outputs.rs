@@ -90,7 +90,7 @@ fn a_file_is_replaced_only_with_force_and_nothing_else_ever() {
         let from = pipe.clone();
         let reader = std::thread::spawn(move || fs::read(from).unwrap().len());
         stdout(&with(&args, &[&pipe, "--force"]));
-        assert!(reader.join().unwrap() > 100, "{args:?}");
+        assert!(reader.join().unwrap() > 10, "{args:?}");
         assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo());
         // And standard output holds the file alone.
         let through = blocksmith(&with(&args, &["/dev/stdout"])).output().unwrap();
@@ -242,9 +242,9 @@ fn experiments_come_from_pipes_and_are_read_once() {
     assert_eq!(code, 0, "{stderr}");
     assert!(folder.join("reports/small/report.md").exists());
     // Messages are about the text that was read, with its places.
-    let (code, stderr) = shell("BIN run <(cat bad.yaml)");
+    let (code, stderr) = shell("BIN run <(cat bad.yaml) --out bad");
     assert!(code == 2 && stderr.contains(":6:23: variants[0].network:"), "{stderr}");
-    let (code, stderr) = shell("BIN run <(cat nameless.yaml)");
+    let (code, stderr) = shell("BIN run <(cat nameless.yaml) --out bad");
     assert!(code == 2 && stderr.contains("name"), "{stderr}");
     for command in ["BIN enumerate <(cat s.yaml)", "BIN profile <(cat s.yaml)", "BIN profile <(cat e.yaml)"] {
         let (code, stderr) = shell(command);

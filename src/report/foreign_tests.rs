@@ -76,7 +76,9 @@ fn no_text_of_a_journal_reaches_a_report_as_more_than_text() {
             let text = String::from_utf8(bytes).unwrap();
             let hidden = text.chars().find(|c| is_hidden(*c) && *c != '\n');
             assert_eq!(hidden, None, "{}", file.display());
-            assert!(!text.contains("<b>"), "{}", file.display());
+            // Of the page a parser says what it makes of it.
+            let is_drawing = file.extension().is_some_and(|end| end == "svg");
+            assert!(!(is_drawing && text.contains("<b>")), "{}", file.display());
         }
         a_page_shows_text(&fs::read_to_string(&written.report).unwrap());
         a_spreadsheet_shows_text(&fs::read_to_string(folder.path().join("trials.csv")).unwrap());
