@@ -58,8 +58,8 @@ pub fn is_grid(study: &StudySummary, split: Split) -> bool {
     let candidates = study.candidates();
     let seen = candidates.iter().filter(|candidate| candidate.accuracy(split).is_some());
     let seen = seen.map(|candidate| &candidate.record.choices).filter(|choices| !choices.is_empty());
-    let (mut rows, mut levels): (BTreeSet<BTreeMap<&str, &str>>, BTreeMap<&str, BTreeSet<&str>>) =
-        Default::default();
+    let mut rows: BTreeSet<BTreeMap<&str, &str>> = BTreeSet::new();
+    let mut levels: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut count = 0;
     for choices in seen {
         let row = choices.iter().map(|(factor, level)| (factor.as_str(), level.as_str()));

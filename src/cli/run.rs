@@ -12,7 +12,9 @@ use serde_json::{Value, json};
 
 use super::adapted;
 use super::break_lock::break_lock;
+use super::claim;
 use super::dry_run::{self, Fits};
+use super::interrupt::Training;
 use super::measured::{self, Step};
 use super::memory::{self, Budget};
 use super::place::Place;
@@ -21,7 +23,7 @@ use super::report::{RANDOM, ReportArgs};
 use super::shares::{self, Count, Shares, Wanted};
 use super::start::Start;
 use super::trained::Trained;
-use super::{interrupt, output, progress, rungs, searched};
+use super::{output, progress, rungs, searched};
 use crate::arch::Network;
 use crate::config::{Baseline, Experiment, TrainConfig, phases};
 use crate::cost;
@@ -84,7 +86,8 @@ pub struct Args {
     /// Say what it will cost (trials, epochs, time from a few measured steps, disk, memory); train nothing, write nothing
     #[arg(long)]
     dry_run: bool,
-    /// Print JSON at the end: `dir`, `trials`, `done`, `failed`, `results_hash`, `report`
+    /// Print JSON at the end: `dir`, `trials`, `done`, `failed`, `results_hash` (with `reproducible`: false where a timeout
+    /// ended something, since no two runs are then the same), `report`
     #[arg(long)]
     json: bool,
     /// Take over a study whose lock a process of another machine holds that is known to be gone
@@ -109,6 +112,8 @@ pub fn execute(args: &Args) -> Result<()> {
     let experiment = Experiment::load(&args.experiment, &args.set)?;
     let place = Place { file: &args.experiment, what: "experiment file", set: &args.set, phase: None };
     let dir = args.out.clone().unwrap_or_else(|| Path::new("reports").join(&experiment.name));
+    let data = args.data.as_deref().or(experiment.data.path.as_deref());
+    claim::check(&dir, &[], data, args.out.is_some())?;
     match run_study(args, experiment, &dir, place)? {
         Some(said) => output::print_json(&said),
         None => Ok(()),
@@ -184,7 +189,6 @@ pub fn run_study(args: &Args, mut experiment: Experiment, dir: &Path, place: Pla
             {
                 output::print(&text)?;
             }
-            let stop = interrupt::watch()?;
             let display = progress::display();
             let content = experiment.search.as_ref().and_then(|search| search.content.as_ref());
             let unbuildable = content.and_then(|content| content.unbuildable.as_ref());
@@ -196,11 +200,12 @@ pub fn run_study(args: &Args, mut experiment: Experiment, dir: &Path, place: Pla
                 let epoch = report::recipe::epoch(&experiment.train, record.train);
                 display.on_notice(&format!("an epoch takes {epoch}"));
             }
+            let training = Training::begin();
             let settings = RunSettings {
                 jobs: shares.jobs,
                 checkpoint_every: Duration::from_secs(args.checkpoint_every.unwrap_or(30)),
                 environment: environment::detect(shares.jobs, shares.threads, record),
-                stop: &stop,
+                stop: training.stop(),
                 display: display.as_ref(),
             };
             study.run(&mut plan, trainer.as_ref(), &settings)?
@@ -281,10 +286,11 @@ fn report(dir: &Path, state: &StudyState, json: bool) -> Result<Option<Value>> {
             "best": state.best().map(|t| t.number),
             "results_hash": state.results_hash(),
             "warnings": written.warnings,
+            "reproducible": !state.is_timed_out(),
             "report": written.report,
         }))
     } else {
-        super::report::run(&ReportArgs { dir: dir.to_path_buf(), out: None, json: false })?;
+        super::report::run(&ReportArgs { dir: dir.to_path_buf(), out: None, force: false, json: false })?;
         None
     };
     let failed = state.count(TrialStatus::Failed);
@@ -335,7 +341,9 @@ fn shares(
         trials: plan.total(),
         memory,
     };
-    Ok(Shares::new(&wanted, largest))
+    let shares = Shares::new(&wanted, largest);
+    shares.check_threads(wanted.cores)?;
+    Ok(shares)
 }
 
 /// Seconds of a study for which it is measured how it is fastest.

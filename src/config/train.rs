@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::Timeout;
 use super::search::resolve;
 use super::yaml::{At, Read};
 
@@ -38,6 +39,9 @@ pub struct TrainConfig {
     /// What becomes of their classifier.
     #[serde(default, skip_serializing_if = "StartClassifier::is_loaded")]
     pub classifier: StartClassifier,
+    /// Training time after which a trial ends at its next epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Timeout>,
 }
 
 /// The classifier of a network that starts from given weights.
@@ -103,7 +107,7 @@ pub enum Schedule {
     },
 }
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "epochs",
     "batch",
     "drop_last",
@@ -118,6 +122,7 @@ const KEYS: [&str; 14] = [
     "precision",
     "weights",
     "classifier",
+    "timeout",
 ];
 
 impl TrainConfig {
@@ -159,6 +164,7 @@ impl TrainConfig {
             classifier: keys.or("classifier", StartClassifier::Loaded, |at| {
                 at.one_of("a start of the classifier", &StartClassifier::NAMED)
             })?,
+            timeout: keys.optional("timeout").map(|at| Timeout::read(&at)).transpose()?,
         };
         if config.nesterov && config.momentum == 0.0 {
             let place = keys.required("nesterov", "")?;

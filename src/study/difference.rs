@@ -99,7 +99,7 @@ pub fn keeps_trials(dir: &Path, journal: &Experiment, file: &Experiment) -> bool
         let CandidateRecord { params, madds, activation_memory, .. } = *candidate;
         // Its size is not known here, and judged later.
         constraints.as_ref().is_none_or(|space| {
-            let exact = Constraints { size: Default::default(), ..space.constraints.clone() };
+            let exact = Constraints { size: Default::default(), ..space.constraints };
             exact.violation(params, madds, activation_memory, 0).is_none()
         })
     };
@@ -118,7 +118,7 @@ pub fn keeps_trials(dir: &Path, journal: &Experiment, file: &Experiment) -> bool
 /// Settings that differ and on which some trial depends.
 ///
 /// Words and places are left out: the name and description, the published figures, the baseline of the table, random search beside a search, what to do
-/// about failures and old checkpoints, and where files lie (data, tables and weights are compared by their hashes, the search
+/// about failures and old checkpoints, how long training may take, and where files lie (data, tables and weights are compared by their hashes, the search
 /// space by what it holds, the study that NetAdapt begins from by the network that it gave).
 fn differences(journal: &Experiment, file: &Experiment) -> Vec<Difference> {
     let (mut before, mut after) = (journal.clone(), file.clone());
@@ -129,6 +129,7 @@ fn differences(journal: &Experiment, file: &Experiment) -> Vec<Difference> {
         experiment.failures = Default::default();
         experiment.checkpoints = Default::default();
         experiment.data.path = None;
+        experiment.train.timeout = None;
         if let Some(weights) = &mut experiment.train.weights {
             weights.path = Default::default();
         }
@@ -138,6 +139,7 @@ fn differences(journal: &Experiment, file: &Experiment) -> Vec<Difference> {
         if let Some(search) = &mut experiment.search {
             search.space = Default::default();
             search.baseline = None;
+            search.timeout = None;
             if let Some(NetAdaptConfig { origin: Origin::Study(folder), .. }) = &mut search.netadapt {
                 *folder = Default::default();
             }

@@ -57,6 +57,7 @@ mod tests {
             precision: Default::default(),
             weights: None,
             classifier: Default::default(),
+            timeout: None,
         }
     }
 

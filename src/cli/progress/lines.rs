@@ -7,6 +7,7 @@ use super::tally::Tally;
 use super::text;
 use crate::study::event::{Event, Record};
 use crate::study::{Display, StudyState};
+use crate::text::one_line;
 
 /// Writes lines to `out`. A reader that has gone away ends the lines, not the study.
 pub struct Lines<W> {
@@ -31,7 +32,7 @@ impl<W: Write + Send> Lines<W> {
 
 impl<W: Write> Inner<W> {
     fn line(&mut self, line: &str) {
-        let _ = writeln!(self.out, "{line}");
+        let _ = writeln!(self.out, "{}", one_line(line));
     }
 
     fn of_trial(&mut self, state: &StudyState, number: usize, what: &str) {
@@ -60,6 +61,11 @@ impl<W: Write> Inner<W> {
                 self.of_trial(state, *trial, &text::finished(result));
                 self.overall(state);
             }
+            Event::TrialTimedOut { trial, limit, result } => {
+                self.of_trial(state, *trial, &text::timed_out(*limit, result, state.experiment.train.epochs));
+                self.overall(state);
+            }
+            Event::SearchTimedOut { seconds } => self.line(&text::search_timed_out(*seconds)),
             Event::TrialFailed { trial, epoch, reason, .. } => {
                 self.of_trial(state, *trial, &format!("failed in epoch {epoch}: {reason}"));
                 self.overall(state);

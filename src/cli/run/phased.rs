@@ -1,6 +1,6 @@
 //! An experiment of several phases: each a study in a folder of its own, one after another.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -10,12 +10,15 @@ use crate::analysis::{Adaptation, StudySummary};
 use crate::cli::place::Place;
 use crate::cli::plan;
 use crate::cli::trained::Trained;
-use crate::cli::{adapted, output};
-use crate::config::phases::{self, Phase, Phases};
+use crate::cli::{adapted, claim, interrupt, output};
+use crate::config::Experiment;
+use crate::config::phases::{Phase, Phases};
 use crate::error::{Error, Result};
+use crate::report::escape::inline;
 use crate::report::format::{counted, duration, thousands};
 use crate::report::{best, files};
-use crate::study::{StudyState, TrialStatus, state};
+use crate::study::{StudyState, Trial, TrialStatus, state};
+use crate::text;
 
 /// A phase that is over.
 struct Over<'a> {
@@ -38,11 +41,14 @@ pub fn execute(args: &Args, phases: &Phases) -> Result<()> {
         ));
     }
     let dir = args.out.clone().unwrap_or_else(|| Path::new("reports").join(&phases.name));
-    check(args, phases)?;
+    let names: Vec<&str> = phases.list.iter().map(|phase| phase.name.as_str()).collect();
+    claim::check(&dir, &names, args.data.as_deref(), args.out.is_some())?;
+    check(args, phases, &dir)?;
     let mut found = BTreeMap::new();
     let mut over: Vec<Over<'_>> = Vec::new();
     let mut results = Vec::new();
     for (number, phase) in phases.list.iter().enumerate() {
+        interrupt::check()?;
         let folder = dir.join(&phase.name);
         if let Some(missing) = phase.needs.iter().find(|need| !found.contains_key(*need)) {
             // Only a dry run comes here.
@@ -62,7 +68,7 @@ pub fn execute(args: &Args, phases: &Phases) -> Result<()> {
                 folder.display()
             ))?;
         }
-        let experiment = phases::load(&args.experiment, &args.set, phase, &found)?;
+        let experiment = phases.load(phase, &found)?;
         let place = Place {
             file: &args.experiment,
             what: "experiment file",
@@ -97,10 +103,11 @@ pub fn execute(args: &Args, phases: &Phases) -> Result<()> {
 }
 
 /// What is wrong with the data and the named networks of any phase is said before the first begins: hours may lie between them.
-fn check(args: &Args, phases: &Phases) -> Result<()> {
+fn check(args: &Args, phases: &Phases, dir: &Path) -> Result<()> {
     let found = phases.stand_ins();
+    let mut images = HashMap::new();
     for phase in &phases.list {
-        let experiment = phases::load(&args.experiment, &args.set, phase, &found)?;
+        let experiment = phases.load(phase, &found)?;
         let place = Place {
             file: &args.experiment,
             what: "experiment file",
@@ -108,11 +115,27 @@ fn check(args: &Args, phases: &Phases) -> Result<()> {
             phase: Some((phase, &found)),
         };
         unused::check(args, &experiment, place)?;
-        let trained = Trained::load(&experiment, args.data.as_deref(), place)?;
-        let (input, classes) = trained.shape();
+        let data = args.data.as_deref().or(experiment.data.path.as_deref());
+        claim::check(&dir.join(&phase.name), &[], data, args.out.is_some())?;
+        // Thousands of phases may train on the same images.
+        let same = images_key(&experiment);
+        let (input, classes) = match images.get(&same) {
+            Some(known) => *known,
+            None => *images
+                .entry(same)
+                .or_insert(Trained::load(&experiment, args.data.as_deref(), place)?.shape()),
+        };
         plan::variants(&experiment, place, input, classes)?;
     }
     Ok(())
+}
+
+/// All that decides what images a phase trains on.
+fn images_key(experiment: &Experiment) -> String {
+    let Experiment { data, seed, trainer, train, search, .. } = experiment;
+    let space = search.as_ref().map(|search| &search.space);
+    let (epochs, precision, weights) = (train.epochs, train.precision, &train.weights);
+    format!("{data:?} {seed} {trainer:?} {epochs} {precision:?} {weights:?} {space:?}")
 }
 
 /// What a study has found, as block notation: where `netadapt` came to, else its best candidate.
@@ -135,8 +158,7 @@ fn markdown(name: &str, over: &[Over<'_>]) -> String {
     let mut text = format!("# {name}\n\nAn experiment of {}.\n", counted(over.len(), "phase"));
     for Over { phase, dir, state, found } in over {
         let folder = dir.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let seconds: f64 =
-            state.trials.iter().flat_map(|trial| &trial.epochs).map(|epoch| epoch.seconds).sum();
+        let seconds = state.trials.iter().map(Trial::seconds).sum::<f64>() + 0.0;
         text += &format!(
             "\n## {}\n\n{}; {} of training, summed over trials. Tables and plots: [{folder}/report.md]({folder}/report.md).\n",
             phase.name,
@@ -144,7 +166,7 @@ fn markdown(name: &str, over: &[Over<'_>]) -> String {
             duration(seconds),
         );
         let summary = StudySummary::of(state.clone());
-        if let Some(highest) = best::highest(&summary, best::plain) {
+        if let Some(highest) = best::highest(&summary, inline) {
             let of = if summary.adapts() { " of a network trained for all epochs" } else { "" };
             text += &format!("\nHighest validation accuracy{of}: {highest}.\n");
         }
@@ -153,7 +175,7 @@ fn markdown(name: &str, over: &[Over<'_>]) -> String {
             let costs = of_it.map_or(String::new(), |of| {
                 format!(
                     " ({}, {} params, {} multiply-adds)",
-                    of.label,
+                    inline(&of.label),
                     thousands(of.params),
                     thousands(of.madds)
                 )
@@ -163,7 +185,10 @@ fn markdown(name: &str, over: &[Over<'_>]) -> String {
                 found,
                 best::trial(&summary).is_some_and(|(trial, _)| trial.candidate.text == *found),
             );
-            text += &format!("\nFound, and given to later phases{costs}{why}:\n\n```\n{found}\n```\n");
+            text += &format!(
+                "\nFound, and given to later phases{costs}{why}:\n\n```\n{}\n```\n",
+                text::line(found)
+            );
         }
     }
     text
