@@ -2,7 +2,7 @@
 
 use super::figure::axis::short;
 use super::format::{self, NONE};
-use super::table::{Table, number, text};
+use super::table::{Table, code, number, text};
 use crate::analysis::{Ablation, AblationRow, CandidateFront, CandidatePoint, Effect, StudySummary};
 use crate::study::state::Failure;
 
@@ -97,7 +97,7 @@ pub fn front(front: &CandidateFront) -> Table {
         columns.push(number("test accuracy (%)"));
     }
     columns.push(number("seeds"));
-    columns.push(text("network"));
+    columns.push(code("network"));
     let mut table = Table::new(columns);
     let all: Vec<&CandidatePoint> = front.front().collect();
     for p in spread(&all, MOST_ROWS) {
@@ -111,7 +111,7 @@ pub fn front(front: &CandidateFront) -> Table {
             row.push(p.test.map_or(NONE.to_owned(), |t| format::mean_sd(&t)));
         }
         row.push(p.accuracy.n.to_string());
-        row.push(format!("`{}`", p.text));
+        row.push(p.text.clone());
         table.push(row);
     }
     table

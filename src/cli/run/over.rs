@@ -1,5 +1,6 @@
 //! What comes after a study: random search next to it, the report, and what a script is told.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -66,7 +67,7 @@ fn report(dir: &Path, (state, before): (&StudyState, bool), json: bool) -> Resul
                 let dir = dir.display();
                 output::print(&format!("{dir}: this study is finished; writing its report again"))?;
             }
-            command::run(&ReportArgs { dir: dir.to_path_buf(), out: None, json: false })?;
+            command::run(&ReportArgs { dir: dir.to_path_buf(), out: None, force: false, json: false })?;
             None
         }
     };
@@ -88,9 +89,12 @@ fn report(dir: &Path, (state, before): (&StudyState, bool), json: bool) -> Resul
 }
 
 fn as_json(dir: &Path, state: &StudyState, report: Option<PathBuf>) -> Result<Value> {
-    let report = match report {
-        Some(report) => report,
-        None => report::write(&command::read(dir)?, command::random(dir)?.as_deref(), dir)?.report,
+    let (report, warnings) = match report {
+        Some(report) => (report, warnings(state)),
+        None => {
+            let written = report::write(&command::read(dir)?, command::random(dir)?.as_deref(), dir)?;
+            (written.report, written.warnings)
+        }
     };
     Ok(json!({
         "dir": dir,
@@ -101,9 +105,19 @@ fn as_json(dir: &Path, state: &StudyState, report: Option<PathBuf>) -> Result<Va
         "failed": state.count(TrialStatus::Failed),
         "best": state.best().map(|t| t.number),
         "results_hash": state.results_hash(),
+        "warnings": warnings,
         "reproducible": !state.is_timed_out(),
         "report": report,
     }))
+}
+
+/// What about the study looks wrong, as its report says it.
+fn warnings(state: &StudyState) -> Vec<String> {
+    let Some(environment) = state.environments.last() else { return Vec::new() };
+    let mut seen = HashSet::new();
+    let candidates = state.trials.iter().map(|trial| &trial.candidate);
+    let variants = candidates.filter(|of| of.is_variant && seen.insert(&of.label));
+    report::warnings::of(&state.experiment, variants, &environment.data)
 }
 
 /// The study's report, where it is there and no older than what it tells of. It is the last file that a report writes.
