@@ -5,10 +5,15 @@ use std::path::Path;
 
 use super::event::{DataRecord, Environment};
 
+/// The version of blocksmith and of what it computes with, as journals have it.
+pub fn version() -> String {
+    format!("{} ({})", env!("CARGO_PKG_VERSION"), crate::engine::BUILT_ON)
+}
+
 /// This machine and this command, for the journal.
 pub fn detect(jobs: usize, threads_per_job: usize, data: DataRecord) -> Environment {
     Environment {
-        version: format!("{} ({})", env!("CARGO_PKG_VERSION"), crate::engine::BUILT_ON),
+        version: version(),
         command: command_line(std::env::args_os().map(|a| a.to_string_lossy().into_owned())),
         os: os(),
         cpu: cpu(),

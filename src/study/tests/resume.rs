@@ -12,6 +12,35 @@ use super::super::{
 use super::{count, events, journal_bytes, never, run, run_simply, scratch};
 use crate::error::{Error, Signal};
 
+/// What a finished study proposed is not proposed again where this version finished it, and nothing has changed since.
+#[test]
+fn a_finished_study_needs_no_plan() {
+    let dir = scratch();
+    let experiment = experiment(&["a", "b"], &[0]);
+    let trainer = Simulated::new(2);
+    let finish = |version: String| {
+        let settings = RunSettings {
+            jobs: 1,
+            checkpoint_every: Duration::ZERO,
+            environment: crate::study::event::Environment { version, ..environment(1, "data-hash") },
+            stop: &trainer.stop,
+            display: &Silent,
+        };
+        let study = Study::open(dir.path(), &experiment).unwrap();
+        study.run(&mut plan(&experiment).into_iter(), &trainer, &settings).unwrap();
+    };
+    let is_known =
+        |experiment: &_| Study::open(dir.path(), experiment).unwrap().finished_as_it_is().is_some();
+    finish("another".into());
+    assert!(!is_known(&experiment));
+    fs::remove_file(folder::journal(dir.path())).unwrap();
+    finish(crate::study::environment::version());
+    assert!(is_known(&experiment));
+    let mut other = experiment.clone();
+    other.description = Some("other words".into());
+    assert!(!is_known(&other));
+}
+
 #[test]
 fn killed_at_every_byte() {
     let experiment = experiment(&["a", "diverges", "flaky"], &[0]);
