@@ -1,6 +1,7 @@
 //! A study killed at any moment continues to the same end.
 
 use std::fs;
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -15,10 +16,10 @@ use crate::error::{Error, Signal};
 /// What a finished study proposed is not proposed again where this version finished it, and nothing has changed since.
 #[test]
 fn a_finished_study_needs_no_plan() {
-    let dir = scratch();
+    let (old, new) = (scratch(), scratch());
     let experiment = experiment(&["a", "b"], &[0]);
     let trainer = Simulated::new(2);
-    let finish = |version: String| {
+    let finish = |dir: &Path, version: String| {
         let settings = RunSettings {
             jobs: 1,
             checkpoint_every: Duration::ZERO,
@@ -26,19 +27,18 @@ fn a_finished_study_needs_no_plan() {
             stop: &trainer.stop,
             display: &Silent,
         };
-        let study = Study::open(dir.path(), &experiment).unwrap();
+        let study = Study::open(dir, &experiment).unwrap();
         study.run(&mut plan(&experiment).into_iter(), &trainer, &settings).unwrap();
     };
     let is_known =
-        |experiment: &_| Study::open(dir.path(), experiment).unwrap().finished_as_it_is().is_some();
-    finish("another".into());
-    assert!(!is_known(&experiment));
-    fs::remove_file(folder::journal(dir.path())).unwrap();
-    finish(crate::study::environment::version());
-    assert!(is_known(&experiment));
+        |dir: &Path, experiment: &_| Study::open(dir, experiment).unwrap().finished_as_it_is().is_some();
+    finish(old.path(), "another".into());
+    assert!(!is_known(old.path(), &experiment));
+    finish(new.path(), crate::study::environment::version());
+    assert!(is_known(new.path(), &experiment));
     let mut other = experiment.clone();
     other.description = Some("other words".into());
-    assert!(!is_known(&other));
+    assert!(!is_known(new.path(), &other));
 }
 
 #[test]
