@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::Timeout;
 use super::search::resolve;
 use super::yaml::{At, Read};
 
@@ -34,6 +35,9 @@ pub struct TrainConfig {
     /// What becomes of their classifier.
     #[serde(default, skip_serializing_if = "StartClassifier::is_loaded")]
     pub classifier: StartClassifier,
+    /// Training time after which a trial ends at its next epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Timeout>,
 }
 
 /// The classifier of a network that starts from given weights.
@@ -99,7 +103,7 @@ pub enum Schedule {
     },
 }
 
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "epochs",
     "batch",
     "lr",
@@ -113,6 +117,7 @@ const KEYS: [&str; 13] = [
     "precision",
     "weights",
     "classifier",
+    "timeout",
 ];
 
 impl TrainConfig {
@@ -153,6 +158,7 @@ impl TrainConfig {
             classifier: keys.or("classifier", StartClassifier::Loaded, |at| {
                 at.one_of("a start of the classifier", &StartClassifier::NAMED)
             })?,
+            timeout: keys.optional("timeout").map(|at| Timeout::read(&at)).transpose()?,
         };
         if config.nesterov && config.momentum == 0.0 {
             let place = keys.required("nesterov", "")?;

@@ -228,6 +228,7 @@ fn train(epochs: usize) -> TrainConfig {
         precision: Default::default(),
         weights: None,
         classifier: Default::default(),
+        timeout: None,
     }
 }
 

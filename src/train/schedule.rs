@@ -56,6 +56,7 @@ mod tests {
             precision: Default::default(),
             weights: None,
             classifier: Default::default(),
+            timeout: None,
         }
     }
 
