@@ -228,6 +228,7 @@ fn train(epochs: usize) -> TrainConfig {
         drop_last: None,
         precision: Default::default(),
         weights: None,
+        timeout: None,
     }
 }
 

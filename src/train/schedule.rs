@@ -56,6 +56,7 @@ mod tests {
             drop_last: None,
             precision: Default::default(),
             weights: None,
+            timeout: None,
         }
     }
 
