@@ -83,7 +83,7 @@ pub enum Schedule {
     },
 }
 
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "epochs",
     "batch",
     "drop_last",
