@@ -147,7 +147,7 @@ fn settings_in_another_unit_are_refused_or_named() {
     let folder = Folder::new();
     let with = |from: &str, to: &str| {
         assert!(SHAPES.contains(from));
-        folder.write("e.yaml", &SHAPES.replace(from, to))
+        folder.write("e.yaml", SHAPES.replace(from, to))
     };
     let refused =
         |from: &str, to: &str| refusal(&["run", &with(from, to), "--out", &folder.at("none"), "--dry-run"]);
