@@ -79,6 +79,13 @@ struct Raced {
 /// # Errors
 /// A sentence for what is wrong with the table, the space or the strategies' names.
 pub fn execute(args: &Args) -> Result<()> {
+    if let Some(path) = args.curves.as_ref().filter(|path| path.extension().is_some_and(|end| end != "json"))
+    {
+        return Err(Error::request(format!(
+            "--curves {}: curves are written as JSON: end the name in .json",
+            path.display()
+        )));
+    }
     let table = Table::read(&args.table)?;
     let space = SearchSpace::load(&args.space)?;
     let cost = named("a cost", &args.cost, &Objective::NAMES)?;

@@ -31,9 +31,10 @@ pub struct Args {
     /// A named network, a candidate in block notation, a study's folder, or a file of weights
     #[arg(value_name = "NETWORK|STUDY_DIR")]
     network: String,
-    /// The trial of the study [default: the one with the highest validation accuracy]
-    #[arg(long, value_name = "N")]
-    trial: Option<usize>,
+    /// The trial of the study: its number, or the candidate's hash (or its beginning) or name [default: the one with the highest
+    /// validation accuracy]
+    #[arg(long, value_name = "N|HASH|NAME")]
+    trial: Option<String>,
     /// File to write
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -46,9 +47,9 @@ pub struct Args {
     /// Take the weights from this safetensors file, in our names or torchvision's
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
-    /// Seed of random weights, where no others are given
-    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "weights")]
-    seed: u64,
+    /// Seed of random weights, where no others are given [default: 1]
+    #[arg(long, value_name = "N", conflicts_with = "weights")]
+    seed: Option<u64>,
     /// Whose names the weights have in a safetensors file
     #[arg(long, value_enum, default_value_t = Names::Ours)]
     names: Names,
@@ -139,7 +140,8 @@ fn load(args: &Args) -> Result<Loaded> {
                 "--weights, --set, --input and --classes are for named networks; a study's trial has its own",
             ));
         }
-        return loaded::of_study(path, args.trial);
+        unseeded(args)?;
+        return loaded::of_study(path, args.trial.as_deref());
     }
     if args.trial.is_some() {
         return Err(Error::request(format!(
@@ -149,8 +151,19 @@ fn load(args: &Args) -> Result<Loaded> {
     }
     match &args.weights {
         Some(weights) => loaded::of_file(weights, Some(&args.network), &asked),
-        None if is_safetensors(path) => loaded::of_file(path, None, &asked),
-        None => loaded::of_network(&args.network, &asked, args.seed),
+        None if is_safetensors(path) => unseeded(args).and_then(|()| loaded::of_file(path, None, &asked)),
+        None => loaded::of_network(&args.network, &asked, args.seed.unwrap_or(1)),
+    }
+}
+
+/// Weights that are there are not drawn at random.
+fn unseeded(args: &Args) -> Result<()> {
+    match args.seed {
+        Some(_) => Err(Error::request(format!(
+            "--seed: {} has weights, so none are drawn at random: leave --seed out",
+            args.network
+        ))),
+        None => Ok(()),
     }
 }
 
@@ -164,6 +177,21 @@ fn format(args: &Args) -> Result<Format> {
         Some(end) if end == "safetensors" => Some(Format::Safetensors),
         _ => None,
     };
+    if let (Some(asked), Some(named)) = (args.format, named)
+        && asked != named
+    {
+        return Err(Error::request(format!(
+            "--out {}: the end of the name says another format than --format: leave --format out, or name another file",
+            args.out.display()
+        )));
+    }
+    let foreign = args.out.extension().map(|end| end.to_string_lossy().to_ascii_lowercase());
+    if let Some(end) = foreign.filter(|end| named.is_none() && FOREIGN.contains(&end.as_str())) {
+        return Err(Error::request(format!(
+            "--out {}: .{end} is the name of another format than is written: end it in .onnx or .safetensors",
+            args.out.display()
+        )));
+    }
     let format = args.format.or(named).ok_or_else(|| {
         Error::request(format!(
             "--out {}: the end of the name does not say the format: end it in .onnx or .safetensors, or give --format",
@@ -177,6 +205,10 @@ fn format(args: &Args) -> Result<Format> {
     }
     Ok(format)
 }
+
+/// Ends of names that say a format that is not written, whatever --format says.
+const FOREIGN: [&str; 12] =
+    ["pt", "pth", "ckpt", "h5", "keras", "tflite", "pb", "npz", "json", "yaml", "svg", "png"];
 
 /// Before anything is computed.
 fn check_out(args: &Args) -> Result<()> {

@@ -32,6 +32,7 @@ pub mod searched;
 mod shares;
 mod start;
 pub mod status;
+mod studied;
 pub mod table;
 mod threads;
 mod trained;

@@ -31,9 +31,10 @@ pub struct Args {
     /// A study's folder or a safetensors file
     #[arg(long, value_name = "W")]
     weights: PathBuf,
-    /// The trial of the study [default: the one with the highest validation accuracy]
-    #[arg(long, value_name = "N")]
-    trial: Option<usize>,
+    /// The trial of the study: its number, or the candidate's hash (or its beginning) or name [default: the one with the highest
+    /// validation accuracy]
+    #[arg(long, value_name = "N|HASH|NAME")]
+    trial: Option<String>,
     /// The network of the weights, where the file does not say
     #[arg(long, value_name = "NETWORK")]
     network: Option<String>,
@@ -167,7 +168,7 @@ fn load(args: &Args) -> Result<Loaded> {
                 "--network, --set, --input and --classes are for files of weights; a study's trial has its own",
             ));
         }
-        return loaded::of_study(weights, args.trial);
+        return loaded::of_study(weights, args.trial.as_deref());
     }
     if args.trial.is_some() {
         return Err(Error::request(format!(
@@ -201,6 +202,9 @@ fn labels(file: &Path, classes: usize) -> Result<Vec<String>> {
 impl Classifier {
     /// The most likely classes, the likeliest first; of equals the first.
     fn predict(&self, path: &Path) -> std::result::Result<Vec<Prediction>, String> {
+        if path.is_dir() {
+            return Err(format!("a folder: name the images in it, such as {}", path.join("*.png").display()));
+        }
         let bytes = images::read_one(path, self.side)?;
         let channels = self.normalisation.scale_and_shift();
         let normalised = bytes.iter().zip(channels.iter().cycle());

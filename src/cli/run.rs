@@ -2,6 +2,7 @@
 
 mod baseline;
 mod phased;
+mod unused;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -28,7 +29,7 @@ use crate::cost;
 use crate::engine::measure::Work;
 use crate::error::{Error, Result};
 use crate::report;
-use crate::study::difference::accepted_changes;
+use crate::study::difference::{accepted_changes, keeps_trials};
 use crate::study::{Plan, RunSettings, Study, StudyState, TrialStatus, environment, folder, state};
 
 /// Run an experiment: train its variants and searched candidates, and write the report.
@@ -58,9 +59,9 @@ pub struct Args {
     /// Memory that all trials may take together, such as 8GiB [default: 90 % of what is available]
     #[arg(long, value_name = "SIZE", value_parser = memory::size)]
     memory: Option<u64>,
-    /// Seconds between the checkpoints of a running trial: what a kill can cost it at most
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
-    checkpoint_every: u64,
+    /// Seconds between the checkpoints of a running trial: what a kill can cost it at most [default: 30]
+    #[arg(long, value_name = "SECONDS")]
+    checkpoint_every: Option<u64>,
     /// What to train on
     #[arg(long, value_enum, default_value_t = Device::Cpu)]
     device: Device,
@@ -88,7 +89,7 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     /// Take over a study whose lock a process of another machine holds that is known to be gone
-    #[arg(long)]
+    #[arg(long, conflicts_with = "dry_run")]
     break_lock: bool,
 }
 
@@ -120,6 +121,7 @@ pub fn execute(args: &Args) -> Result<()> {
 /// # Errors
 /// As [`execute`].
 pub fn run_study(args: &Args, mut experiment: Experiment, dir: &Path, place: Place) -> Result<Option<Value>> {
+    unused::check(args, &experiment, place)?;
     let start = Start::read(&mut experiment, args.weights.as_ref(), Budget::new(args.memory), place)?;
     if args.break_lock && folder::journal(dir).exists() {
         break_lock(dir)?;
@@ -131,6 +133,10 @@ pub fn run_study(args: &Args, mut experiment: Experiment, dir: &Path, place: Pla
     adapted::note_origin(&mut experiment, exists.then_some(dir), place)?;
     let claim = if args.extend { Study::extend } else { Study::open };
     let existing = (exists && !args.dry_run).then(|| claim(dir, &experiment)).transpose()?;
+    let adds = existing.as_ref().is_none_or(Study::adds);
+    for notice in unused::notices(args, &experiment, dir, exists, adds) {
+        progress::display().on_notice(&notice);
+    }
     let earlier = match &existing {
         Some(study) => study.searched()?,
         None if exists && args.extend => state::searched(dir)?,
@@ -182,7 +188,7 @@ pub fn run_study(args: &Args, mut experiment: Experiment, dir: &Path, place: Pla
             let training = Training::begin();
             let settings = RunSettings {
                 jobs: shares.jobs,
-                checkpoint_every: Duration::from_secs(args.checkpoint_every),
+                checkpoint_every: Duration::from_secs(args.checkpoint_every.unwrap_or(30)),
                 environment: environment::detect(shares.jobs, shares.threads, trained.record()),
                 stop: training.stop(),
                 display: display.as_ref(),
@@ -228,7 +234,9 @@ fn dry_run(
     };
     let fits = if is_accepted(args.extend) {
         Fits::Yes
-    } else if is_accepted(true) {
+    } else if is_accepted(true)
+        && before.as_ref().is_none_or(|state| keeps_trials(dir, &state.experiment, experiment))
+    {
         Fits::Extended
     } else {
         Fits::No

@@ -73,6 +73,14 @@ pub fn execute(args: &Args) -> Result<()> {
 
 fn check_out(args: &Args, out: &Path) -> Result<()> {
     let name = out.display();
+    // A name without an end says nothing that is not so.
+    let shown = out.to_string_lossy().to_ascii_lowercase();
+    let is_other = out.extension().is_some() && ![".csv", ".csv.gz"].iter().any(|end| shown.ends_with(end));
+    if is_other && !out.is_dir() {
+        return Err(Error::request(format!(
+            "--out {name}: a table is written as .csv or .csv.gz: end the name in one of these"
+        )));
+    }
     if out.is_dir() {
         return Err(Error::request(format!("--out {name}: this is a folder: name a file in it")));
     }

@@ -63,7 +63,7 @@ pub struct Published {
     pub accuracy: Option<f64>,
 }
 
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "name",
     "description",
     "seed",
@@ -77,6 +77,8 @@ const KEYS: [&str; 13] = [
     "failures",
     "checkpoints",
     "latency",
+    // Read by `phases`, before this.
+    "phases",
 ];
 
 /// Most trial seeds of a study.

@@ -62,6 +62,17 @@ impl NetAdaptConfig {
         strategy.is_some_and(|at| at.is_text(StrategyKind::NetAdapt.name()))
     }
 
+    /// Refuses its keys in the section of another strategy, whose keys are `known`.
+    pub(super) fn refuse_in_others(at: &At<'_>, known: &[&str]) -> Read<()> {
+        let keys = at.any_keys("search")?;
+        match KEYS.iter().filter(|key| !known.contains(key)).find_map(|key| Some((key, keys.get(key)?))) {
+            Some((key, at)) => Err(at.problem(format!(
+                "`{key}` is for the strategy netadapt: add `strategy: netadapt`, or take it away"
+            ))),
+            None => Ok(()),
+        }
+    }
+
     /// Reads the section; `folder` is the experiment file's, `epochs` those of a whole training.
     pub(super) fn read(at: &At<'_>, folder: &Path, epochs: usize) -> Read<SearchConfig> {
         let any = at.any_keys("search")?;

@@ -130,6 +130,11 @@ impl StrategyKind {
         Self::NAMES.iter().find(|(_, kind)| *kind == self).map_or("", |(name, _)| name)
     }
 
+    /// Whether it has a population of a size that can be set.
+    pub fn has_population(self) -> bool {
+        matches!(self, Self::Evolution | Self::Nsga2 | Self::ShEmoa)
+    }
+
     /// Whether its proposals depend on what became of earlier ones.
     pub fn learns(self) -> bool {
         !matches!(self, Self::Grid | Self::Random)
@@ -195,6 +200,7 @@ impl SearchConfig {
             "baseline",
             "timeout",
         ];
+        NetAdaptConfig::refuse_in_others(at, &known)?;
         let keys = at.keys("search", &known)?;
         let at = keys.required("space", "space: ../search-spaces/quickstart.yaml")?;
         let space = resolve(folder, at.text()?);
@@ -227,6 +233,12 @@ impl SearchConfig {
         {
             let at = keys.at();
             return Err(at.problem("sh_emoa halves its candidates: give `budget: asha` or `successive_halving`, or the strategy nsga2"));
+        }
+        if let Some(at) = keys.get("population").filter(|_| !strategy.has_population()) {
+            return Err(at.problem(format!(
+                "the strategy {} has no population, so this has no effect: take it away; evolution, nsga2 and sh_emoa have one",
+                strategy.name()
+            )));
         }
         let count = |key, default, from, what| keys.or(key, default, |at| at.count(from..=10_000, what));
         let baseline = keys

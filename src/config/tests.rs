@@ -122,7 +122,7 @@ fn mistakes_in_the_file_have_their_place() {
     let cases = [
         (
             SMALL.replace("train:", "trian:"),
-            "e.yaml:3:1: trian: an experiment has no key `trian`; did you mean `train`? Known keys: name, description, seed, seeds, data, train, trainer, search, variants, baseline, failures, checkpoints, latency",
+            "e.yaml:3:1: trian: an experiment has no key `trian`; did you mean `train`? Known keys: name, description, seed, seeds, data, train, trainer, search, variants, baseline, failures, checkpoints, latency, phases",
         ),
         (
             with("{epochs: 3, learning_rate: 0.1}"),
@@ -210,7 +210,7 @@ fn mistakes_in_the_file_have_their_place() {
         ),
         (
             search("{space: space.yaml, trials: 9, objectives: [accuracy, flops]}"),
-            "e.yaml:4:63: search.objectives[1]: `flops` is not an objective (accuracy, loss, params, madds, activation_memory, size, latency); did you mean `loss`?",
+            "e.yaml:4:63: search.objectives[1]: `flops` is not an objective (accuracy, loss, params, madds, activation_memory, size, latency)",
         ),
         (
             search("{space: space.yaml, trials: 9, objectives: [latency, params]}"),
@@ -294,7 +294,7 @@ fn mistakes_in_assignments_name_them() {
         ),
         (
             "trian.epochs=5",
-            "--set trian.epochs=5: trian: an experiment has no key `trian`; did you mean `train`? Known keys: name, description, seed, seeds, data, train, trainer, search, variants, baseline, failures, checkpoints, latency",
+            "--set trian.epochs=5: trian: an experiment has no key `trian`; did you mean `train`? Known keys: name, description, seed, seeds, data, train, trainer, search, variants, baseline, failures, checkpoints, latency, phases",
         ),
         (
             "train.epochs=five",

@@ -7,7 +7,7 @@ use std::path::Path;
 use safetensors::SafeTensors;
 use sha2::{Digest, Sha256};
 
-use super::{About, Naming};
+use super::{About, Naming, foreign};
 use crate::arch::Network;
 use crate::engine::Model;
 use crate::engine::weights::{Entry, Slot, misfit_sentence, misfits, parse, slots};
@@ -37,17 +37,25 @@ impl Weights {
         let mut file = File::open(path).map_err(unreadable)?;
         let length = file.metadata().map_err(unreadable)?;
         if !length.is_file() {
-            return Err(wrong("not a file: name a safetensors file".into()));
+            let what = foreign::what(path, &[]);
+            return Err(wrong(what.unwrap_or("not a file: name a safetensors file").into()));
         }
         let length = length.len();
         let mut start = [0; 8];
         if length < 8 || file.read_exact(&mut start).is_err() {
-            return Err(wrong(format!("not a safetensors file: it has only {length} bytes")));
+            let foreign = foreign::what(path, &[]).map(str::to_owned);
+            let short = || format!("not a safetensors file: it has only {length} bytes");
+            return Err(wrong(foreign.unwrap_or_else(short)));
         }
         let header = u64::from_le_bytes(start);
         if !(2..=LONGEST_HEADER).contains(&header) {
+            let what = foreign::what(path, &start);
             return Err(wrong(
-                "not a safetensors file: it does not begin with the length of a header".into(),
+                what.unwrap_or(
+                    "not a safetensors file: it does not begin with the length of a header; give the folder of a \
+                     study, or a safetensors file",
+                )
+                .into(),
             ));
         }
         if header > length - 8 {

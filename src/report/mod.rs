@@ -3,6 +3,7 @@
 //! The same records give the same files to the byte.
 
 mod against;
+pub mod best;
 pub mod drawing;
 pub mod figure;
 pub mod files;
@@ -56,6 +57,8 @@ pub struct Findings {
     pub fronts: Vec<CandidateFront>,
     /// Where the study has a search.
     pub effects: Vec<Effect>,
+    /// Whether these are of candidates with every combination of their levels.
+    pub is_grid: bool,
     /// Where random search was run beside the search.
     pub against: Option<AgainstRandom>,
     /// Where its strategy is NetAdapt.
@@ -102,6 +105,7 @@ impl Findings {
                 .map(|cost| CandidateFront::of(&study, cost))
                 .collect(),
             effects: effects::effects(&study, study.comparison_split()),
+            is_grid: effects::is_grid(&study, study.comparison_split()),
             against: None,
             adaptation: Adaptation::of(&study),
             study,
@@ -163,6 +167,9 @@ impl Findings {
         if let Some(simulated) = markdown::simulated(self) {
             let _ = write!(out, "\n{simulated}.");
         }
+        if let Some(best) = best::lines(self) {
+            let _ = write!(out, "\n{best}");
+        }
         if let Some(ablation) = &self.ablation {
             let _ = write!(
                 out,
@@ -171,6 +178,10 @@ impl Findings {
                     .without(&["% of baseline", "seeds", "published params"])
                     .terminal()
             );
+        }
+        let added = markdown::seeds_added(self);
+        if !added.is_empty() {
+            let _ = write!(out, "\n{}", added.trim_end());
         }
         if self.searches()
             && let Some(front) = self.fronts.first().filter(|f| !f.points.is_empty())

@@ -1,5 +1,7 @@
 //! How a study was trained, in words.
 
+use std::collections::BTreeMap;
+
 use super::format::counted;
 use crate::config::{Augment, DataConfig, Precision, Schedule, StrategyKind, TrainConfig};
 use crate::config::{Experiment, SearchConfig, SimulatedConfig, TabularConfig, TrainerConfig};
@@ -131,6 +133,26 @@ pub fn candidates(experiment: &Experiment, searched: Option<usize>) -> String {
     parts.join("; ")
 }
 
+/// Which definition a name stands for, where a paper's network of that name is another; `None` where there is no such variant.
+pub fn definitions(experiment: &Experiment) -> Option<String> {
+    let narrowed = experiment.variants.iter().filter_map(|variant| {
+        let mut words = variant.network.split_whitespace();
+        let name = words.next().filter(|name| name.starts_with("mobilenet_v3_"))?;
+        let mut options: BTreeMap<&str, &str> = words.filter_map(|word| word.split_once('=')).collect();
+        options.extend(variant.set.iter().map(|(option, value)| (option.as_str(), value.as_str())));
+        let width = options.get("width").filter(|width| width.parse::<f64>() != Ok(1.0))?;
+        let is_torchvisions = options.get("variant").is_none_or(|variant| *variant == "torchvision");
+        is_torchvisions.then(|| format!("{} is torchvision's {name} with width_mult {width}", variant.name))
+    });
+    let narrowed: Vec<String> = narrowed.collect();
+    (!narrowed.is_empty()).then(|| {
+        format!(
+            "{}, whose last layers are narrowed too; those of the paper's are not (`variant=paper`)",
+            narrowed.join("; ")
+        )
+    })
+}
+
 /// The statement that a subset was used; `None` where all images were.
 pub fn subset(data: &DataConfig) -> Option<String> {
     let limit = &data.limit;
@@ -148,4 +170,27 @@ pub fn subset(data: &DataConfig) -> Option<String> {
         "A subset of the data: at most {} (stratified, chosen from the study's seed). Accuracies may be lower than with all images.",
         parts.join(", ")
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn narrow_mobilenets_are_told_apart() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("e.yaml");
+        let text = "data: {format: shapes}\ntrain: {epochs: 1}\nvariants:\n\
+                    - {name: a, network: mobilenet_v3_small, set: {stem: cifar, width: 0.35}}\n\
+                    - {name: b, network: mobilenet_v3_small variant=paper width=0.35}\n\
+                    - {name: c, network: mobilenet_v3_large width=1.0}\n- {name: d, network: mobilenet_v2 width=0.5}\n";
+        std::fs::write(&file, text).unwrap();
+        let said = definitions(&Experiment::load(&file, &[]).unwrap()).unwrap();
+        assert!(
+            said.starts_with("a is torchvision's mobilenet_v3_small with width_mult 0.35, whose"),
+            "{said}"
+        );
+        let last = ["variants=[{name: d, network: mobilenet_v2 width=0.5}]".to_owned()];
+        assert_eq!(definitions(&Experiment::load(&file, &last).unwrap()), None);
+    }
 }

@@ -103,6 +103,11 @@ impl Study {
         self.extension.is_some() || self.state.as_ref().is_some_and(|state| state.extended)
     }
 
+    /// Whether it is given more to do than its journal has.
+    pub fn adds(&self) -> bool {
+        self.extension.is_some()
+    }
+
     /// What earlier runs did; `None` where this is the first.
     pub fn state(&self) -> Option<&StudyState> {
         self.state.as_ref()
