@@ -267,7 +267,7 @@ fn a_png_is_a_png() {
     let ink = picture.pixels().filter(|rgb| rgb.0 != [255; 3]).count();
     let share = ink as f64 / f64::from(picture.width() * picture.height());
     assert!((0.05..0.7).contains(&share), "{share}");
-    for name in ["mix.pdf", "mix.jpg", "mix", "mix.svg.gz"] {
+    for name in ["mix.pdf", "mix.jpg", "mix.txt", "mix.svg.gz"] {
         let message = refusal(&["draw", "mix", "--out", &folder.at(name)]);
         assert!(message.contains("a drawing is written as .svg or .png"), "{message}");
         assert!(!folder.join(name).exists());
@@ -292,7 +292,7 @@ fn what_cannot_be_drawn_is_refused() {
     let message = refusal(&["draw", "mix", "--out", &folder.at("none/mix.svg")]);
     assert!(message.contains("cannot be written") && message.contains("--out"), "{message}");
     let message = refusal(&["draw", "mix", "--out", &folder.at("")]);
-    assert!(message.contains("a folder; name the file"), "{message}");
+    assert!(message.contains("this is a folder: name a file in it"), "{message}");
     let kept = folder.write("notes.svg", "mine");
     let message = refusal(&["draw", "mix", "--out", &kept]);
     assert!(message.contains("there already") && message.contains("--force"), "{message}");

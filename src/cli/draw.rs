@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use super::output;
 use super::profiled::{self, Asked, Profiled, Target};
 use crate::error::{Error, Result};
+use crate::file::Output;
 use crate::report::drawing::{self, Drawing};
 use crate::report::format::{counted, thousands};
-use crate::study::folder::write_whole;
 
 /// Draw a network as an SVG or PNG for a paper: stages, blocks, shapes and costs
 ///
@@ -88,9 +88,9 @@ impl Format {
         match end.as_deref() {
             Some("svg") => Ok(Self::Svg),
             Some("png") => Ok(Self::Png),
-            // A folder is refused as one; a device or a pipe has no end that could say more.
-            _ if out.is_dir() || out.as_os_str().to_string_lossy().ends_with('/') => Ok(Self::Svg),
-            None if out.exists() && !out.is_file() => Ok(Self::Svg),
+            // A name without an end says nothing that is not so; a folder is refused as one.
+            None => Ok(Self::Svg),
+            _ if out.is_dir() => Ok(Self::Svg),
             _ => Err(Error::request(format!(
                 "--out {}: a drawing is written as .svg or .png: end the name in one of these",
                 out.display()
@@ -118,7 +118,7 @@ pub fn execute(args: &Args) -> Result<()> {
         }
     };
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from(file_name(&found, &asked)));
-    check(&out, args.force)?;
+    let file = Output::new(&out, "--out", args.force)?;
     let detail = match args.detail {
         Detail::Stages => drawing::Detail::Stages,
         Detail::Blocks => drawing::Detail::Blocks,
@@ -133,12 +133,10 @@ pub fn execute(args: &Args) -> Result<()> {
         Format::Svg => drawing.svg.clone().into_bytes(),
         Format::Png => drawing.png()?,
     };
-    write_whole(&out, &bytes).map_err(|e| {
-        Error::request(format!(
-            "{}: the drawing cannot be written ({e}); name a file in a folder you may write to with --out",
-            out.display()
-        ))
-    })?;
+    file.write(&bytes)?;
+    if file.is_stdout() {
+        return Ok(());
+    }
     if args.json {
         return output::print_json(&as_json(&drawing, &found.name, &out));
     }
@@ -152,23 +150,6 @@ pub fn execute(args: &Args) -> Result<()> {
         counted(drawing.outline.stages.len(), "stage"),
         out.display()
     ))
-}
-
-/// Refuses a file that is there already, or a folder.
-fn check(out: &Path, force: bool) -> Result<()> {
-    if out.is_dir() || out.file_name().is_none() {
-        return Err(Error::request(format!(
-            "{}: a folder; name the file to write, such as network.svg",
-            out.display()
-        )));
-    }
-    if out.exists() && !force {
-        return Err(Error::request(format!(
-            "{}: there already; give --force to write over it, or another name with --out",
-            out.display()
-        )));
-    }
-    Ok(())
 }
 
 /// The network's name and what was asked of it as a file name, such as `mobilenet_v3_small-width0.75.svg`: a text in block

@@ -10,13 +10,15 @@ use crate::analysis::{Adaptation, StudySummary};
 use crate::cli::place::Place;
 use crate::cli::plan;
 use crate::cli::trained::Trained;
-use crate::cli::{adapted, interrupt, output};
+use crate::cli::{adapted, claim, interrupt, output};
 use crate::config::Experiment;
 use crate::config::phases::{Phase, Phases};
 use crate::error::{Error, Result};
+use crate::report::escape::inline;
 use crate::report::format::{counted, duration, thousands};
 use crate::report::{best, files};
 use crate::study::{StudyState, Trial, TrialStatus, state};
+use crate::text;
 
 /// A phase that is over.
 struct Over<'a> {
@@ -39,7 +41,9 @@ pub fn execute(args: &Args, phases: &Phases) -> Result<()> {
         ));
     }
     let dir = args.out.clone().unwrap_or_else(|| Path::new("reports").join(&phases.name));
-    check(args, phases)?;
+    let names: Vec<&str> = phases.list.iter().map(|phase| phase.name.as_str()).collect();
+    claim::check(&dir, &names, args.data.as_deref(), args.out.is_some())?;
+    check(args, phases, &dir)?;
     let mut found = BTreeMap::new();
     let mut over: Vec<Over<'_>> = Vec::new();
     let mut results = Vec::new();
@@ -99,7 +103,7 @@ pub fn execute(args: &Args, phases: &Phases) -> Result<()> {
 }
 
 /// What is wrong with the data and the named networks of any phase is said before the first begins: hours may lie between them.
-fn check(args: &Args, phases: &Phases) -> Result<()> {
+fn check(args: &Args, phases: &Phases, dir: &Path) -> Result<()> {
     let found = phases.stand_ins();
     let mut images = HashMap::new();
     for phase in &phases.list {
@@ -111,6 +115,8 @@ fn check(args: &Args, phases: &Phases) -> Result<()> {
             phase: Some((phase, &found)),
         };
         unused::check(args, &experiment, place)?;
+        let data = args.data.as_deref().or(experiment.data.path.as_deref());
+        claim::check(&dir.join(&phase.name), &[], data, args.out.is_some())?;
         // Thousands of phases may train on the same images.
         let same = images_key(&experiment);
         let (input, classes) = match images.get(&same) {
@@ -160,7 +166,7 @@ fn markdown(name: &str, over: &[Over<'_>]) -> String {
             duration(seconds),
         );
         let summary = StudySummary::of(state.clone());
-        if let Some(highest) = best::highest(&summary, best::plain) {
+        if let Some(highest) = best::highest(&summary, inline) {
             let of = if summary.adapts() { " of a network trained for all epochs" } else { "" };
             text += &format!("\nHighest validation accuracy{of}: {highest}.\n");
         }
@@ -169,7 +175,7 @@ fn markdown(name: &str, over: &[Over<'_>]) -> String {
             let costs = of_it.map_or(String::new(), |of| {
                 format!(
                     " ({}, {} params, {} multiply-adds)",
-                    of.label,
+                    inline(&of.label),
                     thousands(of.params),
                     thousands(of.madds)
                 )
@@ -179,7 +185,10 @@ fn markdown(name: &str, over: &[Over<'_>]) -> String {
                 found,
                 best::trial(&summary).is_some_and(|(trial, _)| trial.candidate.text == *found),
             );
-            text += &format!("\nFound, and given to later phases{costs}{why}:\n\n```\n{found}\n```\n");
+            text += &format!(
+                "\nFound, and given to later phases{costs}{why}:\n\n```\n{}\n```\n",
+                text::line(found)
+            );
         }
     }
     text
