@@ -126,7 +126,7 @@ fn mistakes_in_the_file_have_their_place() {
         ),
         (
             with("{epochs: 3, learning_rate: 0.1}"),
-            "e.yaml:3:20: train.learning_rate: train has no key `learning_rate`; known keys: epochs, batch, lr, momentum, nesterov, weight_decay, decay_norm_and_bias, warmup, schedule, label_smoothing, precision, weights",
+            "e.yaml:3:20: train.learning_rate: train has no key `learning_rate`; known keys: epochs, batch, lr, momentum, nesterov, weight_decay, decay_norm_and_bias, warmup, schedule, label_smoothing, precision, weights, timeout",
         ),
         (
             with("{epochs: many}"),
@@ -290,7 +290,7 @@ fn mistakes_in_assignments_name_them() {
     let cases = [
         (
             "train.epoch=5",
-            "--set train.epoch=5: train.epoch: train has no key `epoch`; did you mean `epochs`? Known keys: epochs, batch, lr, momentum, nesterov, weight_decay, decay_norm_and_bias, warmup, schedule, label_smoothing, precision, weights",
+            "--set train.epoch=5: train.epoch: train has no key `epoch`; did you mean `epochs`? Known keys: epochs, batch, lr, momentum, nesterov, weight_decay, decay_norm_and_bias, warmup, schedule, label_smoothing, precision, weights, timeout",
         ),
         (
             "trian.epochs=5",

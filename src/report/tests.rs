@@ -17,6 +17,8 @@ fn two_variants() -> Vec<Record> {
     for record in &mut records {
         match &mut record.event {
             Event::TestEvaluated { test, .. } => test.accuracy = tests.next().unwrap_or(0.0),
+            // The result is that of the last epoch, of which there is one.
+            Event::EpochFinished { epoch, .. } => epoch.validation.accuracy = 60.0,
             Event::TrialFinished { result, .. } => result.validation.accuracy = 60.0,
             _ => {}
         }
