@@ -2,6 +2,7 @@
 
 pub mod about;
 pub mod fold;
+mod foreign;
 pub mod naming;
 pub mod onnx;
 pub mod safetensors;
