@@ -2,7 +2,6 @@
 
 pub mod about;
 pub mod fold;
-mod foreign;
 pub mod naming;
 pub mod onnx;
 pub mod safetensors;
