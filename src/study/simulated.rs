@@ -200,6 +200,7 @@ pub fn plan(experiment: &Experiment) -> Vec<PlannedTrial> {
         },
         seed,
         until: None,
+        proposal: None,
     };
     experiment
         .variants
