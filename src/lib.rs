@@ -16,6 +16,7 @@ pub mod data;
 pub mod engine;
 pub mod error;
 pub mod export;
+pub mod file;
 pub mod report;
 pub mod search;
 pub mod space;

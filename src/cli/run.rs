@@ -134,7 +134,7 @@ pub fn run_study(args: &Args, mut experiment: Experiment, dir: &Path, place: Pla
         None if exists && args.extend => state::searched(dir)?,
         None => Vec::new(),
     };
-    let trained = Trained::load(&experiment, args.data.as_deref(), place)?;
+    let trained = Trained::load(&experiment, args.data.as_deref(), Budget::new(args.memory), place)?;
     let (input, classes) = trained.shape();
     let variants = plan::variants(&experiment, place, input, classes)?;
     trained.check(&variants, place)?;
@@ -177,7 +177,8 @@ pub fn run_study(args: &Args, mut experiment: Experiment, dir: &Path, place: Pla
             }
             let stop = interrupt::watch()?;
             let display = progress::display();
-            shares.notices.iter().for_each(|notice| display.on_notice(notice));
+            let reading = trained.images().map(|data| data.record.reading.sentences()).unwrap_or_default();
+            reading.iter().chain(&shares.notices).for_each(|notice| display.on_notice(notice));
             let settings = RunSettings {
                 jobs: shares.jobs,
                 checkpoint_every: Duration::from_secs(args.checkpoint_every),

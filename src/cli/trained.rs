@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::memory::Budget;
 use super::place::Place;
 use super::plan::Planned;
 use super::profiled;
@@ -10,7 +11,7 @@ use super::start::Start;
 use crate::arch::{Network, Shape};
 use crate::config::yaml::Step;
 use crate::config::{DataFormat, Experiment, RungSchedule, SimulatedConfig};
-use crate::data::{self, Data, DataRecord};
+use crate::data::{self, Data, DataRecord, Reading};
 use crate::engine::units;
 use crate::error::{Error, Result};
 use crate::report::format::{counted, thousands};
@@ -29,11 +30,16 @@ pub enum Trained<'a> {
 }
 
 impl<'a> Trained<'a> {
-    /// Loads the images, where there is training to be done on them.
+    /// Loads the images, where there is training to be done on them, within the memory budget.
     ///
     /// # Errors
     /// A sentence, with its place, for what is wrong with the `data` section or its files, or what this machine cannot do.
-    pub fn load(experiment: &'a Experiment, path: Option<&Path>, place: Place) -> Result<Self> {
+    pub fn load(
+        experiment: &'a Experiment,
+        path: Option<&Path>,
+        memory: Budget,
+        place: Place,
+    ) -> Result<Self> {
         if !experiment.trainer.is_network() && experiment.train.weights.is_some() {
             let message = "a simulation trains nothing, so it starts from no weights: leave them out, or take `trainer` away";
             return Err(place.error(&keys(&["train", "weights"]), message));
@@ -47,7 +53,7 @@ impl<'a> Trained<'a> {
         }
         units(experiment.train.precision)
             .map_err(|error| place.located(Error::request(format!("train.precision: {error}"))))?;
-        let loaded = data::load(&experiment.data, experiment.seed, path);
+        let loaded = data::load(&experiment.data, experiment.seed, path, memory.bytes);
         loaded.map(|data| Self::Images(Arc::new(data))).map_err(|error| match (&experiment.data.path, path) {
             // What is wrong with the file that `data.path` names is wrong there.
             (Some(named), None) if error.to_string().starts_with(&*named.to_string_lossy()) => {
@@ -127,6 +133,7 @@ impl<'a> Trained<'a> {
                 train: 0,
                 validation: 0,
                 test: 0,
+                reading: Reading::default(),
             },
             Self::Tabular { table, hash, file } => {
                 let [train, validation, test] = table.about.images;
@@ -146,6 +153,7 @@ impl<'a> Trained<'a> {
                     train,
                     validation,
                     test,
+                    reading: Reading::default(),
                 }
             }
         }

@@ -207,6 +207,8 @@ fn data() -> DataConfig {
         format: DataFormat::Cifar10,
         path: None,
         side: None,
+        background: None,
+        test: None,
         validation: 0.1,
         limit: Limit { train: Some(45_000), ..Limit::default() },
         augment: Augment { pad_crop: 4, flip: true },
@@ -246,6 +248,7 @@ fn environment(name: &str) -> Environment {
             train: 45_000,
             validation: 5_000,
             test: 10_000,
+            reading: Default::default(),
         },
     }
 }

@@ -126,6 +126,8 @@ pub fn experiment(labels: &[&str], seeds: &[u64]) -> Experiment {
             format: DataFormat::Shapes,
             path: None,
             side: None,
+            background: None,
+            test: None,
             validation: 0.1,
             limit: Limit::default(),
             augment: Augment { pad_crop: 4, flip: true },
@@ -213,6 +215,7 @@ pub fn environment(jobs: usize, data: &str) -> Environment {
             train: 90,
             validation: 10,
             test: 10,
+            reading: Default::default(),
         },
     }
 }

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::{Args, run_study};
 use crate::analysis::{Adaptation, StudySummary};
+use crate::cli::memory::Budget;
 use crate::cli::place::Place;
 use crate::cli::plan;
 use crate::cli::trained::Trained;
@@ -107,7 +108,7 @@ fn check(args: &Args, phases: &Phases) -> Result<()> {
             set: &args.set,
             phase: Some((phase, &found)),
         };
-        let trained = Trained::load(&experiment, args.data.as_deref(), place)?;
+        let trained = Trained::load(&experiment, args.data.as_deref(), Budget::new(args.memory), place)?;
         let (input, classes) = trained.shape();
         plan::variants(&experiment, place, input, classes)?;
     }
