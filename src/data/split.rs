@@ -149,7 +149,8 @@ pub(super) fn count(key: &str, share: f64, images: usize) -> Result<usize> {
     };
     if count < 1.0 || count >= images as f64 {
         return refuse(format!(
-            "holds {count} images out of {images}, and both what is held out and training need some"
+            "holds {count} images out of {images}, and both training and {} need some",
+            key.trim_start_matches("data.")
         ));
     }
     Ok(count as usize)

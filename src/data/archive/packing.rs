@@ -48,7 +48,7 @@ impl Packing {
         let mut start = Vec::new();
         file.take(16).read_to_end(&mut start)?;
         if start.is_empty() {
-            return Ok(Err("the file is empty"));
+            return Err(io::Error::other("the file is empty"));
         }
         if let Some((_, what)) = OTHERS.iter().find(|(magic, _)| start.starts_with(magic)) {
             return Ok(Err(what));

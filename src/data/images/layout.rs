@@ -258,6 +258,7 @@ impl Plan {
             let place = Place { is_test, class: parts[class].to_owned(), name: member.name.clone() };
             self.classes.insert((is_test, place.class.clone()));
             match followed(members, &by_name, at) {
+                Some((of, What::Folder)) if of != at => self.reading.pass_over("link to a folder"),
                 Some((_, What::Folder)) => {}
                 Some((_, What::File(0))) => self.reading.pass_over("empty file"),
                 Some((of, What::File(_))) => self.pictures.push((place, of)),

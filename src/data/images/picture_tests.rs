@@ -113,8 +113,15 @@ fn a_jpeg_that_is_cut_off_is_refused() {
         for length in 3..end {
             let cut = &whole[..length];
             assert!(decoded(cut, Background::WHITE).is_err(), "{name} cut to {length} of {end}");
+            // Ended between two scans a progressive image is a coarser one, which a file may mean to be.
+            let is_between = name.starts_with("progressive")
+                && whole[length] == 0xff
+                && [0xc4, 0xda].contains(&whole[length + 1]);
             let ended = [cut, &[0xff, 0xd9]].concat();
-            assert!(decoded(&ended, Background::WHITE).is_err(), "{name} ended at {length} of {end}");
+            assert!(
+                is_between || decoded(&ended, Background::WHITE).is_err(),
+                "{name} ended at {length} of {end}"
+            );
         }
         let with = |rest: &[u8]| decoded(&[&whole[..], rest].concat(), Background::WHITE);
         assert_eq!(with(b"trailing \xff\xd8 bytes").unwrap().pixels, all, "{name}");
