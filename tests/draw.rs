@@ -238,7 +238,7 @@ fn what_cannot_be_drawn_is_refused() {
     let message = refusal(&["draw", "mix", "--out", &folder.at("none/mix.svg")]);
     assert!(message.contains("cannot be written") && message.contains("--out"), "{message}");
     let message = refusal(&["draw", "mix", "--out", &folder.at("")]);
-    assert!(message.contains("a folder; name the file"), "{message}");
+    assert!(message.contains("this is a folder: name a file in it"), "{message}");
     let kept = folder.write("notes.svg", "mine");
     let message = refusal(&["draw", "mix", "--out", &kept]);
     assert!(message.contains("there already") && message.contains("--force"), "{message}");

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use super::output;
 use super::profiled::{self, Target};
 use crate::error::{Error, Result};
+use crate::file::Output;
 use crate::report::drawing::{self, Drawing};
 use crate::report::format::{counted, thousands};
-use crate::study::folder::write_whole;
 
 /// Draw a network as an SVG for a paper: stages, blocks, shapes and costs
 ///
@@ -85,7 +85,7 @@ pub fn execute(args: &Args) -> Result<()> {
         }
     };
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from(file_name(&found.name, &found.hash)));
-    check(&out, args.force)?;
+    let file = Output::new(&out, "--out", args.force)?;
     let detail = match args.detail {
         Detail::Stages => drawing::Detail::Stages,
         Detail::Blocks => drawing::Detail::Blocks,
@@ -96,12 +96,10 @@ pub fn execute(args: &Args) -> Result<()> {
         Width::Page => drawing::Width::Page,
     };
     let drawing = drawing::draw(&found.network, &found.name, detail, width);
-    write_whole(&out, drawing.svg.as_bytes()).map_err(|e| {
-        Error::request(format!(
-            "{}: the drawing cannot be written ({e}); name a file in a folder you may write to with --out",
-            out.display()
-        ))
-    })?;
+    file.write(drawing.svg.as_bytes())?;
+    if file.is_stdout() {
+        return Ok(());
+    }
     if args.json {
         return output::print_json(&as_json(&drawing, &found.name, &out));
     }
@@ -115,23 +113,6 @@ pub fn execute(args: &Args) -> Result<()> {
         counted(drawing.outline.stages.len(), "stage"),
         out.display()
     ))
-}
-
-/// Refuses a file that is there already, or a folder.
-fn check(out: &Path, force: bool) -> Result<()> {
-    if out.is_dir() || out.file_name().is_none() {
-        return Err(Error::request(format!(
-            "{}: a folder; name the file to write, such as network.svg",
-            out.display()
-        )));
-    }
-    if out.exists() && !force {
-        return Err(Error::request(format!(
-            "{}: there already; give --force to write over it, or another name with --out",
-            out.display()
-        )));
-    }
-    Ok(())
 }
 
 /// The network's name as a file name: a text in block notation is long, and told apart by its hash.

@@ -8,8 +8,8 @@ use super::{numbers, output};
 use crate::cost;
 use crate::error::{Error, Result};
 use crate::export::{self, About, Naming, fold};
+use crate::file::Output;
 use crate::report::format::thousands;
-use crate::study::folder;
 
 /// Write a network with its weights as safetensors or ONNX
 ///
@@ -82,7 +82,7 @@ pub enum Names {
 /// A sentence for what is wrong with the request; a file that cannot be written.
 pub fn execute(args: &Args) -> Result<()> {
     let format = format(args)?;
-    check_out(args)?;
+    let file = Output::new(&args.out, "--out", args.force)?;
     let Loaded { mut model, mut about, source } = load(args)?;
     let params = cost::of(&model.network).params;
     if args.fold && !about.folded {
@@ -101,12 +101,10 @@ pub fn execute(args: &Args) -> Result<()> {
             "safetensors with torchvision's names".into(),
         ),
     };
-    folder::write_whole(&args.out, &bytes).map_err(|e| {
-        Error::run(format!(
-            "{}: cannot be written ({e}): make its folder, free some space, or name another file with --out",
-            args.out.display()
-        ))
-    })?;
+    file.write(&bytes)?;
+    if file.is_stdout() {
+        return Ok(());
+    }
     let About { network, input, classes, .. } = &about;
     if args.json {
         let format = if format == Format::Onnx { "onnx" } else { "safetensors" };
@@ -176,18 +174,4 @@ fn format(args: &Args) -> Result<Format> {
         ));
     }
     Ok(format)
-}
-
-/// Before anything is computed.
-fn check_out(args: &Args) -> Result<()> {
-    let out = args.out.display();
-    if args.out.is_dir() {
-        return Err(Error::request(format!("--out {out}: this is a folder: name a file in it")));
-    }
-    if args.out.symlink_metadata().is_ok() && !args.force {
-        return Err(Error::request(format!(
-            "--out {out}: the file is there already: name another, or replace it with --force"
-        )));
-    }
-    Ok(())
 }

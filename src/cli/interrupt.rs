@@ -3,10 +3,10 @@
 //! SIGTERM and SIGHUP keep their meaning: a killed study resumes as well as a stopped one, and a handler for SIGHUP would
 //! undo `nohup`.
 
-use std::io::{Write, stderr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use super::output;
 use crate::error::{Error, Result};
 
 /// A flag that the first Ctrl-C sets; the second ends the process at once, which loses nothing but the
@@ -26,7 +26,7 @@ pub fn watch() -> Result<Arc<AtomicBool>> {
         if flag.swap(true, Ordering::SeqCst) {
             std::process::exit(i32::from(Error::Interrupted.exit_code()));
         }
-        let _ = writeln!(stderr(), "stopping after the step under way; press Ctrl-C again to stop at once");
+        output::complain("stopping after the step under way; press Ctrl-C again to stop at once");
     })
     .map_err(|e| Error::run(format!("cannot watch for Ctrl-C ({e})")))?;
     Ok(Arc::clone(STOP.get_or_init(|| stop)))

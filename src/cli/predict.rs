@@ -1,5 +1,6 @@
 //! `blocksmith predict`: images classified by a trained network.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -12,6 +13,8 @@ use crate::config::Background;
 use crate::data::{CHANNELS, Normalisation, images};
 use crate::engine::{Inference, foretell};
 use crate::error::{Error, Result};
+use crate::file;
+use crate::text::line;
 
 /// Classify images with trained weights: the most likely classes of each
 ///
@@ -108,10 +111,10 @@ pub fn execute(args: &Args) -> Result<()> {
                 Err(what) => json!({"image": shown, "error": what}),
             });
         } else if let Ok(predictions) = &predictions {
-            output::print(&format!("{shown}\n{}", classifier.text(predictions)))?;
+            output::print(&format!("{}\n{}", line(&shown), classifier.text(predictions)))?;
         }
         if let Err(what) = predictions {
-            bad.push(format!("{shown} ({what})"));
+            bad.push(line(&format!("{shown} ({what})")).into_owned());
         }
     }
     if args.json {
@@ -190,14 +193,25 @@ fn load(args: &Args) -> Result<Loaded> {
     loaded::of_file(weights, args.network.as_deref(), &asked)
 }
 
+/// Largest file of names.
+const MOST_BYTES: u64 = 64 << 20;
+
 /// The names of all classes.
-fn labels(file: &Path, classes: usize) -> Result<Vec<String>> {
-    let text = std::fs::read_to_string(file).map_err(|e| {
-        Error::request(format!(
-            "--labels {}: cannot be read ({e}): give a text file with one name a line",
-            file.display()
-        ))
-    })?;
+fn labels(path: &Path, classes: usize) -> Result<Vec<String>> {
+    let wrong = |what: String| Error::request(format!("--labels {}: {what}", path.display()));
+    let unreadable =
+        |e: std::io::Error| wrong(format!("cannot be read ({e}): give a text file with one name a line"));
+    let mut bytes = Vec::new();
+    let names = file::stream(path).map_err(unreadable)?;
+    names.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(wrong(format!(
+            "more than {} MiB: give a text file with one name a line",
+            MOST_BYTES >> 20
+        )));
+    }
+    let text =
+        file::text(bytes).map_err(|file::NotText { line, why }| wrong(format!("line {line}: {why}")))?;
     let names: Vec<String> =
         text.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect();
     if names.len() == classes {
@@ -205,7 +219,7 @@ fn labels(file: &Path, classes: usize) -> Result<Vec<String>> {
     }
     Err(Error::request(format!(
         "--labels {}: {} names for {classes} classes: give one name a line",
-        file.display(),
+        path.display(),
         names.len()
     )))
 }
@@ -238,8 +252,9 @@ impl Classifier {
     }
 
     fn text(&self, predictions: &[Prediction]) -> String {
-        let line = |p: &Prediction| format!("  {:6.2} %  {}", 100.0 * p.probability, self.name(p.index));
-        predictions.iter().map(line).collect::<Vec<_>>().join("\n")
+        let row =
+            |p: &Prediction| format!("  {:6.2} %  {}", 100.0 * p.probability, line(&self.name(p.index)));
+        predictions.iter().map(row).collect::<Vec<_>>().join("\n")
     }
 
     fn json(&self, predictions: &[Prediction]) -> Vec<Value> {

@@ -12,6 +12,7 @@ use crate::config::{DataFormat, Experiment, Variant};
 use crate::cost::{Profile, Rejection};
 use crate::engine::foretell;
 use crate::error::{Error, Result};
+use crate::file;
 use crate::space::SearchSpace;
 
 /// What the command line asks beside the network.
@@ -92,7 +93,7 @@ pub fn find(network: &str, asked: &Asked) -> Result<Target> {
     let path = Path::new(network);
     let is_yaml =
         path.extension().is_some_and(|e| e.eq_ignore_ascii_case("yaml") || e.eq_ignore_ascii_case("yml"));
-    if !is_yaml && !path.is_file() {
+    if !is_yaml && !path.is_file() && !file::is_stream(path) {
         return named(network, asked).map(|found| Target::Network(Box::new(found)));
     }
     if is_experiment(path)? {

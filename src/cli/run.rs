@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::adapted;
 use super::break_lock::break_lock;
+use super::claim;
 use super::dry_run::{self, Fits};
 use super::measured::{self, Step};
 use super::memory::{self, Budget};
@@ -107,6 +108,8 @@ pub fn execute(args: &Args) -> Result<()> {
     let experiment = Experiment::load(&args.experiment, &args.set)?;
     let place = Place { file: &args.experiment, what: "experiment file", set: &args.set, phase: None };
     let dir = args.out.clone().unwrap_or_else(|| Path::new("reports").join(&experiment.name));
+    let data = args.data.as_deref().or(experiment.data.path.as_deref());
+    claim::check(&dir, &[], data, args.out.is_some())?;
     match run_study(args, experiment, &dir, place)? {
         Some(said) => output::print_json(&said),
         None => Ok(()),
@@ -263,7 +266,7 @@ fn report(dir: &Path, state: &StudyState, json: bool) -> Result<Option<Value>> {
             "report": written.report,
         }))
     } else {
-        super::report::run(&ReportArgs { dir: dir.to_path_buf(), out: None, json: false })?;
+        super::report::run(&ReportArgs { dir: dir.to_path_buf(), out: None, force: false, json: false })?;
         None
     };
     let failed = state.count(TrialStatus::Failed);

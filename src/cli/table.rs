@@ -8,11 +8,12 @@ use crate::arch::{Shape, zoo};
 use crate::config::Experiment;
 use crate::cost;
 use crate::error::{Error, Result};
+use crate::file::Output;
 use crate::report::format::{counted, thousands};
 use crate::report::tabulated::{self, Tabulated};
 use crate::space::SearchSpace;
+use crate::study::StudyState;
 use crate::study::event::CandidateRecord;
-use crate::study::{StudyState, folder};
 use crate::train::table::End;
 
 /// Write a study as a table that `trainer: tabular` replays
@@ -51,7 +52,7 @@ pub fn execute(args: &Args) -> Result<()> {
     let dir = args.dir.display();
     let out = args.out.clone().unwrap_or_else(|| args.dir.join("table.csv"));
     let records = report::read(&args.dir)?;
-    check_out(args, &out)?;
+    let file = Output::new(&out, "--out", args.force)?;
     let study = StudySummary::fold(&records);
     let placed = |error: Error| match error {
         Error::Request(message) => Error::request(format!("{dir}: {message}")),
@@ -62,26 +63,11 @@ pub fn execute(args: &Args) -> Result<()> {
     let made = tabulated::table(&study, input, &results).map_err(placed)?;
     let gzip = out.extension().is_some_and(|end| end == "gz");
     let bytes = made.table.bytes(gzip)?;
-    folder::write_whole(&out, &bytes).map_err(|e| {
-        Error::run(format!(
-            "{}: cannot be written ({e}): make its folder, free some space, or name another file with --out",
-            out.display()
-        ))
-    })?;
+    file.write(&bytes)?;
+    if file.is_stdout() {
+        return Ok(());
+    }
     say(args, &out, bytes.len(), &made)
-}
-
-fn check_out(args: &Args, out: &Path) -> Result<()> {
-    let name = out.display();
-    if out.is_dir() {
-        return Err(Error::request(format!("--out {name}: this is a folder: name a file in it")));
-    }
-    if out.symlink_metadata().is_ok() && !args.force {
-        return Err(Error::request(format!(
-            "{name}: the file is there already: name another with --out, or replace it with --force"
-        )));
-    }
-    Ok(())
 }
 
 fn say(args: &Args, out: &Path, bytes: usize, made: &Tabulated) -> Result<()> {

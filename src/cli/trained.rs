@@ -45,7 +45,7 @@ impl<'a> Trained<'a> {
             return Err(place.error(&keys(&["train", "weights"]), message));
         }
         if let Some(config) = experiment.trainer.tabular() {
-            return Self::table(experiment, &config.table, place);
+            return Self::table(experiment, &config.table, memory, place);
         }
         if let Some(config) = experiment.trainer.simulated() {
             let (input, classes) = simulated_images(experiment, place)?;
@@ -64,8 +64,8 @@ impl<'a> Trained<'a> {
     }
 
     /// The table of a file, which must have as many epochs as the experiment asks for.
-    fn table(experiment: &Experiment, file: &'a Path, place: Place) -> Result<Self> {
-        let table = Table::read(file)?;
+    fn table(experiment: &Experiment, file: &'a Path, memory: Budget, place: Place) -> Result<Self> {
+        let table = Table::read_within(file, memory.bytes)?;
         let epochs = experiment.train.epochs;
         if epochs > table.epochs {
             let message = tabular::too_many_epochs(&table, &file.display().to_string(), epochs);

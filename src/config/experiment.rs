@@ -9,6 +9,7 @@ use super::search::resolve;
 use super::yaml::{At, Document, Keys, Node, Read, nearest};
 use super::{Checkpoints, DataConfig, Failures, LatencyConfig, SearchConfig, TrainConfig, TrainerConfig};
 use crate::error::Result;
+use crate::file;
 
 /// An experiment: what to train (a search over a space, named variants, or both), on what, how, and how often.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -82,6 +83,11 @@ const KEYS: [&str; 13] = [
 /// Most trial seeds of a study.
 const MAX_SEEDS: u64 = 1000;
 
+/// The path of a file for names and paths that are relative to it: a pipe stands nowhere.
+pub(super) fn place(path: &Path) -> &Path {
+    if file::is_stream(path) { Path::new("") } else { path }
+}
+
 impl Experiment {
     /// Reads an experiment file, with assignments such as `train.epochs=5` laid over it.
     ///
@@ -90,7 +96,7 @@ impl Experiment {
     pub fn load(path: &Path, overrides: &[String]) -> Result<Self> {
         let mut document = Document::load(path, "experiment file")?;
         document.set(overrides)?;
-        document.read(|root| Self::read(&root, path))
+        document.read(|root| Self::read(&root, place(path)))
     }
 
     pub(super) fn read(root: &At<'_>, path: &Path) -> Read<Self> {

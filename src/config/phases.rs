@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::experiment::{Experiment, folder_name};
+use super::experiment::{Experiment, folder_name, place};
 use super::yaml::{Document, Node, Step};
 use crate::error::Result;
 
@@ -81,7 +81,7 @@ pub fn phases(path: &Path, overrides: &[String]) -> Result<Option<Phases>> {
 
 /// The file's name, where the experiment has none.
 fn stem(path: &Path) -> String {
-    path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned()
+    place(path).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned()
 }
 
 /// The experiment of a phase, given what earlier ones have found, as block notation by their names.
@@ -94,7 +94,7 @@ pub fn load(
     phase: &Phase,
     found: &BTreeMap<String, String>,
 ) -> Result<Experiment> {
-    document(path, overrides, phase, found)?.read(|root| Experiment::read(&root, path))
+    document(path, overrides, phase, found)?.read(|root| Experiment::read(&root, place(path)))
 }
 
 /// The document of a phase.

@@ -1,7 +1,6 @@
 //! A file of weights: read whole once, checked against networks, loaded into models.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use safetensors::SafeTensors;
@@ -12,6 +11,7 @@ use crate::arch::Network;
 use crate::engine::Model;
 use crate::engine::weights::{Entry, Slot, misfit_sentence, misfits, parse, slots};
 use crate::error::{Error, Result};
+use crate::file;
 use crate::text;
 
 /// The longest header that safetensors allows.
@@ -34,12 +34,13 @@ impl Weights {
         let name = path.display().to_string();
         let wrong = |what: String| Error::request(format!("{name}: {what}"));
         let unreadable = |e: std::io::Error| wrong(format!("cannot be read ({e}): name a safetensors file"));
-        let mut file = File::open(path).map_err(unreadable)?;
-        let length = file.metadata().map_err(unreadable)?;
-        if !length.is_file() {
-            return Err(wrong("not a file: name a safetensors file".into()));
-        }
-        let length = length.len();
+        let mut file = file::open(path).map_err(|e| match e.kind() {
+            ErrorKind::IsADirectory | ErrorKind::InvalidInput => {
+                wrong(format!("{e}: name a safetensors file"))
+            }
+            _ => unreadable(e),
+        })?;
+        let length = file.metadata().map_err(unreadable)?.len();
         let mut start = [0; 8];
         if length < 8 || file.read_exact(&mut start).is_err() {
             return Err(wrong(format!("not a safetensors file: it has only {length} bytes")));

@@ -38,8 +38,12 @@ pub fn stream(path: &Path) -> io::Result<Box<dyn Read>> {
     if is_stdin(path) {
         return Ok(Box::new(io::stdin()));
     }
-    let meta = fs::metadata(path)?;
-    if is_pipe(&meta.file_type()) { pipe(path) } else { Ok(Box::new(open(path)?)) }
+    if is_stream(path) { pipe(path) } else { Ok(Box::new(open(path)?)) }
+}
+
+/// Whether `path` names standard input or a pipe: what can be read once, and stands in no folder.
+pub fn is_stream(path: &Path) -> bool {
+    is_stdin(path) || fs::metadata(path).is_ok_and(|meta| is_pipe(&meta.file_type()))
 }
 
 /// What a thing that is no regular file is: `a named pipe`; `None` for a regular file.

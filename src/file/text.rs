@@ -10,21 +10,30 @@ pub struct NotText {
 /// UTF-8 text, without the byte order mark that some editors put before it.
 ///
 /// # Errors
-/// The bytes are no UTF-8; UTF-16 and UTF-32 are named by their byte order marks, or by the zeros between plain letters.
+/// As [`str`](fn@str).
 pub fn text(bytes: Vec<u8>) -> Result<String, NotText> {
-    if let Some(why) = wide(&bytes) {
-        return Err(NotText { line: 1, why });
-    }
-    let mut text = String::from_utf8(bytes).map_err(|error| {
-        let good = error.utf8_error().valid_up_to();
-        let line = 1 + error.as_bytes()[..good].iter().filter(|byte| **byte == b'\n').count();
-        NotText { line, why: "not UTF-8 text; save it as UTF-8" }
-    })?;
-    if text.starts_with('\u{feff}') {
-        text.drain(..'\u{feff}'.len_utf8());
-    }
+    let start = bytes.len() - str(&bytes)?.len();
+    let mut text = String::from_utf8(bytes).map_err(|_| NotText { line: 1, why: NOT_UTF8 })?;
+    text.drain(..start);
     Ok(text)
 }
+
+/// As [`text`], of bytes that stay where they are.
+///
+/// # Errors
+/// The bytes are no UTF-8; UTF-16 and UTF-32 are named by their byte order marks, or by the zeros between plain letters.
+pub fn str(bytes: &[u8]) -> Result<&str, NotText> {
+    if let Some(why) = wide(bytes) {
+        return Err(NotText { line: 1, why });
+    }
+    let text = str::from_utf8(bytes).map_err(|error| {
+        let before = &bytes[..error.valid_up_to()];
+        NotText { line: 1 + before.iter().filter(|byte| **byte == b'\n').count(), why: NOT_UTF8 }
+    })?;
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+}
+
+const NOT_UTF8: &str = "not UTF-8 text; save it as UTF-8";
 
 fn wide(bytes: &[u8]) -> Option<&'static str> {
     const UTF16: &str = "UTF-16 text; save it as UTF-8";

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use super::escape::{self, code, inline};
 use super::format::{self, counted, thousands};
 use super::pictures::Picture;
 use super::{Findings, latency, netadapt, recipe, tables};
@@ -24,15 +25,20 @@ pub fn simulated(findings: &Findings) -> Option<&'static str> {
     }
 }
 
+/// Its first line.
+pub fn title(findings: &Findings) -> String {
+    format!("# {}", inline(findings.name()))
+}
+
 /// The report's text.
 pub fn report(findings: &Findings, pictures: &[Picture]) -> String {
-    let mut out = format!("# {}\n\n", findings.name());
+    let mut out = format!("{}\n\n", title(findings));
     let experiment = findings.study.experiment.as_ref();
     if let Some(simulated) = simulated(findings) {
         let _ = writeln!(out, "**{simulated}.**\n");
     }
     if let Some(description) = experiment.and_then(|e| e.description.as_ref()) {
-        let _ = writeln!(out, "{description}\n");
+        let _ = writeln!(out, "{}\n", escape::paragraphs(description));
     }
     let _ = writeln!(out, "{}\n", progress(findings));
     let figure = |out: &mut String, file: &str| {
@@ -192,7 +198,7 @@ fn fronts(out: &mut String, findings: &Findings, figure: impl Fn(&mut String, &s
         let set: BTreeSet<&str> = front.front().map(|p| p.hash.as_str()).collect();
         if !findings.searches() {
             // Their figures stand in the ablation table.
-            let names: Vec<&str> = front.front().map(|p| p.name.as_str()).collect();
+            let names: Vec<String> = front.front().map(|p| inline(&p.name)).collect();
             let _ = writeln!(out, "On the front, cheapest first: {}.\n", names.join("; "));
         } else if shown.as_ref() == Some(&set) {
             out.push_str("The same candidates are on this front.\n\n");
@@ -214,13 +220,13 @@ fn how(findings: &Findings) -> String {
     if let Some(environment) = study.environments.first() {
         item("Command", code(&environment.command));
         item("Machine", machine(environment));
-        item("Version", format!("blocksmith {}", environment.version));
+        item("Version", format!("blocksmith {}", inline(&environment.version)));
     }
     for (i, environment) in study.environments.iter().enumerate().skip(1) {
         let first = &study.environments[i - 1];
         let mut text = code(&environment.command);
         if machine(environment) != machine(first) || environment.version != first.version {
-            let _ = write!(text, " on {}, blocksmith {}", machine(environment), environment.version);
+            let _ = write!(text, " on {}, blocksmith {}", machine(environment), inline(&environment.version));
         }
         item("Resumed", text);
     }
@@ -249,16 +255,16 @@ fn how(findings: &Findings) -> String {
             "Data",
             format!(
                 "{}; {} classes; {} training, {} validation, {} test images",
-                data.description,
+                inline(&data.description),
                 data.classes.len(),
                 thousands(data.train as u64),
                 thousands(data.validation as u64),
                 thousands(data.test as u64)
             ),
         );
-        item("Data hash", format!("SHA-256 `{}`", data.hash));
+        item("Data hash", format!("SHA-256 {}", code(&data.hash)));
         for sentence in data.reading.sentences() {
-            item("Images", format!("{sentence}."));
+            item("Images", format!("{}.", inline(&sentence)));
         }
     }
     let trained = study.experiment.as_ref().filter(|_| !findings.is_simulated());
@@ -287,16 +293,10 @@ fn test_split(findings: &Findings) -> String {
 fn machine(e: &Environment) -> String {
     format!(
         "{}, {}, {}; {} with {} each",
-        e.cpu,
+        inline(&e.cpu),
         counted(e.cores, "core"),
-        e.os,
+        inline(&e.os),
         counted(e.jobs, "job"),
         counted(e.threads_per_job, "thread")
     )
-}
-
-/// Inline code that holds whatever backticks the text has.
-fn code(text: &str) -> String {
-    let text = text.replace(['\n', '\r'], " ");
-    if text.contains('`') { format!("`` {text} ``") } else { format!("`{text}`") }
 }

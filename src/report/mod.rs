@@ -4,6 +4,7 @@
 
 mod against;
 pub mod drawing;
+pub mod escape;
 pub mod figure;
 pub mod files;
 pub mod format;
@@ -17,6 +18,8 @@ mod tables;
 pub mod tabulated;
 mod trials_csv;
 
+#[cfg(test)]
+mod foreign_tests;
 #[cfg(test)]
 pub(crate) mod synthetic;
 #[cfg(test)]
@@ -201,6 +204,14 @@ impl Findings {
         }
         out
     }
+}
+
+/// What a report always is: itself and its table.
+pub const FILES: [&str; 2] = ["report.md", "trials.csv"];
+
+/// The first line of `report.md`.
+pub fn title(records: &[Record]) -> String {
+    markdown::title(&Findings::of(records))
 }
 
 /// Writes the report of a study into `out`: `report.md`, `trials.csv` and every figure as SVG and PNG.

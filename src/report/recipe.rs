@@ -1,5 +1,6 @@
 //! How a study was trained, in words.
 
+use super::escape::{code, inline};
 use super::format::counted;
 use crate::config::{Augment, DataConfig, Precision, Schedule, StrategyKind, TrainConfig};
 use crate::config::{Experiment, SearchConfig, SimulatedConfig, TabularConfig, TrainerConfig};
@@ -30,7 +31,7 @@ fn training(train: &TrainConfig, augment: &Augment) -> String {
         parts.push("products of 1x1 convolutions in bf16 summed in f32".to_owned());
     }
     if let Some(weights) = &train.weights {
-        let name = weights.path.file_name().unwrap_or_default().to_string_lossy();
+        let name = inline(&weights.path.file_name().unwrap_or_default().to_string_lossy());
         parts.push(format!("starting from the weights of {name}"));
     }
     parts.push(format!("batches of {}", train.batch));
@@ -64,7 +65,7 @@ fn tabular(config: &TabularConfig, epochs: usize) -> String {
          The table has figures on the test split for its last epoch alone; for trials of fewer epochs validation figures \
          stand for them.",
         counted(epochs, "epoch"),
-        config.table.file_name().unwrap_or_default().to_string_lossy()
+        inline(&config.table.file_name().unwrap_or_default().to_string_lossy())
     )
 }
 
@@ -103,28 +104,28 @@ pub fn candidates(experiment: &Experiment, searched: Option<usize>) -> String {
     let netadapt = experiment.search.as_ref().and_then(|search| search.netadapt.as_ref());
     if let (Some(netadapt), Some(found)) = (netadapt, searched) {
         let found = counted(found, "network");
-        parts.push(format!("{found} that the strategy netadapt made of `{}`", netadapt.notation));
+        parts.push(format!("{found} that the strategy netadapt made of {}", code(&netadapt.notation)));
     } else if let Some(netadapt) = netadapt {
-        parts.push(format!("networks that the strategy netadapt makes of `{}`", netadapt.notation));
+        parts.push(format!("networks that the strategy netadapt makes of {}", code(&netadapt.notation)));
     } else if let Some(SearchConfig { space, strategy, trials, .. }) = &experiment.search {
-        let space = space.display();
+        let space = code(&space.display().to_string());
         parts.push(match (strategy, trials) {
-            (StrategyKind::Grid, None) => format!("every candidate of `{space}`"),
+            (StrategyKind::Grid, None) => format!("every candidate of {space}"),
             (StrategyKind::Grid, Some(n)) => {
-                format!("the candidates of `{space}` in order, {n} at most")
+                format!("the candidates of {space} in order, {n} at most")
             }
             (StrategyKind::Random, Some(n)) if searched.is_some_and(|found| found < *n) => {
                 let found = counted(searched.unwrap_or_default(), "candidate");
-                format!("{found} drawn from `{space}`, which has no more of the {n} asked for")
+                format!("{found} drawn from {space}, which has no more of the {n} asked for")
             }
             (StrategyKind::Random, Some(n)) => {
-                format!("{} drawn uniformly from `{space}`", counted(*n, "candidate"))
+                format!("{} drawn uniformly from {space}", counted(*n, "candidate"))
             }
-            (StrategyKind::Random, None) => format!("candidates drawn uniformly from `{space}`"),
+            (StrategyKind::Random, None) => format!("candidates drawn uniformly from {space}"),
             (strategy, trials) => {
                 let wanted = trials.map_or_else(String::new, |trials| format!("{trials} "));
                 let found = searched.map_or(wanted, |found| format!("{found} "));
-                format!("{found}candidates of `{space}` proposed by the strategy {}", strategy.name())
+                format!("{found}candidates of {space} proposed by the strategy {}", strategy.name())
             }
         });
     }

@@ -75,7 +75,7 @@ Accuracy is on the test split, read once per trial after all training; mean ± s
 
 1 of 2 variants on the front. Hypervolume: 57.8 % of the box from 0 to 1.1 times the largest cost and from chance to 100 %.
 
-On the front, cheapest first: mix | new.
+On the front, cheapest first: mix \\| new.
 
 ![Pareto front of parameters against test accuracy](pareto-params.svg)
 
@@ -83,7 +83,7 @@ On the front, cheapest first: mix | new.
 
 1 of 2 variants on the front. Hypervolume: 30.1 % of the box from 0 to 1.1 times the largest cost and from chance to 100 %.
 
-On the front, cheapest first: mix | new.
+On the front, cheapest first: mix \\| new.
 
 ![Pareto front of multiply-adds against test accuracy](pareto-madds.svg)
 
@@ -186,7 +186,7 @@ fn a_search_has_its_front_on_validation_with_effects_and_factor_columns() {
         "The fronts are chosen on the validation split",
         "validation accuracy (%) | test accuracy (%)",
         "## Effects of the factors",
-        "stages[3].cap",
+        r"stages\[3\].cap",
         "(effects.svg)",
     ] {
         assert!(report.contains(part), "{part}");

@@ -14,6 +14,7 @@ use super::event::{Event, FORMAT, Record};
 use super::line::{self, Detail};
 use super::{disk, folder};
 use crate::error::{Error, Result};
+use crate::file;
 use crate::text::one_line;
 
 /// A journal open for appending.
@@ -133,7 +134,7 @@ fn read(
     let unreadable = |e: io::Error| {
         Error::request(format!("{}: cannot read the journal ({e}): restore access to it", path.display()))
     };
-    let file = match File::open(path) {
+    let file = match file::open(path) {
         Ok(file) => file,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(replay),
         Err(e) => return Err(unreadable(e)),

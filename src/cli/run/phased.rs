@@ -11,12 +11,14 @@ use crate::cli::memory::Budget;
 use crate::cli::place::Place;
 use crate::cli::plan;
 use crate::cli::trained::Trained;
-use crate::cli::{adapted, output};
+use crate::cli::{adapted, claim, output};
 use crate::config::phases::{self, Phase, Phases};
 use crate::error::{Error, Result};
+use crate::report::escape::inline;
 use crate::report::files;
 use crate::report::format::{counted, duration};
 use crate::study::{StudyState, TrialStatus, state};
+use crate::text;
 
 /// A phase that is over.
 struct Over<'a> {
@@ -39,7 +41,9 @@ pub fn execute(args: &Args, phases: &Phases) -> Result<()> {
         ));
     }
     let dir = args.out.clone().unwrap_or_else(|| Path::new("reports").join(&phases.name));
-    check(args, phases)?;
+    let names: Vec<&str> = phases.list.iter().map(|phase| phase.name.as_str()).collect();
+    claim::check(&dir, &names, args.data.as_deref(), args.out.is_some())?;
+    check(args, phases, &dir)?;
     let mut found = BTreeMap::new();
     let mut over: Vec<Over<'_>> = Vec::new();
     let mut results = Vec::new();
@@ -98,7 +102,7 @@ pub fn execute(args: &Args, phases: &Phases) -> Result<()> {
 }
 
 /// What is wrong with the data and the named networks of any phase is said before the first begins: hours may lie between them.
-fn check(args: &Args, phases: &Phases) -> Result<()> {
+fn check(args: &Args, phases: &Phases, dir: &Path) -> Result<()> {
     let found = phases.stand_ins();
     for phase in &phases.list {
         let experiment = phases::load(&args.experiment, &args.set, phase, &found)?;
@@ -108,6 +112,8 @@ fn check(args: &Args, phases: &Phases) -> Result<()> {
             set: &args.set,
             phase: Some((phase, &found)),
         };
+        let data = args.data.as_deref().or(experiment.data.path.as_deref());
+        claim::check(&dir.join(&phase.name), &[], data, args.out.is_some())?;
         let trained = Trained::load(&experiment, args.data.as_deref(), Budget::new(args.memory), place)?;
         let (input, classes) = trained.shape();
         plan::variants(&experiment, place, input, classes)?;
@@ -151,14 +157,18 @@ fn markdown(name: &str, over: &[Over<'_>]) -> String {
             let accuracy = best.result.as_ref().map_or(f64::NAN, |result| result.validation.accuracy);
             text += &format!(
                 "\nHighest validation accuracy: {accuracy:.2} % ({}, seed {}, {} params, {} multiply-adds).\n",
-                best.candidate.label, best.seed, best.candidate.params, best.candidate.madds
+                inline(&best.candidate.label),
+                best.seed,
+                best.candidate.params,
+                best.candidate.madds
             );
         }
         if let Some(found) = found {
             let of_it = state.trials.iter().map(|trial| &trial.candidate).find(|of| of.text == *found);
             let costs = of_it
                 .map_or(String::new(), |of| format!(" ({} params, {} multiply-adds)", of.params, of.madds));
-            text += &format!("\nFound, and given to later phases{costs}:\n\n```\n{found}\n```\n");
+            text +=
+                &format!("\nFound, and given to later phases{costs}:\n\n```\n{}\n```\n", text::line(found));
         }
     }
     text
