@@ -1,4 +1,4 @@
-//! Parse, run, exit code: 0 done, 1 the run failed, 2 the request was wrong, 130 interrupted.
+//! Parse, run, exit code: 0 done, 1 the run failed, 2 the request was wrong, and 128 + the signal that interrupted: 130, 143 or 129.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 use std::process::ExitCode;
@@ -14,7 +14,7 @@ fn main() -> ExitCode {
     };
     let Err(e) = done else { return ExitCode::SUCCESS };
     match &e {
-        Error::Interrupted => output::complain(&e.to_string()),
+        Error::Interrupted(_) => output::complain(&e.to_string()),
         e => output::complain(&format!("error: {e}")),
     }
     ExitCode::from(e.exit_code())

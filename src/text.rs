@@ -99,6 +99,19 @@ fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// A text of at most so many characters: of a longer one the beginning and the end.
+pub fn cut(text: &str, most: usize) -> Cow<'_, str> {
+    // Bytes are counted at once, characters are not.
+    if text.len() <= most || text.chars().count() <= most {
+        return Cow::Borrowed(text);
+    }
+    let half = most.saturating_sub(5) / 2;
+    let start: String = text.chars().take(half).collect();
+    let mut end: Vec<char> = text.chars().rev().take(half).collect();
+    end.reverse();
+    Cow::Owned(format!("{start} ... {}", end.into_iter().collect::<String>()))
+}
+
 /// Most characters of a sentence for the user, whatever it quotes.
 const LONGEST_SENTENCE: usize = 1200;
 
@@ -152,6 +165,14 @@ mod tests {
         for plain in ["é", "日本", "👩\u{200d}🔬", "می\u{200c}خواهم", "±"] {
             assert_eq!(shown(plain), plain);
         }
+    }
+
+    #[test]
+    fn a_long_text_is_cut_in_its_middle() {
+        assert_eq!(cut("short", 5), "short");
+        assert_eq!(cut("ééééé", 5), "ééééé");
+        assert_eq!(cut("0123456789", 9), "01 ... 89");
+        assert_eq!(cut(&"é".repeat(1 << 20), 100).chars().count(), 99);
     }
 
     #[test]

@@ -60,7 +60,8 @@ mod tests {
     fn other_encodings_are_named() {
         // python3 -c "print('a: 1\n'.encode('utf-16'), 'a: 1\n'.encode('utf-16-be'), 'a'.encode('utf-32'))"
         let utf16 = NotText { line: 1, why: "UTF-16 text; save it as UTF-8" };
-        for bytes in [&b"\xff\xfea\0:\0 \01\0\n\0"[..], b"\xfe\xff\0a\0:", b"\0a\0:\0 \01\0\n", b"a\0:\0"] {
+        for bytes in [&b"\xff\xfea\0:\0 \x001\0\n\0"[..], b"\xfe\xff\0a\0:", b"\0a\0:\0 \x001\0\n", b"a\0:\0"]
+        {
             assert_eq!(text(bytes.to_vec()), Err(utf16.clone()), "{bytes:?}");
         }
         let utf32 = text(b"\xff\xfe\0\0a\0\0\0".to_vec()).unwrap_err();

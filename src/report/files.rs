@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::file;
-use crate::study::folder::write_whole;
+use crate::study::folder::{sweep_folder, write_whole};
 
 /// Writes a file into `folder`, which is made where it is not there yet.
 ///
@@ -14,6 +14,7 @@ use crate::study::folder::write_whole;
 /// The folder cannot be made or written, or something other than a file stands in the place of this one.
 pub fn write(folder: &Path, name: &str, content: &[u8]) -> Result<PathBuf> {
     let path = folder.join(name);
+    sweep_folder(folder);
     let written = fs::create_dir_all(folder).and_then(|()| file::own(&path));
     written.and_then(|()| write_whole(&path, content)).map_err(|e| {
         Error::request(format!(

@@ -1,7 +1,7 @@
 //! A table as data, and its two forms: Markdown and the terminal.
 
 use super::escape;
-use crate::text::line;
+use crate::text::{cut, line};
 use comfy_table::{CellAlignment, ContentArrangement, TableComponent, presets};
 
 /// A table: the first column is text, the others as their kinds say.
@@ -86,7 +86,8 @@ impl Table {
         let rows: Vec<Vec<String>> = self.rows.iter().map(cells).collect();
         let width = |i: usize| {
             let cells = rows.iter().filter_map(|r| r.get(i)).chain([&header[i]]);
-            cells.map(|c| c.chars().count()).max().unwrap_or(0).max(3)
+            // Beyond this a cell stands as it is: neither padding nor its width may grow without end.
+            cells.map(|c| c.chars().count()).max().unwrap_or(0).clamp(3, WIDEST)
         };
         let widths: Vec<usize> = (0..header.len()).map(width).collect();
         let line = |cells: &[String]| {
@@ -121,9 +122,9 @@ impl Table {
         table.set_style(TableComponent::HeaderLines, '─');
         table.set_style(TableComponent::MiddleHeaderIntersections, '─');
         table.set_content_arrangement(ContentArrangement::Disabled);
-        table.set_header(self.columns.iter().map(|c| line(&c.name)));
+        table.set_header(self.columns.iter().map(|c| clean(&c.name)));
         for row in &self.rows {
-            table.add_row(row.iter().map(|c| line(c)));
+            table.add_row(row.iter().map(|c| clean(c)));
         }
         for (column, shown) in self.columns.iter().zip(table.column_iter_mut()) {
             if column.kind == Kind::Number {
@@ -134,4 +135,14 @@ impl Table {
         let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
         lines.join("\n")
     }
+}
+
+/// Most characters of a padded cell.
+const WIDEST: usize = 400;
+/// Most characters of a cell on a terminal: tables of terminals count their width in 16 bits.
+const LONGEST: usize = 1000;
+
+/// Text from a file must not begin lines of its own, nor be wider than any terminal.
+pub fn clean(text: &str) -> String {
+    line(&cut(text, LONGEST)).into_owned()
 }

@@ -181,7 +181,7 @@ fn a_byte_order_mark_and_other_encodings() {
     path.push(key("a"));
     let error = document.error(&Problem { path, at_key: true, message: "wrong".into() }).to_string();
     assert!(error.ends_with("e.yaml:1:1: a: wrong"), "{error}");
-    let error = load(b"\xff\xfea\0:\0 \01\0").unwrap_err();
+    let error = load(b"\xff\xfea\0:\0 \x001\0").unwrap_err();
     assert!(error.ends_with("e.yaml:1: this experiment file is UTF-16 text; save it as UTF-8"), "{error}");
 }
 

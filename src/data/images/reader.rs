@@ -49,6 +49,9 @@ pub(super) struct Reader<'a> {
     reading: Reading,
 }
 
+/// A value, or a clause for what is wrong.
+type Clause<T> = std::result::Result<T, String>;
+
 /// A decoded image, brought to its side.
 struct Decoded {
     image: RgbImage,
@@ -95,7 +98,7 @@ impl<'a> Reader<'a> {
         self.waiting_bytes = 0;
         let memory = self.memory;
         let waiting = std::mem::take(&mut self.waiting);
-        let read: Vec<(Vec<Place>, std::result::Result<Vec<u8>, String>)> = waiting
+        let read: Vec<(Vec<Place>, Clause<Vec<u8>>)> = waiting
             .into_par_iter()
             .map(|(places, encoded)| {
                 let bytes = match encoded {
@@ -147,7 +150,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Bytes that an image takes until it is kept.
-    fn need(&self, header: &Header<'_>) -> std::result::Result<u64, String> {
+    fn need(&self, header: &Header<'_>) -> Clause<u64> {
         let (width, height) = header.size;
         let need = header.need + self.side.map_or(0, |side| fit_bytes(header.size, side));
         let kept: u64 = self.pools.iter().map(|pool| pool.pixels().len() as u64).sum();
@@ -167,7 +170,7 @@ impl<'a> Reader<'a> {
     /// Decodes a group at once, and keeps its images in order.
     fn decode(&mut self, group: &mut Vec<(&[Place], Header<'_>)>) -> Result<()> {
         let (side, background) = (self.side, self.background);
-        let decoded: Vec<(&[Place], std::result::Result<Decoded, String>)> = std::mem::take(group)
+        let decoded: Vec<(&[Place], Clause<Decoded>)> = std::mem::take(group)
             .into_par_iter()
             .map(|(places, header)| {
                 let decoded = header.decode(background).map(|picture| Decoded {
@@ -279,7 +282,7 @@ impl<'a> Reader<'a> {
 }
 
 /// The bytes of a file; of one that begins as no image that is read the beginning alone.
-fn bytes_of(path: &Path, length: u64, memory: Option<u64>) -> std::result::Result<Vec<u8>, String> {
+fn bytes_of(path: &Path, length: u64, memory: Option<u64>) -> Clause<Vec<u8>> {
     let open = || file::open(path).map_err(|error| error.to_string());
     let first = encoded(open()?, length.min(FIRST_BYTES as u64), None)?;
     match Kind::of(&first) {
