@@ -7,23 +7,27 @@ fn fixture(name: &str) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// What Pillow shows: name, width, height, pixels, and the background where there is one.
-fn expected() -> Vec<(String, u32, u32, Vec<u8>, Option<Background>)> {
+/// What Pillow shows of a file.
+struct Shown {
+    name: String,
+    size: (u32, u32),
+    pixels: Vec<u8>,
+    background: Option<Background>,
+}
+
+fn expected(start: &str) -> Vec<Shown> {
     let text = String::from_utf8(fixture("expected.txt")).unwrap();
     let line = |line: &str| {
         let words: Vec<&str> = line.split(' ').collect();
-        let digits = words[3].as_bytes().chunks(2);
         let byte = |two: &[u8]| u8::from_str_radix(std::str::from_utf8(two).unwrap(), 16).unwrap();
-        let background = words.get(4).map(|colour| Background::parse(colour).unwrap());
-        (
-            words[0].into(),
-            words[1].parse().unwrap(),
-            words[2].parse().unwrap(),
-            digits.map(byte).collect(),
-            background,
-        )
+        Shown {
+            name: words[0].into(),
+            size: (words[1].parse().unwrap(), words[2].parse().unwrap()),
+            pixels: words[3].as_bytes().chunks(2).map(byte).collect(),
+            background: words.get(4).map(|colour| Background::parse(colour).unwrap()),
+        }
     };
-    text.lines().map(line).collect()
+    text.lines().map(line).filter(|shown| shown.name.starts_with(start)).collect()
 }
 
 fn decoded(bytes: &[u8], background: Background) -> Result<Picture, String> {
@@ -33,18 +37,14 @@ fn decoded(bytes: &[u8], background: Background) -> Result<Picture, String> {
 /// Pillow's ImageOps.exif_transpose, for the eight orientations in each format that carries EXIF.
 #[test]
 fn exif_orientation_is_applied() {
-    let mut seen = 0;
-    for (name, width, height, pixels, _) in expected().into_iter().filter(|line| line.0.starts_with("turned"))
-    {
+    let all = expected("turned");
+    assert_eq!(all.len(), 25);
+    for Shown { name, size: (width, height), pixels, .. } in all {
         let picture = decoded(&fixture(&name), Background::WHITE).unwrap();
         assert_eq!(picture.is_turned, !name.starts_with("turned-1"), "{name}");
-        seen += 1;
         if !name.ends_with("jpg") {
-            assert_eq!(
-                (picture.pixels.dimensions(), picture.pixels.into_raw()),
-                ((width, height), pixels),
-                "{name}"
-            );
+            assert_eq!(picture.pixels.dimensions(), (width, height), "{name}");
+            assert_eq!(picture.pixels.into_raw(), pixels, "{name}");
             continue;
         }
         assert_eq!(picture.pixels.dimensions(), (8 * width, 8 * height), "{name}");
@@ -55,17 +55,17 @@ fn exif_orientation_is_applied() {
             assert!(apart <= Some(6), "{name}: {found:?} {colour:?}");
         }
     }
-    assert_eq!(seen, 25);
 }
 
 /// Pillow's paste with the alpha channel as mask; 16 bits are brought to 8 before it, which may differ by one.
 #[test]
 fn transparency_is_composited() {
-    let mut seen = 0;
-    for (name, width, height, pixels, background) in expected().into_iter().filter(|line| line.4.is_some()) {
+    let all = expected("alpha");
+    assert_eq!(all.len(), 12);
+    for Shown { name, size, pixels, background } in all {
         let picture = decoded(&fixture(&name), background.unwrap()).unwrap();
         assert!(picture.is_transparent, "{name}");
-        assert_eq!(picture.pixels.dimensions(), (width, height), "{name}");
+        assert_eq!(picture.pixels.dimensions(), size, "{name}");
         let apart = picture.pixels.as_raw().iter().zip(&pixels).map(|(a, b)| a.abs_diff(*b)).max();
         let allowed = u8::from(name.contains("16"));
         assert!(
@@ -73,9 +73,7 @@ fn transparency_is_composited() {
             "{name} on {background:?}: {:?}\n{pixels:?}",
             picture.pixels.as_raw()
         );
-        seen += 1;
     }
-    assert_eq!(seen, 12);
 }
 
 /// An alpha channel that hides nothing is no transparency.
