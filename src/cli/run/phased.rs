@@ -198,7 +198,7 @@ fn markdown(name: &str, over: &[Over<'_>]) -> String {
 /// How the trials of a phase ended, as far as there are any that did so.
 fn ended(state: &StudyState) -> String {
     let adapts = state.experiment.search.as_ref().and_then(|search| search.netadapt.as_ref());
-    let stopped = adapts.map_or("stopped early at a rung".to_owned(), |config| {
+    let stopped = adapts.map_or("stopped early".to_owned(), |config| {
         format!("proposals of NetAdapt, fine-tuned for {} each", counted(config.fine_tune, "epoch"))
     });
     let whole = format!("trained for all {}", counted(state.experiment.train.epochs, "epoch"));
