@@ -209,7 +209,7 @@ fn data() -> DataConfig {
         side: None,
         validation: 0.1,
         limit: Limit { train: Some(45_000), ..Limit::default() },
-        augment: Augment { pad_crop: 4, flip: true },
+        augment: Augment::USUAL,
     }
 }
 
@@ -225,8 +225,10 @@ fn train(epochs: usize) -> TrainConfig {
         warmup: 1.0,
         schedule: Schedule::Cosine,
         label_smoothing: 0.1,
+        drop_last: None,
         precision: Default::default(),
         weights: None,
+        classifier: Default::default(),
         timeout: None,
     }
 }
@@ -247,6 +249,7 @@ fn environment(name: &str) -> Environment {
             train: 45_000,
             validation: 5_000,
             test: 10_000,
+            reading: Default::default(),
         },
     }
 }
