@@ -26,8 +26,9 @@ const LISTED: u128 = 2000;
 const DESCENTS: usize = 5;
 /// Times that a candidate is led to the constraints, each from another draw.
 const WALKS: usize = 30;
-/// Candidates that are remembered for when they are wanted after all.
+/// Candidates that are remembered for when they are wanted after all, and genomes of what may not be trained.
 const SPARE: usize = 4096;
+const BROKEN: usize = 1 << 16;
 
 /// Makes candidates of a space, each once.
 pub struct Breeder {
@@ -43,6 +44,8 @@ pub struct Breeder {
     networks: HashMap<[u8; 32], String>,
     /// Some candidates that were made and not wanted, by their hashes, so that they need not be judged again.
     spare: HashMap<String, Made>,
+    /// Some genomes that break the constraints, and by how much, so that they need not be judged again either.
+    broken: HashMap<Genome, f64>,
     rest: Rest,
     /// Whether anything was ever made and not wanted.
     was_put_back: bool,
@@ -92,6 +95,7 @@ impl Breeder {
             genomes: HashMap::new(),
             networks: HashMap::new(),
             spare: HashMap::new(),
+            broken: HashMap::new(),
             rest: Rest::default(),
             was_put_back: false,
             made: 0,
@@ -119,10 +123,21 @@ impl Breeder {
         if self.genomes.get(genome).is_some_and(|hash| self.taken.contains(hash)) {
             return Tried::Taken;
         }
+        if let Some(excess) = self.broken.get(genome) {
+            self.rejected += 1;
+            return Tried::Breaks(*excess);
+        }
         let Some((candidate, choices)) = self.space.make(genome) else {
             return Tried::Breaks(f64::INFINITY);
         };
-        self.judged(genome, candidate, choices, None)
+        let tried = self.judged(genome, candidate, choices, None);
+        if let Tried::Breaks(excess) = tried {
+            if self.broken.len() >= BROKEN {
+                self.broken.clear();
+            }
+            self.broken.insert(genome.to_vec(), excess);
+        }
+        tried
     }
 
     /// Where the search stands after it has proposed the candidate of a genome.

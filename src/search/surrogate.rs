@@ -17,7 +17,7 @@ const FEW: usize = 3;
 /// Values of each rung are put on one scale (mean 0, spread 1), and each rung has a mean of its own in the model, since who
 /// reaches a higher rung was chosen. Fewer epochs count less: by the square root of their share of a whole training.
 ///
-/// Up to [`EXACT`] outcomes it is fitted to all of them; beyond, each time there [are enough more](is_due), and what comes in between is
+/// Up to [`EXACT`] candidates it is fitted to all outcomes; beyond, each time there [are enough more](is_due), and what comes in between is
 /// explained by what was fitted last.
 #[derive(Debug)]
 pub struct Surrogate {
@@ -103,7 +103,7 @@ impl Surrogate {
         };
         self.seen[place].outcomes.push((epochs, value));
         self.heard += 1;
-        if self.heard <= EXACT {
+        if self.seen.len() <= EXACT {
             self.fitted = None;
         } else if is_due(self.heard, self.fitted_to) {
             (self.fitted, self.fitted_to) = (self.fit(), self.heard);
@@ -131,7 +131,7 @@ impl Surrogate {
     }
 
     fn fitted(&mut self) -> Option<&Fitted> {
-        if self.fitted.is_none() && self.heard <= EXACT {
+        if self.fitted.is_none() && self.seen.len() <= EXACT {
             self.fitted = self.fit();
         }
         self.fitted.as_ref()

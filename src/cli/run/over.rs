@@ -89,9 +89,12 @@ fn report(dir: &Path, (state, before): (&StudyState, bool), json: bool) -> Resul
 }
 
 fn as_json(dir: &Path, state: &StudyState, report: Option<PathBuf>) -> Result<Value> {
-    let report = match report {
-        Some(report) => report,
-        None => report::write(&command::read(dir)?, command::random(dir)?.as_deref(), dir)?.report,
+    let (report, warnings) = match report {
+        Some(report) => (report, warnings(state)),
+        None => {
+            let written = report::write(&command::read(dir)?, command::random(dir)?.as_deref(), dir)?;
+            (written.report, written.warnings)
+        }
     };
     let warnings = state.environments.last().map_or_else(Vec::new, |environment| {
         // Each once, for all its seeds.
@@ -113,6 +116,15 @@ fn as_json(dir: &Path, state: &StudyState, report: Option<PathBuf>) -> Result<Va
         "reproducible": !state.is_timed_out(),
         "report": report,
     }))
+}
+
+/// What about the study looks wrong, as its report says it.
+fn warnings(state: &StudyState) -> Vec<String> {
+    let Some(environment) = state.environments.last() else { return Vec::new() };
+    let mut seen = HashSet::new();
+    let candidates = state.trials.iter().map(|trial| &trial.candidate);
+    let variants = candidates.filter(|of| of.is_variant && seen.insert(&of.label));
+    report::warnings::of(&state.experiment, variants, &environment.data)
 }
 
 /// The study's report, where it is there and no older than what it tells of. It is the last file that a report writes.
