@@ -96,13 +96,6 @@ fn as_json(dir: &Path, state: &StudyState, report: Option<PathBuf>) -> Result<Va
             (written.report, written.warnings)
         }
     };
-    let warnings = state.environments.last().map_or_else(Vec::new, |environment| {
-        // Each once, for all its seeds.
-        let mut named = HashSet::new();
-        let variants = state.trials.iter().map(|trial| &trial.candidate);
-        let variants = variants.filter(|of| of.is_variant && named.insert(of.label.as_str()));
-        report::warnings::of(&state.experiment, variants, &environment.data)
-    });
     Ok(json!({
         "dir": dir,
         "study": state.experiment.name,
