@@ -325,7 +325,7 @@ fn wrong_requests_are_sentences() {
         ),
         (
             &["export", "mix", "--out", &at("x.onnx"), "--names", "torchvision"],
-            "torchvision's names are for safetensors",
+            "the names of other libraries are for safetensors",
         ),
         (
             &["export", "mix", "--out", &at("x.safetensors"), "--names", "torchvision"],

@@ -3,7 +3,7 @@
 //! A mean over candidates as they are: where the other factors do not come evenly with every level (a sample, constraints,
 //! conditions), part of a difference is theirs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -50,6 +50,27 @@ pub fn effects(study: &StudySummary, split: Split) -> Vec<Effect> {
         .collect();
     found.sort_by(|a, b| b.range.total_cmp(&a.range).then(a.factor.cmp(&b.factor)));
     found
+}
+
+/// Whether the candidates with an accuracy have every combination of their levels, each once: then every level of a factor
+/// comes with the same levels of the others.
+pub fn is_grid(study: &StudySummary, split: Split) -> bool {
+    let candidates = study.candidates();
+    let seen = candidates.iter().filter(|candidate| candidate.accuracy(split).is_some());
+    let seen = seen.map(|candidate| &candidate.record.choices).filter(|choices| !choices.is_empty());
+    let mut rows: BTreeSet<BTreeMap<&str, &str>> = BTreeSet::new();
+    let mut levels: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut count = 0;
+    for choices in seen {
+        let row = choices.iter().map(|(factor, level)| (factor.as_str(), level.as_str()));
+        row.clone().for_each(|(factor, level)| {
+            levels.entry(factor).or_default().insert(level);
+        });
+        rows.insert(row.collect());
+        count += 1;
+    }
+    let all = levels.values().try_fold(1_usize, |all, levels| all.checked_mul(levels.len()));
+    all == Some(rows.len()) && rows.len() == count && rows.iter().all(|row| row.len() == levels.len())
 }
 
 fn effect(factor: &str, levels: BTreeMap<&str, Vec<f64>>) -> Effect {

@@ -19,6 +19,7 @@ use crate::report::figure::race::{Race, Runner};
 use crate::report::files;
 use crate::report::format::counted;
 use crate::report::table::{self, Table as Text};
+use crate::report::warnings;
 use crate::space::SearchSpace;
 use crate::train::Table;
 
@@ -88,12 +89,20 @@ struct Raced {
 /// # Errors
 /// A sentence for what is wrong with the table, the space or the strategies' names.
 pub fn execute(args: &Args) -> Result<()> {
+    if let Some(path) = args.curves.as_ref().filter(|path| path.extension().is_some_and(|end| end != "json"))
+    {
+        return Err(Error::request(format!(
+            "--curves {}: curves are written as JSON: end the name in .json",
+            path.display()
+        )));
+    }
     let curves_file =
         args.curves.as_ref().map(|path| Output::new(path, "--curves", args.force)).transpose()?;
     if let Some(dir) = &args.out {
         files::claim(dir, &FILES, TITLE, args.force)?;
     }
     let table = Table::read_within(&args.table, Budget::new(None).bytes)?;
+    let warnings = table.warnings();
     let space = SearchSpace::load(&args.space)?;
     let cost = named("a cost", &args.cost, &Objective::NAMES)?;
     if !cost.is_exact() || cost == Objective::Size {
@@ -108,6 +117,9 @@ pub fn execute(args: &Args) -> Result<()> {
         return Err(Error::request("--budgets: give numbers of evaluations from 1, such as 50,100"));
     }
     let course = Course::new(table, space, cost, budgets)?;
+    for warning in &warnings {
+        output::complain(&format!("warning: {}: {warning}", args.table.display()));
+    }
     let mut results = Vec::new();
     for name in &args.strategies {
         let strategy = named("a strategy", name, &StrategyKind::NAMES)?;
@@ -126,13 +138,13 @@ pub fn execute(args: &Args) -> Result<()> {
         let scene = figure(&course, &results, args).scene();
         files::write(dir, FILES[1], canvas::svg(&scene)?.as_bytes())?;
         files::write(dir, FILES[2], &canvas::png(&scene)?)?;
-        files::write(dir, FILES[0], markdown(&course, &results, args).as_bytes())?;
+        files::write(dir, FILES[0], markdown(&course, &results, args, &warnings).as_bytes())?;
     }
     if curves_file.is_some_and(|file| file.is_stdout()) {
         return Ok(());
     }
     if args.json {
-        return output::print_json(&as_json(&course, &results));
+        return output::print_json(&as_json(&course, &results, &warnings));
     }
     output::print(&text(&course, &results, args))
 }
@@ -240,12 +252,13 @@ fn text(course: &Course, results: &[Raced], args: &Args) -> String {
     )
 }
 
-fn markdown(course: &Course, results: &[Raced], args: &Args) -> String {
+fn markdown(course: &Course, results: &[Raced], args: &Args, warnings: &[String]) -> String {
     let verdicts: String = against_random(course, results).iter().map(|line| format!("- {line}\n")).collect();
     format!(
-        "{TITLE}\n\n{}.\n\n![Strategies](strategies.svg)\n\n{HYPERVOLUME}:\n\n{}\n\n{REGRET}:\n\n{}\n\n\
+        "{TITLE}\n\n{}.\n\n{}![Strategies](strategies.svg)\n\n{HYPERVOLUME}:\n\n{}\n\n{REGRET}:\n\n{}\n\n\
          By Welch's test at 5 % of the hypervolumes:\n\n{verdicts}",
         escape::inline(&about(course, args)),
+        warnings::section(warnings),
         measure(course, results, |standing| standing.hypervolume).markdown(),
         measure(course, results, |standing| standing.regret).markdown(),
     )
@@ -263,7 +276,7 @@ fn curves(course: &Course, results: &[Raced]) -> Value {
     Value::Object(results.iter().map(|result| (result.name.to_owned(), of(result))).collect())
 }
 
-fn as_json(course: &Course, results: &[Raced]) -> Value {
+fn as_json(course: &Course, results: &[Raced], warnings: &[String]) -> Value {
     let summary = |values: &[f64]| {
         let interval = stats::median_interval(values);
         json!({
@@ -288,6 +301,7 @@ fn as_json(course: &Course, results: &[Raced]) -> Value {
         "epochs": course.epochs(),
         "strategies": results.iter().map(of).collect::<Vec<_>>(),
         "verdicts": against_random(course, results),
+        "warnings": warnings,
     })
 }
 

@@ -16,6 +16,7 @@ use crate::cost::feasible::{Counting, Feasible, Rejection};
 use crate::error::{Error, Result};
 use crate::report::format::thousands;
 use crate::report::table::{self, Table};
+use crate::report::unbuildable;
 use crate::space::{Drawn, SearchSpace};
 
 /// Spaces up to this size are listed whole: a second or two.
@@ -30,7 +31,8 @@ const LABEL: usize = 32;
 /// The size is exact, whatever it is: it is computed, not listed. A candidate counts as satisfying where its network can
 /// be built and its exact params, multiply-adds and activation memory are within the constraints. Up to 200,000
 /// candidates are judged one by one; of a larger space 20,000 are drawn by chance, and the number is an estimate
-/// with its 95 % interval (Wilson's). The output says which.
+/// with its 95 % interval (Wilson's). The output says which, and why
+/// candidates cannot be built: how many for each reason, with the key of the space that it is about.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     blocksmith enumerate search-spaces/quickstart.yaml\n  \
@@ -91,7 +93,7 @@ fn nothing(feasible: &Feasible, place: Place) -> Error {
         return place.key("stages", "there are no candidates; give every list at least one level");
     };
     let reason = rejection.reason();
-    place.rejection(rejection, &match (rejection, feasible.violating, feasible.unbuildable) {
+    place.rejection(rejection, &match (rejection, feasible.violating, feasible.unbuildable.count) {
         (Rejection::Shape(_), 0, _) => format!("{of} can be built (the first: {reason})"),
         (_, _, 0) => format!(
             "{of} satisfies the constraints (the first: {reason}); loosen the constraints or widen the choices"
@@ -135,6 +137,9 @@ fn as_text(space: &SearchSpace, feasible: &Feasible, rows: &[Row]) -> String {
     }
     text += &format!("\nsize        {}\n", large(feasible.size));
     text += &format!("satisfying  {}\n", satisfying(feasible));
+    if let Some(sentence) = unbuildable::sentence(&feasible.unbuildable) {
+        text += &format!("not built   {sentence}\n");
+    }
     let ranges = [
         ("params", feasible.range(|c| c.params), thousands as fn(u64) -> String),
         ("madds", feasible.range(|c| c.madds), thousands),
@@ -162,7 +167,7 @@ fn as_text(space: &SearchSpace, feasible: &Feasible, rows: &[Row]) -> String {
 
 fn satisfying(feasible: &Feasible) -> String {
     let bounds = feasible.bounds();
-    let rejected = match (feasible.violating, feasible.unbuildable) {
+    let rejected = match (feasible.violating, feasible.unbuildable.count) {
         (0, 0) => String::new(),
         (violating, 0) => format!("; {} break the constraints", thousands(violating)),
         (0, unbuildable) => format!("; {} cannot be built", thousands(unbuildable)),
@@ -218,7 +223,8 @@ fn as_json(args: &Args, space: &SearchSpace, feasible: &Feasible, rows: &[Row]) 
         "judged": feasible.judged,
         "satisfied": feasible.satisfying.len(),
         "violating": feasible.violating,
-        "unbuildable": feasible.unbuildable,
+        "unbuildable": feasible.unbuildable.count,
+        "unbuildable_reasons": feasible.unbuildable.reasons,
     });
     satisfying[if feasible.exact { "count" } else { "estimate" }] = exact_json(bounds.count);
     let factors: Vec<Value> =

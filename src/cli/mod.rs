@@ -33,6 +33,7 @@ pub mod searched;
 mod shares;
 mod start;
 pub mod status;
+mod studied;
 pub mod table;
 mod threads;
 mod trained;

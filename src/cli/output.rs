@@ -30,6 +30,11 @@ pub fn told(text: &str) -> Result<bool> {
     }
 }
 
+/// Says on standard error what the user should know, in one sentence.
+pub fn note(sentence: &str) {
+    complain(&format!("note: {sentence}"));
+}
+
 /// Prints a sentence on standard error. Where no one reads it any more there is no one to tell.
 pub fn complain(sentence: &str) {
     let _ = writeln!(standard_error(), "{}", text::shown(sentence));

@@ -35,9 +35,10 @@ pub struct Args {
     /// A study's folder or a safetensors file
     #[arg(long, value_name = "W")]
     weights: PathBuf,
-    /// The trial of the study [default: the one with the highest validation accuracy]
-    #[arg(long, value_name = "N")]
-    trial: Option<usize>,
+    /// The trial of the study: its number, or the candidate's hash (or its beginning) or name [default: the one with the highest
+    /// validation accuracy]
+    #[arg(long, value_name = "N|HASH|NAME")]
+    trial: Option<String>,
     /// The network of the weights, where the file does not say
     #[arg(long, value_name = "NETWORK")]
     network: Option<String>,
@@ -47,7 +48,7 @@ pub struct Args {
     /// Mean of each channel that images are normalised by, from 0 to 1, instead of the weights' own
     #[arg(long, value_name = "R,G,B", value_parser = three, requires = "std")]
     mean: Option<[f64; CHANNELS]>,
-    /// Standard deviation of each channel
+    /// Standard deviation of each channel, on the same scale
     #[arg(long, value_name = "R,G,B", value_parser = three, requires = "mean")]
     std: Option<[f64; CHANNELS]>,
     /// What transparent images are shown on, such as white or '#ffffff', instead of the weights' own [default: white]
@@ -132,16 +133,14 @@ pub fn execute(args: &Args) -> Result<()> {
 
 fn classifier(args: &Args) -> Result<Classifier> {
     let weights = args.weights.display();
+    let flags = args.mean.zip(args.std).map(|(mean, std)| Normalisation::given(mean, std)).transpose();
+    let flags = flags.map_err(|(which, why)| Error::request(format!("--{which}: {why}")))?;
     let Loaded { model, about, .. } = load(args)?;
     let input = model.network.input();
     if input.c != CHANNELS {
         return Err(Error::request(format!(
             "{weights}: the network takes {input} images, and files have 3 channels"
         )));
-    }
-    let flags = args.mean.zip(args.std).map(|(mean, std)| Normalisation { mean, std });
-    if flags.is_some_and(|flags| flags.std.iter().any(|std| *std <= 0.0)) {
-        return Err(Error::request("--std: standard deviations are above 0"));
     }
     let Some(normalisation) = flags.or(about.normalisation) else {
         return Err(Error::request(format!(
@@ -182,7 +181,7 @@ fn load(args: &Args) -> Result<Loaded> {
                 "--network, --set, --input and --classes are for files of weights; a study's trial has its own",
             ));
         }
-        return loaded::of_study(weights, args.trial);
+        return loaded::of_study(weights, args.trial.as_deref());
     }
     if args.trial.is_some() {
         return Err(Error::request(format!(
@@ -227,6 +226,9 @@ fn labels(path: &Path, classes: usize) -> Result<Vec<String>> {
 impl Classifier {
     /// The most likely classes, the likeliest first; of equals the first.
     fn predict(&self, path: &Path) -> std::result::Result<Vec<Prediction>, String> {
+        if path.is_dir() {
+            return Err(format!("a folder: name the images in it, such as {}", path.join("*.png").display()));
+        }
         let bytes = images::read_one(path, self.side, self.background, self.memory.bytes)?;
         let channels = self.normalisation.scale_and_shift();
         let normalised = bytes.iter().zip(channels.iter().cycle());

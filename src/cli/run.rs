@@ -1,13 +1,15 @@
 //! `blocksmith run`: an experiment from its file to its report.
 
 mod baseline;
+mod over;
 mod phased;
+mod unused;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::adapted;
 use super::break_lock::break_lock;
@@ -18,24 +20,25 @@ use super::measured::{self, Step};
 use super::memory::{self, Budget};
 use super::place::Place;
 use super::plan::{self, ExperimentPlan};
-use super::report::{RANDOM, ReportArgs};
+use super::searched::Earlier;
 use super::shares::{self, Count, Shares, Wanted};
 use super::start::Start;
 use super::trained::Trained;
 use super::{output, progress, rungs, searched};
 use crate::arch::Network;
-use crate::config::{Baseline, Experiment, TrainConfig, phases};
+use crate::config::{Experiment, TrainConfig, phases};
 use crate::cost;
 use crate::engine::measure::Work;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::report;
-use crate::study::difference::accepted_changes;
-use crate::study::{Plan, RunSettings, Study, StudyState, TrialStatus, environment, folder, state};
+use crate::study::difference::{accepted_changes, keeps_trials};
+use crate::study::{Plan, RunSettings, Study, StudyState, environment, folder, state};
 
 /// Run an experiment: train its variants and searched candidates, and write the report.
 ///
 /// Everything goes to the study's folder as it happens. The same command again continues a study that was stopped or
-/// killed; one that is finished gets its report written again. Numbers depend neither on --jobs nor on --threads.
+/// killed; of one that is finished the report is written again where it is missing or older. Numbers depend neither on
+/// --jobs nor on --threads.
 ///
 /// A network that is foretold to need more memory than there is does not start: the run is refused where it is a variant,
 /// or where nothing of the search fits, and the trial fails where it is one candidate of several.
@@ -59,9 +62,9 @@ pub struct Args {
     /// Memory that all trials may take together, such as 8GiB [default: 90 % of what is available]
     #[arg(long, value_name = "SIZE", value_parser = memory::size)]
     memory: Option<u64>,
-    /// Seconds between the checkpoints of a running trial: what a kill can cost it at most
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
-    checkpoint_every: u64,
+    /// Seconds between the checkpoints of a running trial: what a kill can cost it at most [default: 30]
+    #[arg(long, value_name = "SECONDS")]
+    checkpoint_every: Option<u64>,
     /// What to train on
     #[arg(long, value_enum, default_value_t = Device::Cpu)]
     device: Device,
@@ -75,7 +78,8 @@ pub struct Args {
     /// Folder of the study [default: reports/NAME, after the experiment's name]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Safetensors file that every trial starts from, instead of the experiment's `train.weights`
+    /// Safetensors file that every trial starts from, instead of the experiment's `train.weights`, in our names, torchvision's or
+    /// timm's; with `--set train.classifier=fresh` all but the classifier, for data of other classes
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
     /// File or folder of the images, instead of the experiment's `data.path`
@@ -89,7 +93,7 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     /// Take over a study whose lock a process of another machine holds that is known to be gone
-    #[arg(long)]
+    #[arg(long, conflicts_with = "dry_run")]
     break_lock: bool,
 }
 
@@ -123,6 +127,7 @@ pub fn execute(args: &Args) -> Result<()> {
 /// # Errors
 /// As [`execute`].
 pub fn run_study(args: &Args, mut experiment: Experiment, dir: &Path, place: Place) -> Result<Option<Value>> {
+    unused::check(args, &experiment, place)?;
     let start = Start::read(&mut experiment, args.weights.as_ref(), Budget::new(args.memory), place)?;
     if args.break_lock && folder::journal(dir).exists() {
         break_lock(dir)?;
@@ -130,25 +135,40 @@ pub fn run_study(args: &Args, mut experiment: Experiment, dir: &Path, place: Pla
     // A study that exists is claimed before anything is read; the folder of a new one is made only once all that can be
     // known to be wrong is known, so that a mistake leaves nothing behind.
     let exists = folder::journal(dir).exists();
-    searched::note_content(&mut experiment)?;
+    searched::note_content(&mut experiment, !exists || args.extend)?;
     adapted::note_origin(&mut experiment, exists.then_some(dir), place)?;
     let claim = if args.extend { Study::extend } else { Study::open };
     let existing = (exists && !args.dry_run).then(|| claim(dir, &experiment)).transpose()?;
-    let earlier = match &existing {
-        Some(study) => study.searched()?,
-        None if exists && args.extend => state::searched(dir)?,
-        None => Vec::new(),
+    let adds = existing.as_ref().is_none_or(Study::adds);
+    for notice in unused::notices(args, &experiment, dir, exists, adds) {
+        progress::display().on_notice(&notice);
+    }
+    if let Some(state) = existing.as_ref().and_then(Study::finished_as_it_is) {
+        return over::end(args, &experiment, dir, place, (state, true));
+    }
+    let earlier = Earlier {
+        candidates: match &existing {
+            Some(study) => study.searched()?,
+            None if exists && args.extend => state::searched(dir)?,
+            None => Vec::new(),
+        },
+        proposals: match &experiment.search {
+            Some(search) if exists && search.listens() => state::proposals(dir)?,
+            _ => Vec::new(),
+        },
     };
     let trained = Trained::load(&experiment, args.data.as_deref(), Budget::new(args.memory), place)?;
     let (input, classes) = trained.shape();
     let variants = plan::variants(&experiment, place, input, classes)?;
     trained.check(&variants, place)?;
+    let record = trained.record();
+    let warnings = report::warnings::of(&experiment, variants.iter().map(|(of, _)| of), &record);
     let searched = searched::candidates(&experiment, &variants, &earlier, input, classes)
         .map_err(|error| place.located(error))?;
     let mut plan = ExperimentPlan::new(&experiment.seeds, experiment.train.epochs, variants, searched);
-    start.check(plan.look_ahead(LOOK_AHEAD).map(|(_, network)| network), place)?;
+    let notes = start.check(plan.look_ahead(LOOK_AHEAD).map(|(_, network)| network), place)?;
     if args.dry_run {
-        return dry_run(args, dir, &experiment, &trained, &mut plan, place).map(|()| None);
+        return dry_run(args, dir, (&experiment, &warnings), &trained, &mut plan, place).map(|()| None);
     }
     let before = existing.as_ref().and_then(Study::state);
     let shares = shares(args, &experiment, &trained, &mut plan, before, place);
@@ -161,15 +181,7 @@ pub fn run_study(args: &Args, mut experiment: Experiment, dir: &Path, place: Pla
     };
 
     let state = match study.finished(&mut plan)? {
-        Some(state) => {
-            if !args.json {
-                output::print(&format!(
-                    "{}: this study is finished; writing its report again",
-                    dir.display()
-                ))?;
-            }
-            state
-        }
+        Some(state) => return over::end(args, &experiment, dir, place, (&state, true)),
         None => {
             let shares = fastest(args, &experiment, &trained, &mut plan, (study.state(), shares?))?;
             let trainer = match args.device {
@@ -181,46 +193,36 @@ pub fn run_study(args: &Args, mut experiment: Experiment, dir: &Path, place: Pla
                 output::print(&text)?;
             }
             let display = progress::display();
+            let content = experiment.search.as_ref().and_then(|search| search.content.as_ref());
+            let unbuildable = content.and_then(|content| content.unbuildable.as_ref());
+            let unbuildable = unbuildable.and_then(report::unbuildable::sentence);
+            warnings.iter().for_each(|warning| display.on_warning(warning));
             let reading = trained.images().map(|data| data.record.reading.sentences()).unwrap_or_default();
-            reading.iter().chain(&shares.notices).for_each(|notice| display.on_notice(notice));
+            let notices = reading.iter().chain(&notes).chain(&unbuildable).chain(&shares.notices);
+            notices.for_each(|notice| display.on_notice(notice));
+            if trained.images().is_some() {
+                let epoch = report::recipe::epoch(&experiment.train, record.train);
+                display.on_notice(&format!("an epoch takes {epoch}"));
+            }
             let training = Training::begin();
             let settings = RunSettings {
                 jobs: shares.jobs,
-                checkpoint_every: Duration::from_secs(args.checkpoint_every),
-                environment: environment::detect(shares.jobs, shares.threads, trained.record()),
+                checkpoint_every: Duration::from_secs(args.checkpoint_every.unwrap_or(30)),
+                environment: environment::detect(shares.jobs, shares.threads, record),
                 stop: training.stop(),
                 display: display.as_ref(),
             };
             study.run(&mut plan, trainer.as_ref(), &settings)?
         }
     };
-    let baseline = experiment.search.as_ref().and_then(|search| search.baseline);
-    match baseline {
-        Some(Baseline::Random) => {
-            let random = baseline::random(&experiment, &state);
-            if !args.json {
-                output::print(&format!(
-                    "random search at the same cost: {} candidates of {} epochs",
-                    random.search.as_ref().and_then(|search| search.trials).unwrap_or(0),
-                    random.train.epochs
-                ))?;
-            }
-            let said = run_study(args, random, &dir.join(RANDOM), place)?;
-            let mut all = report(dir, &state, args.json)?;
-            if let (Some(Value::Object(all)), Some(said)) = (&mut all, said) {
-                all.insert("random".into(), said);
-            }
-            Ok(all)
-        }
-        None => report(dir, &state, args.json),
-    }
+    over::end(args, &experiment, dir, place, (&state, false))
 }
 
 /// Says what it will cost, beside what an earlier run of the study did.
 fn dry_run(
     args: &Args,
     dir: &Path,
-    experiment: &Experiment,
+    (experiment, warnings): (&Experiment, &[String]),
     trained: &Trained,
     plan: &mut ExperimentPlan,
     place: Place,
@@ -232,7 +234,9 @@ fn dry_run(
     };
     let fits = if is_accepted(args.extend) {
         Fits::Yes
-    } else if is_accepted(true) {
+    } else if is_accepted(true)
+        && before.as_ref().is_none_or(|state| keeps_trials(dir, &state.experiment, experiment))
+    {
         Fits::Extended
     } else {
         Fits::No
@@ -244,49 +248,13 @@ fn dry_run(
         file: &args.experiment,
         dir,
         experiment,
+        warnings,
         trained,
         shares: &shares,
         fits,
         before: ended,
     };
     dry_run::execute(&request, plan, args.json)
-}
-
-/// Writes the report and prints its headline, or what a script asks for; a study in which nothing finished has failed.
-fn report(dir: &Path, state: &StudyState, json: bool) -> Result<Option<Value>> {
-    let said = if json {
-        let written = report::write(&super::report::read(dir)?, super::report::random(dir)?.as_deref(), dir)?;
-        Some(json!({
-            "dir": dir,
-            "study": state.experiment.name,
-            "simulated": !state.experiment.trainer.is_network(),
-            "trials": state.trials.len(),
-            "done": state.count(TrialStatus::Finished),
-            "failed": state.count(TrialStatus::Failed),
-            "best": state.best().map(|t| t.number),
-            "results_hash": state.results_hash(),
-            "reproducible": !state.is_timed_out(),
-            "report": written.report,
-        }))
-    } else {
-        super::report::run(&ReportArgs { dir: dir.to_path_buf(), out: None, force: false, json: false })?;
-        None
-    };
-    let failed = state.count(TrialStatus::Failed);
-    if failed > 0 && state.count(TrialStatus::Finished) == 0 {
-        // A script is told how it stands whatever the exit code.
-        if let Some(said) = &said {
-            output::print_json(said)?;
-        }
-        let reason = state.trials.iter().find_map(|t| t.failure.as_ref());
-        let reason = reason.map_or("", |failure| &failure.reason);
-        return Err(Error::run(format!(
-            "{}: none of the {failed} trials finished (the first: {reason}): change the recipe and start another study \
-             with --out FOLDER",
-            dir.display()
-        )));
-    }
-    Ok(said)
 }
 
 /// Trials that are looked at before the first one starts: as many as a study queues at once.

@@ -52,6 +52,7 @@ pub fn execute(args: &Args) -> Result<()> {
     let dir = args.dir.display();
     let out = args.out.clone().unwrap_or_else(|| args.dir.join("table.csv"));
     let records = report::read(&args.dir)?;
+    check_ending(&out)?;
     let file = Output::new(&out, "--out", args.force)?;
     let study = StudySummary::fold(&records);
     let placed = |error: Error| match error {
@@ -64,10 +65,27 @@ pub fn execute(args: &Args) -> Result<()> {
     let gzip = out.extension().is_some_and(|end| end == "gz");
     let bytes = made.table.bytes(gzip)?;
     file.write(&bytes)?;
+    for warning in made.table.warnings() {
+        output::complain(&format!("warning: {}: {warning}", out.display()));
+    }
     if file.is_stdout() {
         return Ok(());
     }
     say(args, &out, bytes.len(), &made)
+}
+
+/// Refuses a name whose ending says another format.
+fn check_ending(out: &Path) -> Result<()> {
+    // A name without an end says nothing that is not so.
+    let shown = out.to_string_lossy().to_ascii_lowercase();
+    let is_other = out.extension().is_some() && ![".csv", ".csv.gz"].iter().any(|end| shown.ends_with(end));
+    if is_other && !out.is_dir() {
+        return Err(Error::request(format!(
+            "--out {}: a table is written as .csv or .csv.gz: end the name in one of these",
+            out.display()
+        )));
+    }
+    Ok(())
 }
 
 fn say(args: &Args, out: &Path, bytes: usize, made: &Tabulated) -> Result<()> {

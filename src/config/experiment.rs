@@ -64,7 +64,7 @@ pub struct Published {
     pub accuracy: Option<f64>,
 }
 
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "name",
     "description",
     "seed",
@@ -78,6 +78,8 @@ const KEYS: [&str; 13] = [
     "failures",
     "checkpoints",
     "latency",
+    // Read by `phases`, before this.
+    "phases",
 ];
 
 /// Most trial seeds of a study.
@@ -214,11 +216,10 @@ impl Published {
             let read = |at: At<'_>| at.amount("an amount (a number such as 363000, 363k or 0.363M)");
             keys.optional(key).map(read).transpose()
         };
-        let percent = |at: At<'_>| at.number(0.0..=100.0, "an accuracy in percent (0 to 100)");
         Ok(Self {
             params: amount("params")?,
             madds: amount("madds")?,
-            accuracy: keys.optional("accuracy").map(percent).transpose()?,
+            accuracy: keys.optional("accuracy").map(|at| at.percent("an accuracy")).transpose()?,
         })
     }
 }

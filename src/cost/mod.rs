@@ -7,6 +7,7 @@ pub mod feasible;
 mod layer;
 mod memory;
 mod profile;
+mod unbuildable;
 
 pub use feasible::{Feasible, Rejection};
 pub use layer::{madds, params};

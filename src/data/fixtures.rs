@@ -113,6 +113,6 @@ pub fn config(format: DataFormat) -> DataConfig {
         test: None,
         validation: 0.1,
         limit: Limit::default(),
-        augment: Augment { pad_crop: 0, flip: false },
+        augment: Augment::OFF,
     }
 }

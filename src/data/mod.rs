@@ -27,7 +27,7 @@ mod real_data_tests;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use batch::Batcher;
+pub use batch::{Batcher, epoch_images};
 pub use dataset::{CHANNELS, Dataset, Pool};
 pub use normalise::Normalisation;
 pub use record::{DataRecord, Reading};
@@ -96,7 +96,11 @@ impl Data {
         let Dataset { train: pool, test, classes, side, .. } = dataset;
         let pool = Arc::new(pool);
         let normalisation = Normalisation::measure(rows.train.iter().map(|&row| pool.image(row as usize)));
-        record.reading.warnings = warnings(&pool, &rows.train, &normalisation);
+        record.reading.warnings = split::warnings("validation", config.validation, pool.len());
+        if let Some(share) = config.test {
+            record.reading.warnings.extend(split::warnings("test", share, pool.len() + test.len()));
+        }
+        record.reading.warnings.extend(warnings(&pool, &rows.train, &normalisation));
         let split = |pool: &Arc<Pool>, rows| Split::new(Arc::clone(pool), rows, side, normalisation);
         Ok(Data {
             train: split(&pool, rows.train),

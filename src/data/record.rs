@@ -31,7 +31,7 @@ pub struct Reading {
     /// Files that are no images of the data set: how many of each kind.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub passed_over: BTreeMap<String, usize>,
-    /// What looks wrong with the images, a sentence each.
+    /// What looks wrong, a sentence each with its remedy.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }
@@ -46,11 +46,9 @@ impl Reading {
         *self.passed_over.entry(kind.into()).or_default() += 1;
     }
 
-    /// All of it as sentences for a log: warnings first.
+    /// How its images were read and what was passed over, as sentences for a log.
     pub fn sentences(&self) -> Vec<String> {
-        let mut all: Vec<String> =
-            self.warnings.iter().map(|warning| format!("warning: {warning}")).collect();
-        all.extend(self.notes.iter().cloned());
+        let mut all = self.notes.clone();
         all.extend(self.passed_over_sentence());
         all
     }
@@ -94,11 +92,7 @@ mod tests {
         reading.warnings.push("all is black".into());
         assert_eq!(
             reading.sentences(),
-            [
-                "warning: all is black",
-                "a note",
-                "5 files are not read: 2 GIF images, 1 empty file, 2 files that are no images"
-            ]
+            ["a note", "5 files are not read: 2 GIF images, 1 empty file, 2 files that are no images"]
         );
     }
 }

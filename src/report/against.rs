@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::figure::race::{Race, Runner};
-use super::format::{counted, duration};
+use super::format::{counted, duration, p_is};
 use super::pictures::Picture;
 use super::table::{Table, number, text};
 use crate::analysis::{Against, Cost, Course, Spent, Standing, StudySummary};
@@ -63,9 +63,10 @@ impl AgainstRandom {
         };
         format!(
             "{} {verdict}: after {} of training each, hypervolume {ours:.2} % against {theirs:.2} % of random search \
-             (permutation test over candidates, p = {p:.3})",
+             (permutation test over candidates, {})",
             self.strategy,
             counted(*epochs, "epoch"),
+            p_is(*p),
         )
     }
 
@@ -137,16 +138,19 @@ impl AgainstRandom {
             Spent::Seconds => course.seconds,
         };
         let most = self.courses.iter().map(total).fold(f64::INFINITY, f64::min);
+        let along: Vec<f64> = (1..=POINTS).map(|i| most * i as f64 / POINTS as f64).collect();
+        let [ours, theirs] = [0, 1].map(|i| self.courses[i].along(spent, &along, self.reference));
         // From where both have something to show.
-        let along = (1..=POINTS).map(|i| most * i as f64 / POINTS as f64);
-        let has_both = |at: &f64| self.at(spent, *at).iter().all(|standing| standing.accuracy.is_some());
-        let budgets: Vec<f64> = along.filter(has_both).collect();
-        let line = |i: usize, of: &dyn Fn(&Standing) -> f64| {
-            let point = |at: &f64| {
-                let value = of(&self.at(spent, *at)[i]);
+        let has_both = |i: &usize| ours[*i].accuracy.is_some() && theirs[*i].accuracy.is_some();
+        let shown: Vec<usize> = (0..along.len()).filter(has_both).collect();
+        let budgets: Vec<f64> = shown.iter().map(|i| along[*i]).collect();
+        let courses = [&ours, &theirs];
+        let line = |course: usize, of: &dyn Fn(&Standing) -> f64| {
+            let point = |i: &usize| {
+                let value = of(&courses[course][*i]);
                 (value, value, value)
             };
-            budgets.iter().map(point).collect::<Vec<_>>()
+            shown.iter().map(point).collect::<Vec<_>>()
         };
         let runner = |i: usize, name: &str| Runner {
             name: name.to_owned(),

@@ -3,6 +3,7 @@
 //! The same records give the same files to the byte.
 
 mod against;
+pub mod best;
 pub mod drawing;
 pub mod escape;
 pub mod figure;
@@ -12,11 +13,13 @@ mod latency;
 mod markdown;
 mod netadapt;
 pub mod pictures;
-mod recipe;
+pub mod recipe;
 pub mod table;
 mod tables;
 pub mod tabulated;
 mod trials_csv;
+pub mod unbuildable;
+pub mod warnings;
 
 #[cfg(test)]
 mod foreign_tests;
@@ -47,6 +50,8 @@ pub struct ReportFiles {
     pub files: Vec<PathBuf>,
     /// The headline tables for a terminal, without a final line break.
     pub summary: String,
+    /// What about the study looks wrong.
+    pub warnings: Vec<String>,
 }
 
 /// Everything a report says, before it is text or picture.
@@ -59,6 +64,8 @@ pub struct Findings {
     pub fronts: Vec<CandidateFront>,
     /// Where the study has a search.
     pub effects: Vec<Effect>,
+    /// Whether these are of candidates with every combination of their levels.
+    pub is_grid: bool,
     /// Where random search was run beside the search.
     pub against: Option<AgainstRandom>,
     /// Where its strategy is NetAdapt.
@@ -77,6 +84,9 @@ pub struct Headline<'a> {
     pub failed: usize,
     /// Trials for which the test split was read.
     pub tested: usize,
+    /// What looks wrong: settings, published figures and data in units that cannot be meant.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     pub ablation: Option<&'a Ablation>,
     pub fronts: &'a [CandidateFront],
     pub effects: &'a [Effect],
@@ -105,6 +115,7 @@ impl Findings {
                 .map(|cost| CandidateFront::of(&study, cost))
                 .collect(),
             effects: effects::effects(&study, study.comparison_split()),
+            is_grid: effects::is_grid(&study, study.comparison_split()),
             against: None,
             adaptation: Adaptation::of(&study),
             study,
@@ -142,6 +153,17 @@ impl Findings {
         epochs.map(|e| e.seconds).sum()
     }
 
+    /// What about the study looks wrong, a sentence each.
+    pub fn warnings(&self) -> Vec<String> {
+        let (Some(experiment), Some(environment)) = (&self.study.experiment, self.study.environments.last())
+        else {
+            return Vec::new();
+        };
+        let candidates = self.study.candidates();
+        let variants = candidates.iter().map(|of| of.record).filter(|of| of.is_variant);
+        warnings::of(experiment, variants, &environment.data)
+    }
+
     /// The figures for machines.
     pub fn headline(&self) -> Headline<'_> {
         Headline {
@@ -152,6 +174,7 @@ impl Findings {
             finished: self.study.count(TrialStatus::Finished),
             failed: self.study.count(TrialStatus::Failed),
             tested: self.tested(),
+            warnings: self.warnings(),
             ablation: self.ablation.as_ref(),
             fronts: &self.fronts,
             effects: &self.effects,
@@ -166,6 +189,12 @@ impl Findings {
         if let Some(simulated) = markdown::simulated(self) {
             let _ = write!(out, "\n{simulated}.");
         }
+        for warning in self.warnings() {
+            let _ = write!(out, "\nWarning: {warning}.");
+        }
+        if let Some(best) = best::lines(self) {
+            let _ = write!(out, "\n{best}");
+        }
         if let Some(ablation) = &self.ablation {
             let _ = write!(
                 out,
@@ -174,6 +203,10 @@ impl Findings {
                     .without(&["% of baseline", "seeds", "published params"])
                     .terminal()
             );
+        }
+        let added = markdown::seeds_added(self);
+        if !added.is_empty() {
+            let _ = write!(out, "\n{}", added.trim_end());
         }
         if self.searches()
             && let Some(front) = self.fronts.first().filter(|f| !f.points.is_empty())
@@ -223,8 +256,15 @@ pub fn title(records: &[Record]) -> String {
 /// # Errors
 /// The folder cannot be written.
 pub fn write(records: &[Record], random: Option<&[Record]>, out: &Path) -> Result<ReportFiles> {
-    let findings = Findings::beside(records, random);
-    let pictures = pictures::all(&findings);
+    write_findings(&Findings::beside(records, random), out)
+}
+
+/// As [`write()`], of a study that is analysed already.
+///
+/// # Errors
+/// As [`write()`].
+pub fn write_findings(findings: &Findings, out: &Path) -> Result<ReportFiles> {
+    let pictures = pictures::all(findings);
     let drawn: Vec<(String, Vec<u8>)> = pictures
         .par_iter()
         .flat_map_iter(|p| {
@@ -239,8 +279,8 @@ pub fn write(records: &[Record], random: Option<&[Record]>, out: &Path) -> Resul
     }
     paths.push(files::write(out, "trials.csv", trials_csv::csv(&findings.study)?.as_bytes())?);
     // Last, so that a report never points at figures that are not there.
-    let text = markdown::report(&findings, &pictures);
+    let text = markdown::report(findings, &pictures);
     let report = files::write(out, "report.md", text.as_bytes())?;
     paths.insert(0, report.clone());
-    Ok(ReportFiles { report, files: paths, summary: findings.terminal() })
+    Ok(ReportFiles { report, files: paths, summary: findings.terminal(), warnings: findings.warnings() })
 }

@@ -1,5 +1,7 @@
 //! Strategies on spaces small enough to know their optimum by listing them.
 
+mod scale;
+
 use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -59,7 +61,10 @@ fn judge(limit: Option<u64>) -> Judge {
                 let excess = (params - limit) as f64 / limit as f64;
                 Judged::Breaks { excess, reason: format!("params {params} is not at most {limit}") }
             }
-            _ => Judged::Fits(Costs { params, madds: 2 * params, activation_memory: 1, size: 4 * params }),
+            _ => Judged::Fits(
+                Costs { params, madds: 2 * params, activation_memory: 1, size: 4 * params },
+                None,
+            ),
         }
     })
 }
@@ -301,7 +306,7 @@ fn unsatisfiable_constraints_name_the_closest() {
         let costs = TEXTS.map(cost);
         let (closest, least) = TEXTS.iter().zip(costs).min_by_key(|(_, cost)| *cost).unwrap();
         let expected = format!(
-            "none of the 4 candidates satisfies the constraints (the closest: {closest} with params {least} is not at most 8); \
+            "none of the 4 candidates satisfies the constraints (the closest: {closest} with params {least} is not at most 8, and for 8 million it must be 8M); \
              loosen the search space's constraints or widen its choices"
         );
         assert_eq!(error.to_string(), expected, "{strategy:?}");

@@ -45,6 +45,17 @@ pub struct RunSettings<'a> {
     pub display: &'a dyn Display,
 }
 
+/// What of the search space cannot be built was counted when the study began: that stays said where it is not counted again.
+fn keep_count(experiment: &mut Experiment, journal: &Experiment) {
+    let content =
+        |experiment: &Experiment| experiment.search.as_ref().and_then(|search| search.content.clone());
+    let before = content(journal).and_then(|content| content.unbuildable);
+    let now = experiment.search.as_mut().and_then(|search| search.content.as_mut());
+    if let Some(now) = now.filter(|now| now.unbuildable.is_none()) {
+        now.unbuildable = before;
+    }
+}
+
 impl Study {
     /// Claims `dir` for `experiment`, making the folder where it is not there yet.
     ///
@@ -72,21 +83,19 @@ impl Study {
         let lock = Lock::take(dir)?;
         let (mut state, replay) = state::replay(dir)?;
         let mut extension = None;
+        let mut experiment = experiment.clone();
         if let Some(state) = &mut state {
+            let experiment = &mut experiment;
+            if !extend {
+                keep_count(experiment, &state.experiment);
+            }
             let changes = accepted_changes(dir, &state.experiment, experiment, extend)?;
             // A journal that does not say what its search space held cannot tell whether that changed.
             let unknown = state.experiment.search.as_ref().is_some_and(|search| search.content.is_none());
             extension = (extend && (unknown || !changes.is_empty())).then_some(changes);
             state.abandon_running();
         }
-        Ok(Self {
-            dir: dir.to_owned(),
-            experiment: experiment.clone(),
-            state,
-            replay,
-            extension,
-            _lock: lock,
-        })
+        Ok(Self { dir: dir.to_owned(), experiment, state, replay, extension, _lock: lock })
     }
 
     /// The searched candidates that an extended study has already: they stay and count, whatever the strategy proposes now.
@@ -103,9 +112,33 @@ impl Study {
         self.extension.is_some() || self.state.as_ref().is_some_and(|state| state.extended)
     }
 
+    /// Whether it is given more to do than its journal has.
+    pub fn adds(&self) -> bool {
+        self.extension.is_some()
+    }
+
     /// What earlier runs did; `None` where this is the first.
     pub fn state(&self) -> Option<&StudyState> {
         self.state.as_ref()
+    }
+
+    /// The state of a study that an earlier run of this version finished, where nothing has changed since: neither the experiment
+    /// nor the text of its search space, so that the plan cannot propose anything else.
+    pub fn finished_as_it_is(&self) -> Option<&StudyState> {
+        let state = self.state.as_ref().filter(|state| state.finished && self.extension.is_none())?;
+        let known = |search: &SearchConfig| search.content.as_ref().is_some_and(|c| !c.digest.is_empty());
+        let is_known =
+            self.experiment.search.as_ref().is_none_or(|search| search.netadapt.is_some() || known(search));
+        // The network of a variant may be in a file.
+        let in_file = self.experiment.variants.iter().any(|variant| Path::new(&variant.network).exists());
+        let version = state.environments.last().map(|environment| environment.version.as_str());
+        let same =
+            plain(&state.experiment) == plain(&self.experiment) && version == Some(env!("CARGO_PKG_VERSION"));
+        if !same || !is_known || in_file || self.has_more_time(state) {
+            return None;
+        }
+        retention::prune(&self.dir, state, self.experiment.checkpoints.keep, |_| {});
+        Some(state)
     }
 
     /// The state of a study that an earlier run finished, after a check that `plan` still proposes its trials;
@@ -180,7 +213,7 @@ impl Study {
             &self.experiment,
             trainer,
             settings,
-            Queue::new(&mut plan, ready.into()),
+            Queue::new(&mut plan, ready.into()).of_trials(&state.trials),
             untested,
             (journal, state),
         );
@@ -372,4 +405,13 @@ impl Plan for Rest<'_> {
     fn network(&self, candidate: &CandidateRecord) -> Option<Network> {
         self.plan.network(candidate)
     }
+}
+
+/// The experiment without what is only said of its space.
+fn plain(experiment: &Experiment) -> Experiment {
+    let mut experiment = experiment.clone();
+    if let Some(content) = experiment.search.as_mut().and_then(|search| search.content.as_mut()) {
+        content.unbuildable = None;
+    }
+    experiment
 }

@@ -139,7 +139,7 @@ pub fn experiment(labels: &[&str], seeds: &[u64]) -> Experiment {
             test: None,
             validation: 0.1,
             limit: Limit::default(),
-            augment: Augment { pad_crop: 4, flip: true },
+            augment: Augment::USUAL,
         },
         train: TrainConfig {
             epochs: 3,
@@ -152,8 +152,10 @@ pub fn experiment(labels: &[&str], seeds: &[u64]) -> Experiment {
             warmup: 0.0,
             schedule: Schedule::Cosine,
             label_smoothing: 0.0,
+            drop_last: None,
             precision: Default::default(),
             weights: None,
+            classifier: Default::default(),
             timeout: None,
         },
         trainer: Default::default(),
@@ -200,6 +202,7 @@ pub fn plan(experiment: &Experiment) -> Vec<PlannedTrial> {
         },
         seed,
         until: None,
+        proposal: None,
     };
     experiment
         .variants

@@ -11,6 +11,7 @@ pub use super::trial::{Failure, Rung, RungEnd, Trial, TrialStatus};
 use super::{figures, folder, journal};
 use crate::config::Experiment;
 use crate::error::{Error, Result};
+use crate::search::Proposal;
 use crate::text::hex;
 
 /// A study as its journal tells it.
@@ -29,6 +30,8 @@ pub struct StudyState {
     pub finished: bool,
     /// More was added to it since it began: its trials are in another order than a fresh study would number them.
     pub extended: bool,
+    /// The seeds that it had before seeds were first added to it with figures to be seen.
+    pub seeds_begun: Option<Vec<u64>>,
     /// Stopped by the user, and not continued since.
     pub interrupted: bool,
     /// The search ended for its time, and has not gone on since.
@@ -57,6 +60,7 @@ impl StudyState {
                 last_finished: None,
                 finished: false,
                 extended: false,
+                seeds_begun: None,
                 interrupted: false,
                 search_timed_out: false,
                 ran: 0,
@@ -88,12 +92,16 @@ impl StudyState {
             }
             Event::ExperimentEdited { experiment } => self.experiment = *experiment,
             Event::StudyExtended { experiment, .. } => {
+                let has_figures = self.trials.iter().any(|trial| trial.result.is_some());
+                if has_figures && experiment.seeds != self.experiment.seeds {
+                    self.seeds_begun.get_or_insert_with(|| self.experiment.seeds.clone());
+                }
                 self.experiment = *experiment;
                 (self.finished, self.extended) = (false, true);
                 let epochs = self.experiment.train.epochs;
                 self.trials.iter_mut().for_each(|trial| trial.extend(epochs));
             }
-            Event::TrialQueued { trial, candidate, seed, until } => {
+            Event::TrialQueued { trial, candidate, seed, until, .. } => {
                 let expected = self.trials.len() + 1;
                 if trial != expected {
                     return Err(format!("trial {trial} is queued where trial {expected} is next"));
@@ -199,6 +207,7 @@ impl StudyState {
             environments: self.environments.clone(),
             trials: Vec::new(),
             latencies: self.latencies.clone(),
+            seeds_begun: self.seeds_begun.clone(),
             ..*self
         }
     }
@@ -372,4 +381,22 @@ pub fn searched(dir: &Path) -> Result<Vec<CandidateRecord>> {
         Ok(())
     })?;
     Ok(searched)
+}
+
+/// What the search in `dir` proposed, first to last, as far as the journal says how it stood then.
+///
+/// # Errors
+/// As [`journal::replay`].
+pub fn proposals(dir: &Path) -> Result<Vec<Option<Proposal>>> {
+    let (mut seen, mut proposals) = (HashSet::new(), Vec::new());
+    journal::replay(&folder::journal(dir), |record| {
+        if let Event::TrialQueued { candidate, proposal, .. } = record.event
+            && !candidate.is_variant
+            && seen.insert(candidate.hash)
+        {
+            proposals.push(proposal.map(|proposal| *proposal));
+        }
+        Ok(())
+    })?;
+    Ok(proposals)
 }

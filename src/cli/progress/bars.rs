@@ -186,6 +186,10 @@ impl Display for Bars {
     fn on_notice(&self, sentence: &str) {
         self.line(&format!("note: {sentence}"));
     }
+
+    fn on_warning(&self, sentence: &str) {
+        self.line(&format!("warning: {sentence}"));
+    }
 }
 
 /// A bar's style; the default one where the template does not parse, which a test rules out.

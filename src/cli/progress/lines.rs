@@ -105,4 +105,8 @@ impl<W: Write + Send> Display for Lines<W> {
     fn on_notice(&self, sentence: &str) {
         self.with(|inner| inner.line(&format!("note: {sentence}")));
     }
+
+    fn on_warning(&self, sentence: &str) {
+        self.with(|inner| inner.line(&format!("warning: {sentence}")));
+    }
 }

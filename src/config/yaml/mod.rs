@@ -10,11 +10,13 @@ mod merge;
 mod node;
 mod path;
 mod read;
+mod units;
 
 pub use document::{Document, read_once};
 pub use node::Node;
 pub use path::{KeyPath, Step};
-pub use read::{At, Keys, Problem, Read, amount, nearest};
+pub use read::{At, Keys, Problem, Read, nearest};
+pub use units::{amount, without_unit};
 
 #[cfg(test)]
 mod tests;
