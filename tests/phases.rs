@@ -77,6 +77,17 @@ fn a_later_phase_trains_what_an_earlier_one_found() {
     let report = fs::read_to_string(Path::new(&dir).join("report.md")).unwrap();
     assert!(report.contains(found) && report.contains("[final/report.md](final/report.md)"), "{report}");
 
+    // The same command again writes no report of a phase again, unless it is missing.
+    let reports = ["search", "netadapt", "final"].map(|phase| Path::new(&dir).join(phase).join("report.md"));
+    let written = || reports.clone().map(|report| fs::metadata(report).unwrap().modified().unwrap());
+    let before = written();
+    assert_eq!(hashes(&run("2")), hashes(&first));
+    assert_eq!(written(), before);
+    fs::remove_file(&reports[1]).unwrap();
+    assert_eq!(hashes(&run("2")), hashes(&first));
+    let now = written();
+    assert!(now[1] > before[1] && [now[0], now[2]] == [before[0], before[2]]);
+
     // Cut in the middle of its second phase, it goes on to the same.
     fs::remove_dir_all(folder.at("way/final")).unwrap();
     let journal = folder.at("way/netadapt/journal.jsonl");

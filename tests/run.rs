@@ -81,7 +81,13 @@ fn a_run_ends_with_its_report_whatever_happens_on_the_way() {
 
     // A finished study is not trained again, and one with other settings is another study.
     let again = stdout(&["run", &file, "--out", &whole]);
-    assert!(again.contains("this study is finished"), "{again}");
+    assert!(again.contains("this study is finished, and its report is up to date"), "{again}");
+    // A report that is older than its study is written again.
+    let journal = folder.join("whole").join("journal.jsonl");
+    let later = std::time::SystemTime::now() + Duration::from_secs(5);
+    std::fs::File::options().append(true).open(&journal).unwrap().set_modified(later).unwrap();
+    let again = stdout(&["run", &file, "--out", &whole]);
+    assert!(again.contains("writing its report again") && again.contains("squeezed"), "{again}");
     let other = output(&["run", &file, "--out", &whole, "--set", "train.lr=0.1"]);
     assert_eq!(other.status.code(), Some(2), "{}", String::from_utf8_lossy(&other.stderr));
     assert_eq!(results(&whole), expected);

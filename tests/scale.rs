@@ -77,7 +77,7 @@ fn write_journal(path: &Path, experiment: Experiment, trials: usize) -> u64 {
             activation_memory: 1 << 20,
             adapted: None,
         };
-        write(Event::TrialQueued { trial, candidate, seed: 1, until: None });
+        write(Event::TrialQueued { trial, candidate, seed: 1, until: None, proposal: None });
         write(Event::TrialStarted { trial });
         let metrics = |epoch| Metrics {
             loss: number(trial, epoch, 2.3),

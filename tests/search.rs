@@ -61,8 +61,14 @@ fn jobs_do_not_change_a_search() {
 #[test]
 fn a_search_resumes_from_any_place() {
     let folder = Folder::new();
-    for (n, search) in
-        ["trials: 18", "strategy: evolution, population: 4, trials: 12", SEARCHES[6]].iter().enumerate()
+    for (n, search) in [
+        "trials: 18",
+        "strategy: evolution, population: 4, trials: 12",
+        SEARCHES[6],
+        "strategy: tpe, trials: 20",
+    ]
+    .iter()
+    .enumerate()
     {
         let whole = run(&folder, search, &format!("whole-{n}"), &["--jobs", "2"]);
         let journal = fs::read(Path::new(&folder.at(&format!("whole-{n}"))).join("journal.jsonl")).unwrap();

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::front::Cost;
 use super::hypervolume::hypervolume;
+use crate::search::pareto::Staircase;
 use crate::study::event::{Event, Record};
 
 /// A candidate once all that was begun of it is trained.
@@ -20,6 +21,15 @@ struct Known {
     /// Spent on the whole study by then.
     epochs: usize,
     seconds: f64,
+}
+
+impl Known {
+    fn is_within(&self, spent: Spent, most: f64) -> bool {
+        match spent {
+            Spent::Epochs => self.epochs as f64 <= most,
+            Spent::Seconds => self.seconds <= most,
+        }
+    }
 }
 
 /// The candidates of a search in the order in which they became known.
@@ -118,11 +128,26 @@ impl Course {
 
     /// What was found by the time that so much was spent; `reference` is the cost and the accuracy that all must be better than.
     pub fn at(&self, spent: Spent, most: f64, reference: (f64, f64)) -> Standing {
-        let within = |known: &&Known| match spent {
-            Spent::Epochs => known.epochs as f64 <= most,
-            Spent::Seconds => known.seconds <= most,
+        standing(self.known.iter().filter(|known| known.is_within(spent, most)), reference)
+    }
+
+    /// What was found by each of some points along the way, which rise: in one pass.
+    pub fn along(&self, spent: Spent, points: &[f64], reference: (f64, f64)) -> Vec<Standing> {
+        let mut known = self.known.iter().peekable();
+        let (mut front, mut best, mut candidates) = (Staircase::default(), f64::NEG_INFINITY, 0);
+        let mut standing = |most: &f64| {
+            while let Some(known) = known.next_if(|known| known.is_within(spent, *most)) {
+                front.add((known.cost, -known.accuracy));
+                best = best.max(known.accuracy);
+                candidates += 1;
+            }
+            Standing {
+                hypervolume: front.area((reference.0, -reference.1)),
+                accuracy: best.is_finite().then_some(best),
+                candidates,
+            }
         };
-        standing(self.known.iter().filter(within), reference)
+        points.iter().map(&mut standing).collect()
     }
 
     /// A tenth above the highest cost of two courses, and `chance` in percent.
@@ -145,16 +170,21 @@ impl Against {
         if ours.is_empty() || theirs.is_empty() {
             return None;
         }
-        let of = |known: &[Known]| standing(known.iter(), reference);
-        let (search, random) = (of(&ours), of(&theirs));
+        let search = standing(ours.iter(), reference);
+        let random = standing(theirs.iter(), reference);
         let difference = (search.hypervolume - random.hypervolume).abs();
-        let mut all: Vec<Known> = ours.iter().chain(&theirs).copied().collect();
+        let divided = Divided::new(ours.iter().chain(&theirs), reference);
+        let mut all = divided.places.clone();
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let mut as_large = 0_usize;
+        let mut is_first = vec![false; all.len()];
         for _ in 0..DIVISIONS {
             all.shuffle(&mut rng);
             let (first, second) = all.split_at(ours.len());
-            as_large += usize::from((of(first).hypervolume - of(second).hypervolume).abs() >= difference);
+            first.iter().for_each(|place| is_first[*place as usize] = true);
+            second.iter().for_each(|place| is_first[*place as usize] = false);
+            let [first, second] = divided.hypervolumes(&is_first);
+            as_large += usize::from((first - second).abs() >= difference);
         }
         // The real division is one of those that might have been.
         let p = (as_large + 1) as f64 / (DIVISIONS + 1) as f64;
@@ -164,6 +194,59 @@ impl Against {
     /// Whether the difference may well be chance, at 5 %.
     pub fn is_chance(&self) -> bool {
         self.p >= 0.05
+    }
+}
+
+/// Points that are divided again and again: sorted once, so that a division costs as much as there are points.
+struct Divided {
+    /// Place of each point among the sorted.
+    places: Vec<u32>,
+    /// Cost, and accuracy turned round, by falling accuracy.
+    sorted: Vec<(f64, f64)>,
+    reference: (f64, f64),
+}
+
+impl Divided {
+    fn new<'a>(known: impl Iterator<Item = &'a Known>, (cost, accuracy): (f64, f64)) -> Self {
+        let points: Vec<(f64, f64)> = known.map(|known| (known.cost, -known.accuracy)).collect();
+        let mut order: Vec<u32> = (0..).take(points.len()).collect();
+        order.sort_by(|a, b| points[*a as usize].1.total_cmp(&points[*b as usize].1));
+        let mut places = vec![0; points.len()];
+        (0..).zip(&order).for_each(|(place, i)| places[*i as usize] = place);
+        let sorted = order.iter().map(|i| points[*i as usize]).collect();
+        Self { places, sorted, reference: (cost, -accuracy) }
+    }
+
+    /// The hypervolumes of the first and the second part, to the bit as each alone has it.
+    fn hypervolumes(&self, is_first: &[bool]) -> [f64; 2] {
+        #[derive(Clone, Copy)]
+        struct Part {
+            area: f64,
+            least: f64,
+            from: f64,
+        }
+        impl Part {
+            fn up_to(&mut self, end: f64, most: f64) {
+                if end > self.from {
+                    self.area += (end - self.from) * (most - self.least);
+                }
+                self.from = end;
+            }
+        }
+        let (most, end) = self.reference;
+        // From where nothing is known there is no slice to the first point.
+        let mut parts = [Part { area: 0.0, least: f64::INFINITY, from: f64::INFINITY }; 2];
+        for ((cost, value), is_first) in self.sorted.iter().zip(is_first) {
+            if *cost < most && *value < end {
+                let part = &mut parts[usize::from(!is_first)];
+                part.up_to(*value, most);
+                part.least = part.least.min(*cost);
+            }
+        }
+        parts.map(|mut part| {
+            part.up_to(end, most);
+            part.area
+        })
     }
 }
 
@@ -179,6 +262,8 @@ fn standing<'a>(known: impl Iterator<Item = &'a Known> + Clone, reference: (f64,
 
 #[cfg(test)]
 mod tests {
+    use rand::RngExt;
+
     use super::*;
 
     fn course(points: &[(f64, f64)]) -> Course {
@@ -202,6 +287,33 @@ mod tests {
             Standing { hypervolume: 200.0, accuracy: Some(50.0), candidates: 2 }
         );
         assert_eq!(at(Spent::Seconds, 1.5).hypervolume, 260.0);
+    }
+
+    /// What is computed in one pass is what each point gives alone; divisions are what two standings are, to the bit.
+    #[test]
+    fn one_pass_is_as_many() {
+        let mut rng = ChaCha8Rng::seed_from_u64(6);
+        for _ in 0..40 {
+            let mut draw = |most: u32| f64::from(rng.random_range(0..most)) / 7.0;
+            let points: Vec<(f64, f64)> = (0..40).map(|_| (draw(60), draw(300))).collect();
+            let (course, reference) = (course(&points), (7.5, 5.0));
+            let budgets: Vec<f64> = (0..12).map(|i| f64::from(i) * 7.3).collect();
+            for (found, most) in course.along(Spent::Epochs, &budgets, reference).iter().zip(&budgets) {
+                let alone = course.at(Spent::Epochs, *most, reference);
+                assert!((found.hypervolume - alone.hypervolume).abs() < 1e-9, "{found:?} {alone:?}");
+                assert_eq!((found.accuracy, found.candidates), (alone.accuracy, alone.candidates));
+            }
+            let divided = Divided::new(course.known.iter(), reference);
+            let mut is_first = vec![false; 40];
+            let (mut first, mut second) = (Vec::new(), Vec::new());
+            for (known, place) in course.known.iter().zip(&divided.places) {
+                is_first[*place as usize] = draw(2) > 0.1;
+                if is_first[*place as usize] { first.push(*known) } else { second.push(*known) }
+            }
+            let of = |known: &[Known]| standing(known.iter(), reference).hypervolume.to_bits();
+            let [a, b] = divided.hypervolumes(&is_first);
+            assert_eq!([a.to_bits(), b.to_bits()], [of(&first), of(&second)]);
+        }
     }
 
     #[test]

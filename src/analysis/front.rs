@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use super::hypervolume::hypervolume;
-use super::pareto;
 use super::stats::Spread;
 use super::summary::{Split, StudySummary};
+use crate::search::pareto;
 use crate::study::event::CandidateRecord;
 
 /// A cost known exactly before training.

@@ -1,13 +1,13 @@
 //! Hypervolume in two dimensions (Zitzler and Thiele 1999): how much of the plane a set of points dominates.
 
-use crate::search::dominance;
+use crate::search::volume;
 
 /// Area dominated by `points` (`(cost, accuracy)`) and better than `reference`.
 ///
 /// Only the part with cost below `reference.0` and accuracy above `reference.1` counts; points beyond the reference add nothing.
 pub fn hypervolume(points: &[(f64, f64)], reference: (f64, f64)) -> f64 {
     let points: Vec<[f64; 2]> = points.iter().map(|(cost, accuracy)| [*cost, -accuracy]).collect();
-    dominance::hypervolume(&points, &[reference.0, -reference.1])
+    volume::hypervolume(&points, &[reference.0, -reference.1])
 }
 
 #[cfg(test)]

@@ -9,7 +9,6 @@ pub mod effects;
 pub mod front;
 pub mod hypervolume;
 pub mod netadapt;
-pub mod pareto;
 pub mod stats;
 pub mod summary;
 

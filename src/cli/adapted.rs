@@ -45,6 +45,7 @@ pub fn note_origin(experiment: &mut Experiment, dir: Option<&Path>, place: Place
         constraints: Default::default(),
         first: config.notation.clone(),
         unbuildable: None,
+        digest: String::new(),
     });
     Ok(())
 }

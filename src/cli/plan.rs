@@ -1,17 +1,16 @@
 //! The trials of an experiment in their order: the variants as the file lists them, then the searched candidates, each once
 //! for every seed.
 
+mod variants;
+
 use std::collections::{HashMap, VecDeque};
 
-use super::place::Place;
-use super::{profiled, searched};
-use crate::arch::zoo::Named;
+pub use variants::variants;
+
+use super::searched;
 use crate::arch::{Network, Shape, build};
-use crate::config::yaml::Step;
-use crate::config::{Experiment, Variant};
-use crate::cost;
 use crate::error::{Error, Result};
-use crate::search::{Figures, Order, Search, Timed};
+use crate::search::{Figures, Order, Proposal, Search, Timed};
 use crate::space::notation;
 use crate::study::event::{CandidateRecord, Metrics};
 use crate::study::{Ended, Next, Plan, PlannedTrial};
@@ -36,6 +35,8 @@ pub struct Searched {
 #[derive(Debug)]
 struct Ordered {
     planned: Planned,
+    /// Where the search stands after it, until its first trial has been planned.
+    proposal: Option<Box<Proposal>>,
     goes_on: bool,
     until: Option<usize>,
     seeds: VecDeque<u64>,
@@ -107,8 +108,10 @@ impl ExperimentPlan {
     fn order(&mut self) -> Result<std::result::Result<Ordered, Next>> {
         let Some(search) = &mut self.searched.search else { return Ok(Err(Next::End)) };
         let until = |epochs: usize| (epochs < self.epochs).then_some(epochs);
+        let mut proposal = None;
         let (planned, goes_on, until, seeds) = match search.order()? {
-            Order::Train(made, epochs) => {
+            Order::Train(mut made, epochs) => {
+                proposal = made.proposal.take();
                 let parent = made.adapted.as_ref().map(|adapted| adapted.from.clone());
                 let planned = searched::planned(*made, self.searched.images)?;
                 let (until, seeds) = match parent {
@@ -139,13 +142,14 @@ impl ExperimentPlan {
             Order::Wait => return Ok(Err(Next::Wait)),
             Order::End => return Ok(Err(Next::End)),
         };
-        Ok(Ok(Ordered { planned, goes_on, until, seeds: seeds.into() }))
+        Ok(Ok(Ordered { planned, proposal, goes_on, until, seeds: seeds.into() }))
     }
 
     /// The order after the current one; within, what the search says instead.
     fn ordered(&mut self) -> Result<std::result::Result<Ordered, Next>> {
         let whole = |planned: Planned| Ordered {
             planned,
+            proposal: None,
             goes_on: false,
             until: None,
             seeds: self.seeds.clone().into(),
@@ -175,11 +179,13 @@ impl Plan for ExperimentPlan {
             return Ok(Next::End);
         }
         loop {
-            if let Some(Ordered { planned: (candidate, network), goes_on, until, seeds }) = &mut self.current
+            if let Some(Ordered { planned: (candidate, network), proposal, goes_on, until, seeds }) =
+                &mut self.current
                 && let Some(seed) = seeds.pop_front()
             {
                 let (candidate, network) = (candidate.clone(), network.clone());
-                let planned = PlannedTrial { candidate, network, seed, until: *until };
+                let (until, proposal) = (*until, proposal.take());
+                let planned = PlannedTrial { candidate, network, seed, until, proposal };
                 return Ok(if *goes_on { Next::Continue(planned) } else { Next::New(planned) });
             }
             match self.ordered()? {
@@ -240,145 +246,5 @@ impl Plan for ExperimentPlan {
     }
 }
 
-/// The variants of an experiment as candidates, for images of shape `input` in `classes` classes; `place` is its file.
-///
-/// # Errors
-/// A sentence where a variant is no network, or none for such images, or the network of another variant: its trials
-/// would be the other's to the bit, so a difference between the two could only mislead.
-pub fn variants(experiment: &Experiment, place: Place, input: Shape, classes: usize) -> Result<Vec<Planned>> {
-    let mut variants: Vec<Planned> = Vec::new();
-    for (number, variant) in experiment.variants.iter().enumerate() {
-        let planned = self::variant(variant, number, place, input, classes)?;
-        if let Some((other, _)) = variants.iter().find(|(other, _)| other.hash == planned.0.hash) {
-            let steps = [Step::Key("variants".into()), Step::Item(number), Step::Key("network".into())];
-            let message = format!(
-                "variant {} is the same network as variant {}, so it can tell nothing new; change it or take it away",
-                variant.name, other.label
-            );
-            return Err(place.error(&steps, &message));
-        }
-        variants.push(planned);
-    }
-    Ok(variants)
-}
-
-/// A variant as a candidate, its name the label.
-fn variant(variant: &Variant, number: usize, place: Place, input: Shape, classes: usize) -> Result<Planned> {
-    let Named { mut network, text } = profiled::variant(variant, number, place, input, classes)?;
-    network.name = variant.network.clone();
-    let cost = cost::of(&network);
-    let record = CandidateRecord {
-        label: variant.name.clone(),
-        is_variant: true,
-        hash: crate::space::hash(&text),
-        text,
-        choices: Vec::new(),
-        params: cost.params,
-        madds: cost.madds,
-        activation_memory: cost.activation_memory,
-        adapted: None,
-    };
-    Ok((record, network))
-}
-
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::*;
-    use crate::study::simulated;
-
-    fn nowhere() -> Place<'static> {
-        Place { file: Path::new(""), what: "experiment file", set: &[], phase: None }
-    }
-
-    fn searched(total: Option<usize>) -> Searched {
-        let experiment = simulated::experiment(&["drawn"], &[0]);
-        let trial = simulated::plan(&experiment).remove(0);
-        let kept = vec![(trial.candidate, trial.network)];
-        Searched { kept, search: None, total, images: (Shape::new(3, 32, 32), 10) }
-    }
-
-    fn all(plan: &mut ExperimentPlan) -> Vec<PlannedTrial> {
-        let mut trials = Vec::new();
-        while let Next::New(trial) = plan.next().unwrap() {
-            trials.push(trial);
-        }
-        assert_eq!(plan.next().unwrap(), Next::End);
-        trials
-    }
-
-    #[test]
-    fn variants_come_first_each_with_every_seed() {
-        let experiment = simulated::experiment(&["mix", "cse_only"], &[3, 5]);
-        let variants = || variants(&experiment, nowhere(), Shape::new(3, 32, 32), 10).unwrap();
-        let mut plan = ExperimentPlan::new(&experiment.seeds, 3, variants(), searched(Some(1)));
-        assert_eq!(plan.total(), Some(6));
-        // Looking changes nothing.
-        let mut ahead = |most| plan.look_ahead(most).map(|(c, _)| c.label.clone()).collect::<Vec<_>>();
-        assert_eq!(ahead(4), ["mix", "cse_only"]);
-        assert_eq!(ahead(100), ["mix", "cse_only", "drawn"]);
-        assert_eq!(plan.total(), Some(6));
-        let mut seen = Vec::new();
-        for trial in all(&mut plan) {
-            if trial.candidate.label == "mix" {
-                // Counted from the original definition of the CSE paper's Mix model.
-                assert_eq!((trial.candidate.params, trial.candidate.madds), (362_992, 81_434_112));
-            }
-            seen.push((trial.candidate.label, trial.seed));
-        }
-        let expected = ["mix", "cse_only", "drawn"].map(|l| [(l.to_owned(), 3), (l.to_owned(), 5)]);
-        assert_eq!(seen, expected.concat());
-        let endless = ExperimentPlan::new(&experiment.seeds, 3, variants(), searched(None));
-        assert_eq!(endless.total(), None);
-    }
-
-    #[test]
-    fn networks_can_be_had_again() {
-        let experiment = simulated::experiment(&["mix", "cse_only"], &[3, 5]);
-        let images = (Shape::new(3, 32, 32), 10);
-        let candidate = notation::parse("stem_s2_c16_k3 ir_e2_k3_s2_c16_r1").unwrap();
-        let network = build::network(&candidate, images.0, images.1).unwrap();
-        let record = simulated::plan(&simulated::experiment(&["drawn"], &[0])).remove(0).candidate;
-        let record =
-            CandidateRecord { text: candidate.text(), hash: candidate.hash(), is_variant: false, ..record };
-        let searched = Searched { kept: vec![(record, network)], search: None, total: Some(1), images };
-        let variants = variants(&experiment, nowhere(), images.0, images.1).unwrap();
-        let mut plan = ExperimentPlan::new(&experiment.seeds, 3, variants, searched);
-        let trials = all(&mut plan);
-        assert_eq!(trials.len(), 6);
-        for trial in trials {
-            assert_eq!(plan.network(&trial.candidate), Some(trial.network), "{}", trial.candidate.label);
-        }
-    }
-
-    #[test]
-    fn a_wrong_variant_is_named() {
-        let experiment = simulated::experiment(&["mux"], &[0]);
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("e.yaml");
-        std::fs::write(&file, "name: e\nvariants:\n- name: mux\n  network: mux\n").unwrap();
-        let place = Place { file: &file, ..nowhere() };
-        let error = variants(&experiment, place, Shape::new(3, 32, 32), 10).unwrap_err();
-        assert_eq!(error.exit_code(), 2);
-        let expected = format!("{}:4:12: variants[0].network: variant mux: ", file.display());
-        assert!(error.to_string().starts_with(&expected), "{error}");
-    }
-
-    #[test]
-    fn two_spellings_of_one_network_are_refused_as_variants() {
-        let mut experiment = simulated::experiment(&["wide", "again"], &[0]);
-        experiment.variants[0].network = "stem_c16_s2 ir_s2_e2_c16".into();
-        experiment.variants[1].network = "stem_s2_c16_k3 ir_e2_k3_s2_c16_r1".into();
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("e.yaml");
-        std::fs::write(&file, "variants:\n- {name: wide, network: a}\n- {name: again, network: b}\n")
-            .unwrap();
-        let place = Place { file: &file, ..nowhere() };
-        let error = variants(&experiment, place, Shape::new(3, 32, 32), 10).unwrap_err();
-        assert_eq!(error.exit_code(), 2);
-        let error = error.to_string();
-        assert!(error.contains(":3:26: variants[1].network: "), "{error}");
-        assert!(error.contains("again is the same network as variant wide"), "{error}");
-    }
-}
+mod tests;

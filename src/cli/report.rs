@@ -59,9 +59,9 @@ pub fn run(args: &ReportArgs) -> Result<()> {
     if args.out.is_some() && !is_same(out, &args.dir) {
         files::claim(out, &report::FILES, &report::title(&records), args.force)?;
     }
-    let written = report::write(&records, random.as_deref(), out)?;
+    let findings = Findings::beside(&records, random.as_deref());
+    let written = report::write_findings(&findings, out)?;
     if args.json {
-        let findings = Findings::beside(&records, random.as_deref());
         let figures = Output {
             headline: findings.headline(),
             files: written.files.iter().map(|f| f.display().to_string()).collect(),

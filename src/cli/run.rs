@@ -1,6 +1,7 @@
 //! `blocksmith run`: an experiment from its file to its report.
 
 mod baseline;
+mod over;
 mod phased;
 mod unused;
 
@@ -8,7 +9,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::adapted;
 use super::break_lock::break_lock;
@@ -19,24 +20,25 @@ use super::measured::{self, Step};
 use super::memory::{self, Budget};
 use super::place::Place;
 use super::plan::{self, ExperimentPlan};
-use super::report::{RANDOM, ReportArgs};
+use super::searched::Earlier;
 use super::shares::{self, Count, Shares, Wanted};
 use super::start::Start;
 use super::trained::Trained;
 use super::{output, progress, rungs, searched};
 use crate::arch::Network;
-use crate::config::{Baseline, Experiment, TrainConfig, phases};
+use crate::config::{Experiment, TrainConfig, phases};
 use crate::cost;
 use crate::engine::measure::Work;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::report;
 use crate::study::difference::{accepted_changes, keeps_trials};
-use crate::study::{Plan, RunSettings, Study, StudyState, TrialStatus, environment, folder, state};
+use crate::study::{Plan, RunSettings, Study, StudyState, environment, folder, state};
 
 /// Run an experiment: train its variants and searched candidates, and write the report.
 ///
 /// Everything goes to the study's folder as it happens. The same command again continues a study that was stopped or
-/// killed; one that is finished gets its report written again. Numbers depend neither on --jobs nor on --threads.
+/// killed; of one that is finished the report is written again where it is missing or older. Numbers depend neither on
+/// --jobs nor on --threads.
 ///
 /// A network that is foretold to need more memory than there is does not start: the run is refused where it is a variant,
 /// or where nothing of the search fits, and the trial fails where it is one candidate of several.
@@ -141,12 +143,21 @@ pub fn run_study(args: &Args, mut experiment: Experiment, dir: &Path, place: Pla
     for notice in unused::notices(args, &experiment, dir, exists, adds) {
         progress::display().on_notice(&notice);
     }
-    let earlier = match &existing {
-        Some(study) => study.searched()?,
-        None if exists && args.extend => state::searched(dir)?,
-        None => Vec::new(),
+    if let Some(state) = existing.as_ref().and_then(Study::finished_as_it_is) {
+        return over::end(args, &experiment, dir, place, (state, true));
+    }
+    let earlier = Earlier {
+        candidates: match &existing {
+            Some(study) => study.searched()?,
+            None if exists && args.extend => state::searched(dir)?,
+            None => Vec::new(),
+        },
+        proposals: match &experiment.search {
+            Some(search) if exists && search.listens() => state::proposals(dir)?,
+            _ => Vec::new(),
+        },
     };
-    let trained = Trained::load(&experiment, args.data.as_deref(), place)?;
+    let trained = Trained::load(&experiment, args.data.as_deref(), Budget::new(args.memory), place)?;
     let (input, classes) = trained.shape();
     let variants = plan::variants(&experiment, place, input, classes)?;
     trained.check(&variants, place)?;
@@ -170,15 +181,7 @@ pub fn run_study(args: &Args, mut experiment: Experiment, dir: &Path, place: Pla
     };
 
     let state = match study.finished(&mut plan)? {
-        Some(state) => {
-            if !args.json {
-                output::print(&format!(
-                    "{}: this study is finished; writing its report again",
-                    dir.display()
-                ))?;
-            }
-            state
-        }
+        Some(state) => return over::end(args, &experiment, dir, place, (&state, true)),
         None => {
             let shares = fastest(args, &experiment, &trained, &mut plan, (study.state(), shares?))?;
             let trainer = match args.device {
@@ -194,7 +197,8 @@ pub fn run_study(args: &Args, mut experiment: Experiment, dir: &Path, place: Pla
             let unbuildable = content.and_then(|content| content.unbuildable.as_ref());
             let unbuildable = unbuildable.and_then(report::unbuildable::sentence);
             warnings.iter().for_each(|warning| display.on_warning(warning));
-            let notices = notes.iter().chain(&unbuildable).chain(&shares.notices);
+            let reading = trained.images().map(|data| data.record.reading.sentences()).unwrap_or_default();
+            let notices = reading.iter().chain(&notes).chain(&unbuildable).chain(&shares.notices);
             notices.for_each(|notice| display.on_notice(notice));
             if trained.images().is_some() {
                 let epoch = report::recipe::epoch(&experiment.train, record.train);
@@ -211,26 +215,7 @@ pub fn run_study(args: &Args, mut experiment: Experiment, dir: &Path, place: Pla
             study.run(&mut plan, trainer.as_ref(), &settings)?
         }
     };
-    let baseline = experiment.search.as_ref().and_then(|search| search.baseline);
-    match baseline {
-        Some(Baseline::Random) => {
-            let random = baseline::random(&experiment, &state);
-            if !args.json {
-                output::print(&format!(
-                    "random search at the same cost: {} candidates of {} epochs",
-                    random.search.as_ref().and_then(|search| search.trials).unwrap_or(0),
-                    random.train.epochs
-                ))?;
-            }
-            let said = run_study(args, random, &dir.join(RANDOM), place)?;
-            let mut all = report(dir, &state, args.json)?;
-            if let (Some(Value::Object(all)), Some(said)) = (&mut all, said) {
-                all.insert("random".into(), said);
-            }
-            Ok(all)
-        }
-        None => report(dir, &state, args.json),
-    }
+    over::end(args, &experiment, dir, place, (&state, false))
 }
 
 /// Says what it will cost, beside what an earlier run of the study did.
@@ -270,44 +255,6 @@ fn dry_run(
         before: ended,
     };
     dry_run::execute(&request, plan, args.json)
-}
-
-/// Writes the report and prints its headline, or what a script asks for; a study in which nothing finished has failed.
-fn report(dir: &Path, state: &StudyState, json: bool) -> Result<Option<Value>> {
-    let said = if json {
-        let written = report::write(&super::report::read(dir)?, super::report::random(dir)?.as_deref(), dir)?;
-        Some(json!({
-            "dir": dir,
-            "study": state.experiment.name,
-            "simulated": !state.experiment.trainer.is_network(),
-            "trials": state.trials.len(),
-            "done": state.count(TrialStatus::Finished),
-            "failed": state.count(TrialStatus::Failed),
-            "best": state.best().map(|t| t.number),
-            "results_hash": state.results_hash(),
-            "warnings": written.warnings,
-            "reproducible": !state.is_timed_out(),
-            "report": written.report,
-        }))
-    } else {
-        super::report::run(&ReportArgs { dir: dir.to_path_buf(), out: None, force: false, json: false })?;
-        None
-    };
-    let failed = state.count(TrialStatus::Failed);
-    if failed > 0 && state.count(TrialStatus::Finished) == 0 {
-        // A script is told how it stands whatever the exit code.
-        if let Some(said) = &said {
-            output::print_json(said)?;
-        }
-        let reason = state.trials.iter().find_map(|t| t.failure.as_ref());
-        let reason = reason.map_or("", |failure| &failure.reason);
-        return Err(Error::run(format!(
-            "{}: none of the {failed} trials finished (the first: {reason}): change the recipe and start another study \
-             with --out FOLDER",
-            dir.display()
-        )));
-    }
-    Ok(said)
 }
 
 /// Trials that are looked at before the first one starts: as many as a study queues at once.

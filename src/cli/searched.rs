@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use sha2::{Digest, Sha256};
+
 use super::place::Place;
 use super::plan::{Planned, Searched};
 use crate::arch::{Shape, build};
@@ -10,22 +12,23 @@ use crate::config::{Experiment, SearchConfig, SpaceContent, StrategyKind};
 use crate::cost::feasible::{self, Counting, Feasible};
 use crate::cost::{Cost, Rejection};
 use crate::error::{Error, Result};
-use crate::search::{self, Costs, Judged, Made, Search};
+use crate::search::{self, Costs, Judged, Made, Proposal, Search};
 use crate::space::{Candidate, Constraints, Range, SearchSpace};
 use crate::study::event::CandidateRecord;
+use crate::text::hex;
 
 /// What the experiment's strategy proposes beside its `variants`, for images of shape `input` in `classes` classes. The
 /// first proposal is made at once, so that a space in which nothing can be trained is refused before anything else
 /// begins. A candidate that is one of the variants is trained as that variant, and not again.
 ///
-/// `earlier` are candidates that an extended study has already: those that belong to the space come first, and count.
+/// `earlier` is what a study that exists has: candidates of an extended one that belong to the space come first, and count.
 ///
 /// # Errors
 /// What is wrong with the space, that it is made for other images, or that none of its candidates can be trained.
 pub fn candidates(
     experiment: &Experiment,
     variants: &[Planned],
-    earlier: &[CandidateRecord],
+    earlier: &Earlier,
     input: Shape,
     classes: usize,
 ) -> Result<Searched> {
@@ -40,15 +43,17 @@ pub fn candidates(
     check_images(config, &space, input, classes)?;
     let mut seen: Seen = variants.iter().map(|(_, network)| network.fingerprint()).collect();
     let total = total(config, &space, seen.clone(), input, classes);
-    let earlier = if config.listens() { &[] } else { earlier };
-    let kept = kept(&space, earlier, &mut seen, input, classes);
+    let candidates = if config.listens() { &[][..] } else { &earlier.candidates };
+    let kept = kept(&space, candidates, &mut seen, input, classes);
     let total = total.map(|total| total.max(kept.len()));
     let rejected = Arc::new(Mutex::new(None));
     let judge = {
         let (space, rejected) = (Arc::clone(&space), Arc::clone(&rejected));
         Box::new(move |candidate: &Candidate| match feasible::judge(&space, candidate, input, classes) {
-            Ok((network, cost)) if seen.insert(network.fingerprint()) => Judged::Fits(costs(&cost)),
-            Ok(_) => Judged::Repeats,
+            Ok((network, cost)) => match network.fingerprint() {
+                network if seen.contains(&network) => Judged::Repeats,
+                network => Judged::Fits(costs(&cost), Some(network)),
+            },
             Err(rejection) => {
                 let reason = rejection.reason().to_owned();
                 let judged = match rejection.excess() {
@@ -65,6 +70,7 @@ pub fn candidates(
     let settings =
         search::Settings { config, space, seed: experiment.seed, epochs: experiment.train.epochs, judge };
     let mut search = Search::new(settings);
+    search.recall(earlier.proposals.clone());
     // At once, so that a space in which nothing can be trained is refused before anything else begins.
     match search.look() {
         // There is nothing beside what the study has.
@@ -78,13 +84,22 @@ pub fn candidates(
     Ok(Searched { kept, search: Some(search), total, images })
 }
 
+/// What a study has of its search before this run.
+#[derive(Debug, Default)]
+pub struct Earlier {
+    /// Of an extended study.
+    pub candidates: Vec<CandidateRecord>,
+    /// Of one that goes on, as far as its journal says how the search stood.
+    pub proposals: Vec<Option<Proposal>>,
+}
+
 /// What `netadapt` proposes. Its first network is trained whether or not a variant is the same: the others inherit from its
 /// trials.
 fn shrunk(experiment: &Experiment, config: &SearchConfig, images: (Shape, usize)) -> Result<Searched> {
     let (input, classes) = images;
     let space = Arc::new(SearchSpace::fixed([input.c, input.h, input.w], classes)?);
     let judge = Box::new(move |candidate: &Candidate| match build::network(candidate, input, classes) {
-        Ok(network) => Judged::Fits(costs(&crate::cost::of(&network))),
+        Ok(network) => Judged::Fits(costs(&crate::cost::of(&network)), None),
         Err(reason) => Judged::NoNetwork { reason },
     });
     let settings =
@@ -167,6 +182,9 @@ pub fn note_content(experiment: &mut Experiment, count: bool) -> Result<()> {
         unbuildable: count
             .then(|| Feasible::count(&space, COUNTED).unbuildable)
             .filter(|unbuildable| unbuildable.count > 0),
+        // A pipe has been read, and has no text that is there again.
+        digest: crate::file::read(&config.space)
+            .map_or_else(|_| String::new(), |text| hex(&Sha256::digest(text))),
     });
     Ok(())
 }
@@ -316,7 +334,7 @@ mod tests {
         experiment.search = Some(SearchConfig::new(space, StrategyKind::Grid, None));
         let (input, classes) = (Shape::new(3, 32, 32), 10);
         let texts = |variants: &[Planned], experiment: &Experiment| -> (Option<usize>, Vec<String>) {
-            let mut searched = candidates(experiment, variants, &[], input, classes).unwrap();
+            let mut searched = candidates(experiment, variants, &Earlier::default(), input, classes).unwrap();
             let mut texts = Vec::new();
             while let Order::Train(made, _) = searched.search.as_mut().unwrap().order().unwrap() {
                 texts.push(made.candidate.text());

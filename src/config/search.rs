@@ -87,6 +87,9 @@ pub struct SpaceContent {
     /// What of it is no network, where something is and it was counted: what is said of the study, not compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unbuildable: Option<Unbuildable>,
+    /// SHA-256 of the file's text: where it is the same, so is all that it can propose.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub digest: String,
 }
 
 /// Candidates of a space that are no networks.

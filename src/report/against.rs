@@ -138,16 +138,19 @@ impl AgainstRandom {
             Spent::Seconds => course.seconds,
         };
         let most = self.courses.iter().map(total).fold(f64::INFINITY, f64::min);
+        let along: Vec<f64> = (1..=POINTS).map(|i| most * i as f64 / POINTS as f64).collect();
+        let [ours, theirs] = [0, 1].map(|i| self.courses[i].along(spent, &along, self.reference));
         // From where both have something to show.
-        let along = (1..=POINTS).map(|i| most * i as f64 / POINTS as f64);
-        let has_both = |at: &f64| self.at(spent, *at).iter().all(|standing| standing.accuracy.is_some());
-        let budgets: Vec<f64> = along.filter(has_both).collect();
-        let line = |i: usize, of: &dyn Fn(&Standing) -> f64| {
-            let point = |at: &f64| {
-                let value = of(&self.at(spent, *at)[i]);
+        let has_both = |i: &usize| ours[*i].accuracy.is_some() && theirs[*i].accuracy.is_some();
+        let shown: Vec<usize> = (0..along.len()).filter(has_both).collect();
+        let budgets: Vec<f64> = shown.iter().map(|i| along[*i]).collect();
+        let courses = [&ours, &theirs];
+        let line = |course: usize, of: &dyn Fn(&Standing) -> f64| {
+            let point = |i: &usize| {
+                let value = of(&courses[course][*i]);
                 (value, value, value)
             };
-            budgets.iter().map(point).collect::<Vec<_>>()
+            shown.iter().map(point).collect::<Vec<_>>()
         };
         let runner = |i: usize, name: &str| Runner {
             name: name.to_owned(),

@@ -249,6 +249,13 @@ fn fronts(out: &mut String, findings: &Findings, figure: impl Fn(&mut String, &s
             out.push_str("The same candidates are on this front.\n\n");
         } else {
             let _ = writeln!(out, "{}", tables::front(front).markdown());
+            if n > tables::MOST_ROWS {
+                let _ = writeln!(
+                    out,
+                    "The table has {} of them, evenly spread; all candidates are in [trials.csv](trials.csv).\n",
+                    tables::MOST_ROWS
+                );
+            }
             shown.get_or_insert(set);
         }
         figure(out, file);
@@ -320,6 +327,9 @@ fn how(findings: &Findings) -> String {
             ),
         );
         item("Data hash", format!("SHA-256 {}", code(&data.hash)));
+        for sentence in data.reading.sentences() {
+            item("Images", format!("{}.", inline(&sentence)));
+        }
     }
     let trained = study.experiment.as_ref().filter(|_| !findings.is_simulated());
     if let Some(subset) = trained.and_then(|e| recipe::subset(&e.data)) {

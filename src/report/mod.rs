@@ -256,8 +256,15 @@ pub fn title(records: &[Record]) -> String {
 /// # Errors
 /// The folder cannot be written.
 pub fn write(records: &[Record], random: Option<&[Record]>, out: &Path) -> Result<ReportFiles> {
-    let findings = Findings::beside(records, random);
-    let pictures = pictures::all(&findings);
+    write_findings(&Findings::beside(records, random), out)
+}
+
+/// As [`write()`], of a study that is analysed already.
+///
+/// # Errors
+/// As [`write()`].
+pub fn write_findings(findings: &Findings, out: &Path) -> Result<ReportFiles> {
+    let pictures = pictures::all(findings);
     let drawn: Vec<(String, Vec<u8>)> = pictures
         .par_iter()
         .flat_map_iter(|p| {
@@ -272,7 +279,7 @@ pub fn write(records: &[Record], random: Option<&[Record]>, out: &Path) -> Resul
     }
     paths.push(files::write(out, "trials.csv", trials_csv::csv(&findings.study)?.as_bytes())?);
     // Last, so that a report never points at figures that are not there.
-    let text = markdown::report(&findings, &pictures);
+    let text = markdown::report(findings, &pictures);
     let report = files::write(out, "report.md", text.as_bytes())?;
     paths.insert(0, report.clone());
     Ok(ReportFiles { report, files: paths, summary: findings.terminal(), warnings: findings.warnings() })

@@ -1,11 +1,14 @@
 //! Which figures a study has, and what stands in them.
 
+use std::cmp::Reverse;
+
 use super::Findings;
 use super::figure::curves::{self, Curves};
 use super::figure::scatter::{Point, Reference, Scatter};
 use super::figure::{Scene, ablation, effects};
 use super::format::counted;
 use crate::analysis::{CandidateFront, CandidateSummary, Cost, LearningCurve, Progress, Split};
+use crate::search::pareto::Total;
 
 /// One figure.
 #[derive(Debug, Clone, PartialEq)]
@@ -162,7 +165,7 @@ fn learning_curves(findings: &Findings, budget: &str) -> Option<Picture> {
         let last = || c.trials.iter().filter_map(|t| t.epochs.last()).map(|e| e.validation.accuracy);
         c.accuracy(split).map_or_else(|| last().fold(-1.0, f64::max) - 1000.0, |a| a.mean)
     };
-    shown.sort_by(|a, b| variant(a).cmp(&variant(b)).then(score(b).total_cmp(&score(a))));
+    shown.sort_by_cached_key(|c| (variant(c), Reverse(Total::of(score(c)))));
     shown.truncate(curves::MOST);
     let what = if shown.iter().all(|c| c.record.is_variant) { "variants" } else { "candidates" };
     let subset = match of - shown.len() {

@@ -114,7 +114,8 @@ impl Synthetic {
         let mut trial = 1;
         for (c, reach) in &self.candidates {
             for seed in 0..self.seeds as u64 {
-                let queued = Event::TrialQueued { trial, candidate: c.clone(), seed, until: None };
+                let queued =
+                    Event::TrialQueued { trial, candidate: c.clone(), seed, until: None, proposal: None };
                 records.push(record(&mut at, queued));
                 records.push(record(&mut at, Event::TrialStarted { trial }));
                 let reach = reach + rng.random_range(-1.5..1.5) + 0.3 * seed as f64;
@@ -207,6 +208,8 @@ fn data() -> DataConfig {
         format: DataFormat::Cifar10,
         path: None,
         side: None,
+        background: None,
+        test: None,
         validation: 0.1,
         limit: Limit { train: Some(45_000), ..Limit::default() },
         augment: Augment::USUAL,

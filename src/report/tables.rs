@@ -3,7 +3,7 @@
 use super::figure::axis::short;
 use super::format::{self, NONE};
 use super::table::{Table, code, number, text};
-use crate::analysis::{Ablation, AblationRow, CandidateFront, Effect, StudySummary};
+use crate::analysis::{Ablation, AblationRow, CandidateFront, CandidatePoint, Effect, StudySummary};
 use crate::study::state::Failure;
 
 /// The ablation: baseline first, a row per variant.
@@ -71,7 +71,18 @@ fn published_count(value: f64) -> String {
     short(value)
 }
 
-/// The candidates on a front, by rising cost.
+/// Rows that anyone reads of a front.
+pub const MOST_ROWS: usize = 100;
+
+/// So many of a list, evenly spread, with both ends; all of a shorter one.
+pub fn spread<'a, T>(all: &[&'a T], most: usize) -> Vec<&'a T> {
+    if all.len() <= most {
+        return all.to_vec();
+    }
+    (0..most).map(|i| all[i * (all.len() - 1) / (most - 1).max(1)]).collect()
+}
+
+/// The candidates on a front, by rising cost; of a long one some, evenly spread.
 pub fn front(front: &CandidateFront) -> Table {
     let tested = front.points.iter().any(|p| p.test.is_some());
     let split = front.split;
@@ -88,7 +99,8 @@ pub fn front(front: &CandidateFront) -> Table {
     columns.push(number("seeds"));
     columns.push(code("network"));
     let mut table = Table::new(columns);
-    for p in front.front() {
+    let all: Vec<&CandidatePoint> = front.front().collect();
+    for p in spread(&all, MOST_ROWS) {
         let mut row = vec![
             p.name.clone(),
             format::thousands(p.params),

@@ -3,85 +3,17 @@
 //! Strategies say which genome they would like; whether it may be trained is decided here. Where chance finds nothing that
 //! keeps to the constraints, candidates are led towards them, one change after another.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::made::{Costs, Judge, Judged, Made, Proposal, Tried};
 use super::netadapt::Adapted;
 use super::shuffle::Shuffle;
-use crate::config::Objective;
 use crate::error::{Error, Result};
 use crate::space::{Candidate, Choices, Genome, SearchSpace};
-
-/// What is known of a candidate before it is trained.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Costs {
-    pub params: u64,
-    /// Multiply-adds of one image.
-    pub madds: u64,
-    /// Peak bytes of activations for one image.
-    pub activation_memory: u64,
-    /// Bytes of its weights in a file.
-    pub size: u64,
-}
-
-impl Costs {
-    /// One of them; `None` for what is known after training alone.
-    pub fn of(&self, cost: Objective) -> Option<u64> {
-        match cost {
-            Objective::Params => Some(self.params),
-            Objective::Madds => Some(self.madds),
-            Objective::ActivationMemory => Some(self.activation_memory),
-            Objective::Size => Some(self.size),
-            Objective::Accuracy | Objective::Loss | Objective::Latency => None,
-        }
-    }
-}
-
-/// Whether a candidate may be trained. Its network is known further down than here, so the judgement is passed in.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Judged {
-    Fits(Costs),
-    /// It breaks constraints, by so much: what it is above or below them, each as a share of the constraint, summed.
-    Breaks {
-        excess: f64,
-        reason: String,
-    },
-    /// It is no network at all.
-    NoNetwork {
-        reason: String,
-    },
-    /// The same network came before, spelled otherwise.
-    Repeats,
-}
-
-pub type Judge = Box<dyn FnMut(&Candidate) -> Judged + Send>;
-
-/// A candidate that may be trained.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Made {
-    pub genome: Genome,
-    pub candidate: Candidate,
-    /// The choices that made it: (`stages[3].cap`, `8`).
-    pub choices: Choices,
-    pub hash: String,
-    pub costs: Costs,
-    /// Whose weights it inherits, where it does not begin anew.
-    pub adapted: Option<Box<Adapted>>,
-}
-
-/// What became of a genome.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Tried {
-    Made(Box<Made>),
-    /// It has been proposed, or is another spelling of one that has.
-    Taken,
-    /// It breaks the constraints by so much; infinitely where it is no network.
-    Breaks(f64),
-}
 
 /// Uniform draws in a row that fail before candidates are led to the constraints: were one candidate in a thousand
 /// acceptable, this would happen once in 20,000 searches.
@@ -94,8 +26,8 @@ const LISTED: u128 = 2000;
 const DESCENTS: usize = 5;
 /// Times that a candidate is led to the constraints, each from another draw.
 const WALKS: usize = 30;
-/// Children of two parents, or changes of one, that are tried before chance takes over.
-const CHILDREN: usize = 200;
+/// Candidates that are remembered for when they are wanted after all.
+const SPARE: usize = 4096;
 
 /// Makes candidates of a space, each once.
 pub struct Breeder {
@@ -105,14 +37,32 @@ pub struct Breeder {
     shuffle: Shuffle,
     rng: ChaCha8Rng,
     taken: HashSet<String>,
-    /// Candidates that were made and not wanted, by their hashes; they may be made again.
-    spare: BTreeMap<String, Made>,
+    /// Whose hash it is that a genome makes, of those that were taken when it was tried.
+    genomes: HashMap<Genome, String>,
+    /// Whose network it is.
+    networks: HashMap<[u8; 32], String>,
+    /// Some candidates that were made and not wanted, by their hashes, so that they need not be judged again.
+    spare: HashMap<String, Made>,
+    rest: Rest,
+    /// Whether anything was ever made and not wanted.
+    was_put_back: bool,
     made: u64,
     rejected: u64,
     /// Whether it was looked at all whether anything can keep to the constraints.
     looked: bool,
     /// Of those that break the constraints the one that does so least, and its reason; before it the first that is no network.
     least: Option<(f64, String)>,
+}
+
+/// Where all of the space was drawn, what is new is looked for from its first candidate to its last: that which was drawn,
+/// and not wanted then.
+#[derive(Debug, Default)]
+struct Rest {
+    /// All before this number is taken, or may not be trained, or was put back.
+    next: u128,
+    /// Numbers of candidates that were found here.
+    found: HashMap<String, u128>,
+    put_back: BTreeSet<u128>,
 }
 
 impl std::fmt::Debug for Breeder {
@@ -139,7 +89,11 @@ impl Breeder {
             shuffle,
             rng,
             taken: HashSet::new(),
-            spare: BTreeMap::new(),
+            genomes: HashMap::new(),
+            networks: HashMap::new(),
+            spare: HashMap::new(),
+            rest: Rest::default(),
+            was_put_back: false,
             made: 0,
             rejected: 0,
             looked: false,
@@ -162,10 +116,30 @@ impl Breeder {
 
     /// The candidate of a genome, where it is new and may be trained.
     pub fn make(&mut self, genome: &[usize]) -> Tried {
+        if self.genomes.get(genome).is_some_and(|hash| self.taken.contains(hash)) {
+            return Tried::Taken;
+        }
         let Some((candidate, choices)) = self.space.make(genome) else {
             return Tried::Breaks(f64::INFINITY);
         };
         self.judged(genome, candidate, choices, None)
+    }
+
+    /// Where the search stands after it has proposed the candidate of a genome.
+    pub fn proposal(&self, genome: &[usize]) -> Proposal {
+        // A stream of 2^64 words is longer than any search.
+        let words = u64::try_from(self.rng.get_word_pos()).unwrap_or(u64::MAX);
+        Proposal { genome: genome.to_vec(), words, draws: self.shuffle.drawn() }
+    }
+
+    /// The candidate that was proposed before, with all as it stood after that; `None` where the space makes no such candidate
+    /// any more.
+    pub fn recall(&mut self, proposal: &Proposal) -> Option<Made> {
+        let Tried::Made(made) = self.make(&proposal.genome) else { return None };
+        self.shuffle.go_on_to(proposal.draws);
+        self.rng.set_word_pos(proposal.words.into());
+        self.was_put_back = true;
+        Some(*made)
     }
 
     /// A candidate that is not of the space, where it is new and may be trained.
@@ -176,7 +150,7 @@ impl Breeder {
     /// What a candidate costs, where it may be trained; it is not taken by that. For a judge that knows no repeats.
     pub fn price(&mut self, candidate: &Candidate) -> Option<Costs> {
         match (self.judge)(candidate) {
-            Judged::Fits(costs) => Some(costs),
+            Judged::Fits(costs, _) => Some(costs),
             Judged::Breaks { .. } | Judged::NoNetwork { .. } | Judged::Repeats => None,
         }
     }
@@ -185,7 +159,7 @@ impl Breeder {
     pub fn why_not(&mut self, candidate: &Candidate) -> Option<String> {
         match (self.judge)(candidate) {
             Judged::Breaks { reason, .. } | Judged::NoNetwork { reason } => Some(reason),
-            Judged::Fits(_) | Judged::Repeats => None,
+            Judged::Fits(..) | Judged::Repeats => None,
         }
     }
 
@@ -198,18 +172,26 @@ impl Breeder {
     ) -> Tried {
         let hash = candidate.hash();
         if self.taken.contains(&hash) {
+            self.genomes.insert(genome.to_vec(), hash);
             return Tried::Taken;
         }
         if let Some(made) = self.spare.remove(&hash) {
-            return Tried::Made(Box::new(self.take(made)));
+            return Tried::Made(Box::new(self.take(Made { genome: genome.to_vec(), ..made })));
         }
         match (self.judge)(&candidate) {
-            Judged::Fits(costs) => {
+            Judged::Fits(costs, network) => {
+                let owner = network.and_then(|network| self.networks.get(&network));
+                if let Some(owner) = owner.filter(|owner| self.taken.contains(*owner)) {
+                    // The same network came before, spelled otherwise.
+                    self.genomes.insert(genome.to_vec(), owner.clone());
+                    return Tried::Taken;
+                }
                 let (genome, adapted) = (genome.to_vec(), adapted.map(Box::new));
-                let made = Made { genome, candidate, choices, hash, costs, adapted };
+                let made = Made { genome, candidate, choices, hash, costs, network, adapted, proposal: None };
                 Tried::Made(Box::new(self.take(made)))
             }
             Judged::Repeats => {
+                self.genomes.insert(genome.to_vec(), hash.clone());
                 self.taken.insert(hash);
                 Tried::Taken
             }
@@ -226,14 +208,23 @@ impl Breeder {
 
     fn take(&mut self, made: Made) -> Made {
         self.taken.insert(made.hash.clone());
+        self.genomes.insert(made.genome.clone(), made.hash.clone());
+        self.networks.extend(made.network.map(|network| (network, made.hash.clone())));
         self.made += 1;
         made
     }
 
-    /// Takes back a candidate that is not to be trained now.
+    /// Takes back a candidate that is not to be trained now: all is as though it had never been made.
     pub fn put_back(&mut self, made: Made) {
         self.taken.remove(&made.hash);
+        self.genomes.remove(&made.genome);
+        made.network.map(|network| self.networks.remove(&network));
         self.made -= 1;
+        self.was_put_back = true;
+        self.rest.put_back.extend(self.rest.found.remove(&made.hash));
+        if self.spare.len() >= SPARE {
+            self.spare.clear();
+        }
         self.spare.insert(made.hash.clone(), made);
     }
 
@@ -338,10 +329,19 @@ impl Breeder {
         }
     }
 
-    /// Nothing new can be found.
+    /// Nothing new is drawn: what was, and was not wanted then, is left.
     fn exhausted(&mut self) -> Result<Option<Made>> {
-        if let Some((_, made)) = self.spare.pop_first() {
-            return Ok(Some(self.take(made)));
+        while self.was_put_back && self.shuffle.is_over() {
+            let next = self.rest.put_back.pop_first().or_else(|| {
+                let next = self.rest.next;
+                self.rest.next += 1;
+                (next < self.space.size()).then_some(next)
+            });
+            let Some(next) = next else { break };
+            if let Some(made) = self.numbered(next) {
+                self.rest.found.insert(made.hash.clone(), next);
+                return Ok(Some(made));
+            }
         }
         if self.made == 0 { Err(self.unsatisfiable()) } else { Ok(None) }
     }
@@ -369,107 +369,5 @@ impl Breeder {
     /// Whether anything that was tried could be built.
     pub fn built_any(&self) -> bool {
         self.made > 0 || self.least.as_ref().is_some_and(|(excess, _)| excess.is_finite())
-    }
-
-    /// Changes one gene after another, each time one that brings the candidate nearer to the constraints, until it keeps to them.
-    pub fn led(&mut self, mut genome: Genome) -> Option<Made> {
-        let mut excess = match self.make(&genome) {
-            Tried::Made(made) => return Some(*made),
-            Tried::Taken => return None,
-            Tried::Breaks(excess) => excess,
-        };
-        loop {
-            let mut best: Option<(f64, Genome)> = None;
-            for neighbour in self.neighbours(&genome) {
-                match self.make(&neighbour) {
-                    Tried::Made(made) => return Some(*made),
-                    Tried::Breaks(next) if next < best.as_ref().map_or(excess, |(least, _)| *least) => {
-                        best = Some((next, neighbour));
-                    }
-                    Tried::Breaks(_) | Tried::Taken => {}
-                }
-            }
-            (excess, genome) = best?;
-        }
-    }
-
-    /// All genomes that differ in one gene, in an order by chance.
-    pub fn neighbours(&mut self, genome: &[usize]) -> Vec<Genome> {
-        let mut neighbours = Vec::new();
-        for (gene, levels) in self.genes.iter().enumerate() {
-            for level in (0..*levels).filter(|level| *level != genome[gene]) {
-                let mut neighbour = genome.to_vec();
-                neighbour[gene] = level;
-                neighbours.push(neighbour);
-            }
-        }
-        neighbours.shuffle(&mut self.rng);
-        neighbours
-    }
-
-    /// A new candidate that differs from a genome in one gene; in more where all of these are taken, and by chance where
-    /// nothing near is left.
-    ///
-    /// # Errors
-    /// As [`random`](Self::random).
-    pub fn mutated(&mut self, genome: &[usize]) -> Result<Option<Made>> {
-        self.child(|breeder, attempt| {
-            let mut child = genome.to_vec();
-            for _ in 0..=attempt / 20 {
-                breeder.change_one(&mut child);
-            }
-            child
-        })
-    }
-
-    /// A new candidate that has each gene of one of its parents, by chance, and about one changed.
-    ///
-    /// # Errors
-    /// As [`random`](Self::random).
-    pub fn crossed(&mut self, mother: &[usize], father: &[usize]) -> Result<Option<Made>> {
-        self.child(|breeder, attempt| {
-            let mut child: Genome = mother
-                .iter()
-                .zip(father)
-                .map(|(m, f)| if breeder.rng.random_bool(0.5) { *m } else { *f })
-                .collect();
-            let changes = breeder.rng.random_range(0..=2) + attempt / 50;
-            for _ in 0..changes {
-                breeder.change_one(&mut child);
-            }
-            child
-        })
-    }
-
-    /// The first of some children that may be trained, else one led to the constraints, else one by chance.
-    ///
-    /// # Errors
-    /// As [`random`](Self::random).
-    pub fn child(&mut self, mut next: impl FnMut(&mut Self, usize) -> Genome) -> Result<Option<Made>> {
-        let mut least: Option<(f64, Genome)> = None;
-        for attempt in 0..CHILDREN {
-            let child = next(self, attempt);
-            match self.make(&child) {
-                Tried::Made(made) => return Ok(Some(*made)),
-                Tried::Breaks(excess) if least.as_ref().is_none_or(|(least, _)| excess < *least) => {
-                    least = Some((excess, child));
-                }
-                Tried::Breaks(_) | Tried::Taken => {}
-            }
-        }
-        match least.and_then(|(_, genome)| self.led(genome)) {
-            Some(made) => Ok(Some(made)),
-            None => self.random(),
-        }
-    }
-
-    /// Another level for one gene.
-    pub fn change_one(&mut self, genome: &mut Genome) {
-        if self.genes.is_empty() {
-            return;
-        }
-        let gene = self.rng.random_range(0..self.genes.len());
-        let step = self.rng.random_range(1..self.genes[gene]);
-        genome[gene] = (genome[gene] + step) % self.genes[gene];
     }
 }

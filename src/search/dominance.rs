@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use super::fronts;
+
 /// What is compared: values to be minimised, and by how much constraints are broken (0 where none is). A candidate that
 /// failed breaks them infinitely.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,7 +39,7 @@ pub fn fronts(points: &[Point]) -> Vec<usize> {
     let mut first = 0;
     for group in order.chunk_by(|a, b| points[*a].violation == points[*b].violation) {
         let values: Vec<&[f64]> = group.iter().map(|i| points[*i].values.as_slice()).collect();
-        let numbers = if values[0].len() <= 2 { fronts_of_pairs(&values) } else { fronts_of_many(&values) };
+        let numbers = fronts::fronts(&values);
         for (i, number) in group.iter().zip(&numbers) {
             front[*i] = first + number;
         }
@@ -49,69 +51,8 @@ pub fn fronts(points: &[Point]) -> Vec<usize> {
     front
 }
 
-/// Fronts of points with one or two values, by a sweep along the first (Jensen 2003).
-fn fronts_of_pairs(points: &[&[f64]]) -> Vec<usize> {
-    let pair =
-        |i: usize| (points[i].first().copied().unwrap_or(0.0), points[i].get(1).copied().unwrap_or(0.0));
-    let mut order: Vec<usize> = (0..points.len()).collect();
-    order.sort_by(|a, b| {
-        let ((a, c), (b, d)) = (pair(*a), pair(*b));
-        a.total_cmp(&b).then(c.total_cmp(&d))
-    });
-    let mut front = vec![0; points.len()];
-    // The last point of each front has the least second value of it; those of later fronts are higher.
-    let mut lasts: Vec<(f64, f64)> = Vec::new();
-    for i in order {
-        let (x, y) = pair(i);
-        front[i] = lasts.partition_point(|last| last.1 < y || (last.1 == y && last.0 < x));
-        match lasts.get_mut(front[i]) {
-            Some(last) => *last = (x, y),
-            None => lasts.push((x, y)),
-        }
-    }
-    front
-}
-
-/// Fronts of points with any number of values, from who dominates whom (Deb et al. 2002).
-fn fronts_of_many(points: &[&[f64]]) -> Vec<usize> {
-    let n = points.len();
-    let mut dominated: Vec<Vec<usize>> = vec![Vec::new(); n];
-    let mut dominators = vec![0_usize; n];
-    for i in 0..n {
-        for j in i + 1..n {
-            let (better, worse) = if dominates(points[i], points[j]) {
-                (i, j)
-            } else if dominates(points[j], points[i]) {
-                (j, i)
-            } else {
-                continue;
-            };
-            dominated[better].push(worse);
-            dominators[worse] += 1;
-        }
-    }
-    let mut front = vec![0; n];
-    let mut current: Vec<usize> = (0..n).filter(|i| dominators[*i] == 0).collect();
-    let mut number = 0;
-    while !current.is_empty() {
-        let mut next = Vec::new();
-        for i in current {
-            front[i] = number;
-            for j in &dominated[i] {
-                dominators[*j] -= 1;
-                if dominators[*j] == 0 {
-                    next.push(*j);
-                }
-            }
-        }
-        current = next;
-        number += 1;
-    }
-    front
-}
-
 /// Whether no value is higher and one is lower.
-fn dominates(a: &[f64], b: &[f64]) -> bool {
+pub fn dominates(a: &[f64], b: &[f64]) -> bool {
     let pairs = || a.iter().zip(b);
     pairs().all(|(a, b)| a <= b) && pairs().any(|(a, b)| a < b)
 }
@@ -121,8 +62,9 @@ fn dominates(a: &[f64], b: &[f64]) -> bool {
 pub fn crowding(points: &[Point], fronts: &[usize]) -> Vec<f64> {
     let mut distance = vec![0.0; points.len()];
     let objectives = points.first().map_or(0, |point| point.values.len());
-    for number in 0..=fronts.iter().copied().max().unwrap_or(0) {
-        let mut members: Vec<usize> = (0..points.len()).filter(|i| fronts[*i] == number).collect();
+    let mut members: Vec<Vec<usize>> = vec![Vec::new(); fronts.iter().max().map_or(0, |last| last + 1)];
+    fronts.iter().enumerate().for_each(|(i, front)| members[*front].push(i));
+    for mut members in members {
         for objective in 0..objectives {
             let value = |i: usize| points[i].values.get(objective).copied().unwrap_or(f64::NAN);
             members.sort_by(|a, b| value(*a).total_cmp(&value(*b)).then(a.cmp(b)));
@@ -151,27 +93,6 @@ pub fn ranking(points: &[Point]) -> Vec<usize> {
 /// Of two (front, crowding distance) the better first.
 pub fn compare(a: (usize, f64), b: (usize, f64)) -> Ordering {
     a.0.cmp(&b.0).then(b.1.total_cmp(&a.1))
-}
-
-/// How much of the space up to `reference` some points dominate (Zitzler and Thiele 1999), in slices along the last objective.
-pub fn hypervolume<P: AsRef<[f64]>>(points: &[P], reference: &[f64]) -> f64 {
-    let Some((last, others)) = reference.split_last() else { return 0.0 };
-    let at = others.len();
-    let inside = |point: &&[f64]| point.iter().zip(reference).all(|(value, most)| value < most);
-    let mut points: Vec<&[f64]> = points.iter().map(AsRef::as_ref).filter(inside).collect();
-    points.sort_by(|a, b| a[at].total_cmp(&b[at]));
-    if others.is_empty() {
-        return points.first().map_or(0.0, |point| last - point[at]);
-    }
-    let mut volume = 0.0;
-    for (number, point) in points.iter().enumerate() {
-        let end = points.get(number + 1).map_or(*last, |next| next[at]);
-        if end > point[at] {
-            let below: Vec<&[f64]> = points[..=number].iter().map(|point| &point[..at]).collect();
-            volume += (end - point[at]) * hypervolume(&below, others);
-        }
-    }
-    volume
 }
 
 #[cfg(test)]
@@ -205,7 +126,7 @@ mod tests {
     #[test]
     fn fronts_agree_with_their_definition() {
         let mut rng = ChaCha8Rng::seed_from_u64(3);
-        for objectives in 1..=3 {
+        for objectives in 1..=4 {
             for _ in 0..100 {
                 let mut draw = || f64::from(rng.random_range(0..6));
                 let points: Vec<Point> = (0..30)
@@ -217,16 +138,6 @@ mod tests {
                 assert_eq!(fronts(&points), peeled(&points));
             }
         }
-    }
-
-    /// A box less a box, and a staircase, by hand.
-    #[test]
-    fn hypervolume_is_the_volume_dominated() {
-        assert_eq!(hypervolume(&[[1.0]], &[4.0]), 3.0);
-        assert_eq!(hypervolume::<[f64; 2]>(&[], &[4.0, 4.0]), 0.0);
-        assert_eq!(hypervolume(&[[1.0, 3.0], [2.0, 1.0], [3.0, 3.0], [0.0, 5.0]], &[4.0, 4.0]), 7.0);
-        // Two boxes of 2 x 2 x 1 and 1 x 1 x 3 that share 1 x 1 x 1.
-        assert_eq!(hypervolume(&[[0.0, 0.0, 2.0], [1.0, 1.0, 0.0]], &[2.0, 2.0, 3.0]), 4.0 + 3.0 - 1.0);
     }
 
     #[test]

@@ -3,10 +3,11 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::breeder::{Breeder, Judge, Made};
+use super::breeder::Breeder;
 use super::evolution::Evolution;
 use super::grid::Grid;
 use super::local::Local;
+use super::made::{Judge, Made, Proposal};
 use super::mnas::Mnas;
 use super::netadapt::NetAdapt;
 use super::nsga2::Nsga2;
@@ -61,6 +62,8 @@ pub struct Search {
     arrived: HashMap<(String, usize), Option<Figures>>,
     /// An order that was made before its turn.
     first: Option<Order>,
+    /// What an earlier run proposed and this one has not.
+    recalled: VecDeque<Option<Proposal>>,
 }
 
 impl std::fmt::Debug for Search {
@@ -116,6 +119,7 @@ impl Search {
             open: VecDeque::new(),
             arrived: HashMap::new(),
             first: None,
+            recalled: VecDeque::new(),
         }
     }
 
@@ -158,9 +162,12 @@ impl Search {
                 self.rungs.end_new();
             }
             match self.rungs.decide(&mut |hash, point| self.strategy.belief(hash, point)) {
-                Next::New(epochs) => match self.strategy.ask(&mut self.breeder)? {
-                    Ask::Train(made) => {
+                Next::New(epochs) => match self.ask()? {
+                    Ask::Train(mut made) => {
                         self.left -= 1;
+                        if self.strategy.skips() {
+                            made.proposal = Some(Box::new(self.breeder.proposal(&made.genome)));
+                        }
                         let inherits = made.adapted.is_some();
                         let epochs = self.fine_tune.filter(|_| inherits).unwrap_or(epochs);
                         // A search that does not listen is never told, and may have millions of candidates.
@@ -194,6 +201,24 @@ impl Search {
         }
     }
 
+    /// What an earlier run of the same search proposed, first to last: it is not computed again, as far as the strategy can go
+    /// on without having computed it. Outcomes are still to be told.
+    pub fn recall(&mut self, proposals: Vec<Option<Proposal>>) {
+        self.recalled = proposals.into();
+    }
+
+    /// What the strategy wants next; of an earlier run where that is known.
+    fn ask(&mut self) -> Result<Ask> {
+        if let Some(Some(proposal)) = self.recalled.pop_front()
+            && self.strategy.skips()
+            && let Some(made) = self.breeder.recall(&proposal)
+        {
+            self.strategy.skip();
+            return Ok(Ask::Train(Box::new(made)));
+        }
+        self.strategy.ask(&mut self.breeder)
+    }
+
     /// Whether a candidate of such a latency is not to be trained.
     pub fn rejects(&self, latency: Timed) -> bool {
         self.objectives.rejects(latency)
@@ -216,6 +241,7 @@ impl Search {
         let point = self.objectives.point(made, figures);
         self.rungs.tell(&hash, epochs, &point);
         self.strategy.tell(&Told { made, epochs, point: &point });
+        self.rungs.renew(&mut |hash, point| self.strategy.belief(hash, point));
         true
     }
 }
@@ -234,7 +260,7 @@ mod tests {
         let mut config = SearchConfig::new("s.yaml".into(), StrategyKind::Nsga2, Some(9));
         change(&mut config);
         let costs = Costs { params: 7, madds: 5, activation_memory: 3, size: 28 };
-        let judge = Box::new(move |_: &Candidate| Judged::Fits(costs));
+        let judge = Box::new(move |_: &Candidate| Judged::Fits(costs, None));
         let mut search = Search::new(Settings { config: &config, space, seed: 1, epochs: 9, judge });
         let Order::Train(made, _) = search.order().unwrap() else { panic!("it begins with a candidate") };
         (search, *made)

@@ -3,8 +3,9 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use super::breeder::{Breeder, Tried};
-use super::population::Population;
+use super::breeder::Breeder;
+use super::made::Tried;
+use super::members::Members;
 use super::strategy::{Ask, Strategy, Told};
 use crate::error::Result;
 use crate::space::Genome;
@@ -13,7 +14,7 @@ use crate::space::Genome;
 /// the front are known it starts anew from one by chance.
 #[derive(Debug, Default)]
 pub struct Local {
-    population: Population,
+    front: Members,
     expanded: HashSet<String>,
     waiting: VecDeque<Genome>,
     /// Proposals of which nothing was told yet.
@@ -46,20 +47,15 @@ impl Strategy for Local {
 
     fn tell(&mut self, told: &Told<'_>) {
         self.open = self.open.saturating_sub(1);
-        self.population.hear(told);
+        self.front.hear(told);
     }
 }
 
 impl Local {
     /// Of the front the first that is not expanded.
     fn next_centre(&mut self) -> Option<Genome> {
-        let members = self.population.members();
-        let points: Vec<_> = members.iter().map(|member| member.point.clone()).collect();
-        let fronts = super::dominance::fronts(&points);
-        let centre = (0..members.len())
-            .filter(|i| fronts[*i] == 0 && points[*i].violation.is_finite())
-            .find(|i| !self.expanded.contains(&members[*i].hash))?;
-        self.expanded.insert(members[centre].hash.clone());
-        Some(members[centre].genome.clone())
+        let centre = self.front.first_but(&self.expanded)?;
+        self.expanded.insert(centre.hash.clone());
+        Some(centre.genome.clone())
     }
 }

@@ -3,7 +3,8 @@
 
 use std::collections::HashMap;
 
-use super::breeder::{Breeder, Made, Tried};
+use super::breeder::Breeder;
+use super::made::{Made, Tried};
 use super::strategy::{Ask, Strategy, Told};
 use super::tpe::pick;
 use crate::error::Result;

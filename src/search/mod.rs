@@ -5,26 +5,35 @@
 //! study trains every candidate with each.
 
 mod breeder;
+mod children;
 pub mod dominance;
 mod driver;
 mod evolution;
+mod fronts;
 mod grid;
 mod local;
+mod made;
+mod members;
 mod mnas;
 pub mod netadapt;
 mod nsga2;
 mod objectives;
+mod outlook;
+pub mod pareto;
 mod population;
 mod random;
 mod rungs;
 mod sh_emoa;
 mod shuffle;
+mod standing;
 mod strategy;
 mod surrogate;
 mod tpe;
+pub mod volume;
 
-pub use breeder::{Breeder, Costs, Judge, Judged, Made};
+pub use breeder::Breeder;
 pub use driver::{Order, Search, Settings};
+pub use made::{Costs, Judge, Judged, Made, Proposal};
 pub use mnas::Reward;
 pub use netadapt::Adapted;
 pub use objectives::{Figures, Timed};

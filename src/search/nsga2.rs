@@ -2,7 +2,8 @@
 
 use rand::RngExt;
 
-use super::breeder::{Breeder, Made};
+use super::breeder::Breeder;
+use super::made::Made;
 use super::population::Population;
 use super::strategy::{Ask, Strategy, Told};
 use crate::error::Result;

@@ -1,7 +1,7 @@
 //! What a search compares candidates by: figures and costs as one point to be minimised.
 
-use super::breeder::Made;
 use super::dominance::Point;
+use super::made::Made;
 use super::mnas::Reward;
 use crate::config::{Objective, RewardConfig, SearchConfig};
 

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::dominance::{self, Point};
+use super::standing::{EXACT, is_due};
 
 /// What is to be trained next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,17 +66,44 @@ struct Rung {
     hashes: Vec<String>,
     points: Vec<Point>,
     promoted: HashSet<String>,
+    /// Of a large rung its candidates from best to worst, when they were ranked last.
+    ranked: Vec<usize>,
+    /// Of these, how many first ones cannot go on.
+    passed: usize,
 }
 
 impl Rung {
-    /// Of the best `most` the first that has not gone on.
-    fn promotable(&self, most: usize, belief: Belief<'_>) -> Option<String> {
+    /// From best to worst, as `belief` has them.
+    fn ranking(&self, belief: Belief<'_>) -> Vec<usize> {
         let points: Vec<Point> =
             self.hashes.iter().zip(&self.points).map(|(hash, point)| belief(hash, point)).collect();
-        let best = dominance::ranking(&points).into_iter().take(most);
-        // What failed goes nowhere, nor what was not trained for a constraint.
-        let sound = best.filter(|i| self.points[*i].violation == 0.0);
-        sound.map(|i| &self.hashes[i]).find(|hash| !self.promoted.contains(*hash)).cloned()
+        dominance::ranking(&points)
+    }
+
+    /// Ranks a large rung again where it is time, or where it is `complete`.
+    fn renew(&mut self, complete: bool, belief: Belief<'_>) {
+        let (now, before) = (self.hashes.len(), self.ranked.len());
+        if now > EXACT && now > before && (complete || is_due(now, before)) {
+            (self.ranked, self.passed) = (self.ranking(belief), 0);
+        }
+    }
+
+    /// Whether a candidate can go on: not what failed, nor what was not trained for a constraint.
+    fn can_go_on(&self, i: usize) -> bool {
+        self.points[i].violation == 0.0 && !self.promoted.contains(&self.hashes[i])
+    }
+
+    /// Of the best `most` the first that has not gone on; in a large rung of those that were ranked last.
+    fn promotable(&mut self, most: usize, belief: Belief<'_>) -> Option<String> {
+        let first = if self.hashes.len() <= EXACT {
+            self.ranking(belief).into_iter().take(most).find(|i| self.can_go_on(*i))
+        } else {
+            while self.ranked.get(self.passed).is_some_and(|i| !self.can_go_on(*i)) {
+                self.passed += 1;
+            }
+            self.ranked.get(self.passed).copied().filter(|_| self.passed < most)
+        };
+        first.map(|i| self.hashes[i].clone())
     }
 }
 
@@ -152,6 +180,14 @@ impl Rungs {
         }
     }
 
+    /// Ranks large rungs again where it is time: to be called after each outcome.
+    pub fn renew(&mut self, belief: Belief<'_>) {
+        // With halving a rung is ranked once it is complete.
+        if let Self::Asha(asha) = self {
+            asha.rungs.iter_mut().for_each(|rung| rung.renew(false, belief));
+        }
+    }
+
     /// What is to be trained next; a promotion is taken as made. Who is best goes by `belief`.
     pub fn decide(&mut self, belief: Belief<'_>) -> Next {
         match self {
@@ -174,14 +210,16 @@ impl Halving {
             if self.current == 0 && !self.new_ended {
                 return Next::New(self.ladder.epochs[0]);
             }
-            let rung = &self.rungs[self.current];
+            let is_top = self.current + 1 == self.rungs.len();
+            let rung = &mut self.rungs[self.current];
             if rung.hashes.len() < rung.sent {
                 return Next::Wait;
             }
-            if self.current + 1 == self.rungs.len() {
+            if is_top {
                 return Next::End;
             }
             let survivors = (rung.sent / self.ladder.eta).max(1);
+            rung.renew(true, belief);
             if rung.promoted.len() < survivors
                 && let Some(hash) = rung.promotable(survivors, belief)
             {
@@ -194,22 +232,17 @@ impl Halving {
 
 impl Asha {
     fn decide(&mut self, belief: Belief<'_>) -> Next {
-        let mut promotable = |number: &usize| {
-            let rung = &self.rungs[*number];
-            // At the end the best goes on even where there are fewer than eta of them.
-            let over =
-                self.new_ended && self.rungs[..=*number].iter().all(|rung| rung.hashes.len() == rung.sent);
-            let share = match (self.all_go_on && over, over && !rung.hashes.is_empty()) {
-                (true, _) => rung.hashes.len(),
-                (_, has_some) => (rung.hashes.len() / self.ladder.eta).max(usize::from(has_some)),
-            };
-            if self.capped && rung.promoted.len() >= share {
-                return None;
-            }
-            rung.promotable(share, belief).map(|hash| (*number, hash))
-        };
         let top = self.rungs.len().saturating_sub(1);
-        if let Some((number, hash)) = (0..top).rev().find_map(|number| promotable(&number)) {
+        let mut found = (0..top).rev().find_map(|number| self.promotable(number, belief));
+        if found.is_none() && self.new_ended {
+            // Nothing else is left to do, so those that came last are looked at too.
+            for number in (0..top).rev() {
+                let is_over = self.is_over(number);
+                self.rungs[number].renew(is_over, belief);
+            }
+            found = (0..top).rev().find_map(|number| self.promotable(number, belief));
+        }
+        if let Some((number, hash)) = found {
             return promote(&self.ladder, &mut self.rungs, number, hash);
         }
         if !self.new_ended {
@@ -217,6 +250,25 @@ impl Asha {
         }
         let open = self.rungs.iter().any(|rung| rung.hashes.len() < rung.sent);
         if open { Next::Wait } else { Next::End }
+    }
+
+    /// Whether nothing more comes to a rung but from below, and nothing is under way there.
+    fn is_over(&self, number: usize) -> bool {
+        self.new_ended && self.rungs[..=number].iter().all(|rung| rung.hashes.len() == rung.sent)
+    }
+
+    fn promotable(&mut self, number: usize, belief: Belief<'_>) -> Option<(usize, String)> {
+        // At the end the best goes on even where there are fewer than eta of them.
+        let over = self.is_over(number);
+        let rung = &mut self.rungs[number];
+        let share = match (self.all_go_on && over, over && !rung.hashes.is_empty()) {
+            (true, _) => rung.hashes.len(),
+            (_, has_some) => (rung.hashes.len() / self.ladder.eta).max(usize::from(has_some)),
+        };
+        if self.capped && rung.promoted.len() >= share {
+            return None;
+        }
+        rung.promotable(share, belief).map(|hash| (number, hash))
     }
 }
 
@@ -251,6 +303,7 @@ mod tests {
                 Next::End => return told,
             };
             rungs.tell(&hash, epochs, &point(values[hash.parse::<usize>().unwrap()]));
+            rungs.renew(&mut |_, point| point.clone());
             told.push(format!("{hash}:{epochs}"));
         }
     }
@@ -311,5 +364,28 @@ mod tests {
     #[test]
     fn one_rung_is_plain_training() {
         assert_eq!(run(Rungs::asha(Ladder::new(vec![7], 2), false), &[2.0, 1.0]), ["0:7", "1:7"]);
+    }
+
+    /// 5,000 candidates: as many go on as with every ranking new, and those at the end are the best of all.
+    #[test]
+    fn a_large_rung_promotes_as_many() {
+        let values: Vec<f64> = (0..5000).map(|n| f64::from(n * 7919 % 5003)).collect();
+        let counts = |rungs: Rungs| {
+            let told = run(rungs, &values);
+            let at = |epochs: &str| told.iter().filter(|told| told.ends_with(epochs)).count();
+            (at(":1"), at(":3"), at(":9"), told)
+        };
+        let (first, second, third, told) = counts(Rungs::halving(ladder()));
+        assert_eq!((first, second, third), (5000, 1666, 555));
+        let mut best: Vec<usize> = (0..5000).collect();
+        best.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
+        let mut last: Vec<String> = told[told.len() - 555..].to_vec();
+        let mut expected: Vec<String> = best[..555].iter().map(|n| format!("{n}:9")).collect();
+        last.sort();
+        expected.sort();
+        assert_eq!(last, expected);
+        let (first, second, third, _) = counts(Rungs::asha(ladder(), false));
+        assert_eq!(first, 5000);
+        assert!((1666..1800).contains(&second) && (555..640).contains(&third), "{second} {third}");
     }
 }

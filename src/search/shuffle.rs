@@ -20,6 +20,21 @@ impl Shuffle {
     pub fn new(size: u128, seed: u64) -> Self {
         Self { size, rng: ChaCha8Rng::seed_from_u64(seed), drawn: 0, moved: HashMap::new() }
     }
+
+    /// How many were drawn.
+    pub fn drawn(&self) -> u64 {
+        u64::try_from(self.drawn).unwrap_or(u64::MAX)
+    }
+
+    /// Draws until so many were drawn.
+    pub fn go_on_to(&mut self, drawn: u64) {
+        while self.drawn < u128::from(drawn) && self.next().is_some() {}
+    }
+
+    /// Whether all were drawn.
+    pub fn is_over(&self) -> bool {
+        self.drawn >= self.size
+    }
 }
 
 impl Iterator for Shuffle {

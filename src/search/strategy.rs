@@ -1,7 +1,8 @@
 //! What a strategy is: who proposes candidates and learns from what became of them.
 
-use super::breeder::{Breeder, Made};
+use super::breeder::Breeder;
 use super::dominance::Point;
+use super::made::Made;
 use crate::error::Result;
 
 /// What a strategy wants.
@@ -40,6 +41,14 @@ pub trait Strategy: Send {
     /// # Errors
     /// A sentence where nothing keeps to the constraints.
     fn ask(&mut self, breeder: &mut Breeder) -> Result<Ask>;
+
+    /// Whether a proposal that is known from an earlier run need not be asked for again: where all that it learns it is told.
+    fn skips(&self) -> bool {
+        false
+    }
+
+    /// Takes note of a proposal that was not asked for.
+    fn skip(&mut self) {}
 
     /// Hears what became of a candidate. Strategies that do not learn ignore it.
     fn tell(&mut self, _told: &Told<'_>) {}

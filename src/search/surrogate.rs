@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::breeder::Made;
+use super::made::Made;
+use super::standing::{EXACT, is_due};
 
 /// Weight of the penalty on every coefficient, in candidates: what was seen once moves a guess little.
 const PENALTY: f64 = 1.0;
@@ -15,6 +16,9 @@ const FEW: usize = 3;
 ///
 /// Values of each rung are put on one scale (mean 0, spread 1), and each rung has a mean of its own in the model, since who
 /// reaches a higher rung was chosen. Fewer epochs count less: by the square root of their share of a whole training.
+///
+/// Up to [`EXACT`] outcomes it is fitted to all of them; beyond, each time there [are enough more](is_due), and what comes in between is
+/// explained by what was fitted last.
 #[derive(Debug)]
 pub struct Surrogate {
     /// Epochs of a whole training.
@@ -22,6 +26,9 @@ pub struct Surrogate {
     columns: HashMap<(String, String), usize>,
     places: HashMap<String, usize>,
     seen: Vec<Seen>,
+    /// Outcomes that were heard of, and how many those were that it was fitted to last, where that is put off.
+    heard: usize,
+    fitted_to: usize,
     fitted: Option<Fitted>,
 }
 
@@ -39,8 +46,18 @@ struct Fitted {
     coefficients: Vec<f64>,
     /// Mean and spread of the costs' logarithms.
     scales: [(f64, f64); 3],
-    /// What each candidate seen has of its own beside what its choices explain.
+    /// What each candidate seen has of its own next to what its choices explain.
     own: Vec<f64>,
+    rungs: Vec<Scale>,
+}
+
+/// How outcomes of a rung are put on the one scale, and the rung's own mean there.
+#[derive(Debug)]
+struct Scale {
+    epochs: usize,
+    mean: f64,
+    spread: f64,
+    coefficient: f64,
 }
 
 /// A row of the regression: the columns that are not zero, the value, its weight, whose it is and its rung.
@@ -59,6 +76,8 @@ impl Surrogate {
             columns: HashMap::new(),
             places: HashMap::new(),
             seen: Vec::new(),
+            heard: 0,
+            fitted_to: 0,
             fitted: None,
         }
     }
@@ -68,7 +87,6 @@ impl Surrogate {
         if !value.is_finite() {
             return;
         }
-        self.fitted = None;
         let place = match self.places.get(&made.hash) {
             Some(place) => *place,
             None => {
@@ -84,6 +102,14 @@ impl Surrogate {
             }
         };
         self.seen[place].outcomes.push((epochs, value));
+        self.heard += 1;
+        if self.heard <= EXACT {
+            self.fitted = None;
+        } else if is_due(self.heard, self.fitted_to) {
+            (self.fitted, self.fitted_to) = (self.fit(), self.heard);
+        } else if let Some(fitted) = &mut self.fitted {
+            fitted.hear(place, &self.seen[place], weight(epochs, self.whole), (epochs, value));
+        }
     }
 
     /// The value that a candidate will have, in spreads from the mean; `None` while too little is known.
@@ -92,7 +118,7 @@ impl Surrogate {
         let levels = made.choices.iter().filter_map(|choice| self.columns.get(choice).copied()).collect();
         let unseen = Seen { levels, costs: logarithms(made), outcomes: Vec::new() };
         let fitted = self.fitted()?;
-        let own = place.map_or(0.0, |place| fitted.own[place]);
+        let own = place.map_or(0.0, |place| fitted.own_of(place));
         Some(fitted.explained(&unseen) + own)
     }
 
@@ -101,24 +127,24 @@ impl Surrogate {
         let place = *self.places.get(hash)?;
         self.fitted()?;
         let fitted = self.fitted.as_ref()?;
-        Some(fitted.explained(&self.seen[place]) + fitted.own[place])
+        Some(fitted.explained(&self.seen[place]) + fitted.own_of(place))
     }
 
     fn fitted(&mut self) -> Option<&Fitted> {
-        if self.fitted.is_none() {
+        if self.fitted.is_none() && self.heard <= EXACT {
             self.fitted = self.fit();
         }
         self.fitted.as_ref()
     }
 
     fn fit(&self) -> Option<Fitted> {
-        let (rows, rungs) = self.rows();
+        let (rows, mut rungs) = self.rows();
         if rows.is_empty() {
             return None;
         }
         let scales = self.scales();
         let levels = self.columns.len();
-        let columns = levels + scales.len() + rungs;
+        let columns = levels + scales.len() + rungs.len();
         let features = |row: &Row| {
             let seen = &self.seen[row.of];
             let mut features: Vec<(usize, f64)> = seen.levels.iter().map(|column| (*column, 1.0)).collect();
@@ -149,18 +175,19 @@ impl Surrogate {
             // The last is that of most epochs.
             own[row.of] = OWN * row.weight * (row.value - explained);
         }
-        coefficients.truncate(levels + scales.len());
-        Some(Fitted { coefficients, scales, own })
+        let of_rungs = coefficients.split_off(levels + scales.len());
+        rungs.iter_mut().zip(of_rungs).for_each(|(rung, coefficient)| rung.coefficient = coefficient);
+        Some(Fitted { coefficients, scales, own, rungs })
     }
 
-    /// All outcomes on one scale, by rising epochs, and how many rungs they are of.
-    fn rows(&self) -> (Vec<Row>, usize) {
+    /// All outcomes on one scale, by rising epochs, and the rungs they are of.
+    fn rows(&self) -> (Vec<Row>, Vec<Scale>) {
         let outcomes = || self.seen.iter().flat_map(|seen| &seen.outcomes);
         let mut rungs: Vec<usize> = outcomes().map(|(epochs, _)| *epochs).collect();
         rungs.sort_unstable();
         rungs.dedup();
         let mut rows = Vec::new();
-        let mut used = 0;
+        let mut used = Vec::new();
         for epochs in rungs {
             let of_rung: Vec<(usize, f64)> = (self.seen.iter().enumerate())
                 .flat_map(|(of, seen)| seen.outcomes.iter().map(move |outcome| (of, outcome)))
@@ -172,14 +199,14 @@ impl Surrogate {
             if values.len() < FEW || spread <= 0.0 {
                 continue;
             }
-            let weight = (epochs as f64 / self.whole as f64).sqrt();
+            let weight = weight(epochs, self.whole);
             rows.extend(of_rung.into_iter().map(|(of, value)| Row {
                 of,
-                rung: used,
+                rung: used.len(),
                 value: (value - mean) / spread,
                 weight,
             }));
-            used += 1;
+            used.push(Scale { epochs, mean, spread, coefficient: 0.0 });
         }
         (rows, used)
     }
@@ -193,12 +220,32 @@ impl Surrogate {
 }
 
 impl Fitted {
+    /// What choices and costs explain; a level that was not seen before the fit explains nothing.
     fn explained(&self, seen: &Seen) -> f64 {
         let levels = self.coefficients.len() - self.scales.len();
-        let of_levels: f64 = seen.levels.iter().map(|column| self.coefficients[*column]).sum();
+        let of_level = |column: &usize| self.coefficients[..levels].get(*column);
+        let of_levels: f64 = seen.levels.iter().filter_map(of_level).sum();
         let of_costs = scaled(seen, &self.scales).zip(&self.coefficients[levels..]);
         of_levels + of_costs.map(|(cost, coefficient)| cost * coefficient).sum::<f64>()
     }
+
+    fn own_of(&self, place: usize) -> f64 {
+        self.own.get(place).copied().unwrap_or(0.0)
+    }
+
+    /// Takes an outcome that came after the fit.
+    fn hear(&mut self, place: usize, seen: &Seen, weight: f64, (after, value): (usize, f64)) {
+        let Some(rung) = self.rungs.iter().find(|rung| rung.epochs == after) else { return };
+        let explained = self.explained(seen) + rung.coefficient;
+        let own = OWN * weight * ((value - rung.mean) / rung.spread - explained);
+        self.own.resize(self.own.len().max(place + 1), 0.0);
+        self.own[place] = own;
+    }
+}
+
+/// How much an outcome after so many epochs counts.
+fn weight(epochs: usize, whole: usize) -> f64 {
+    (epochs as f64 / whole as f64).sqrt()
 }
 
 fn logarithms(made: &Made) -> [f64; 3] {
@@ -245,17 +292,15 @@ fn solve(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> Option<Vec<f64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::search::breeder::Costs;
+    use crate::search::made::Costs;
 
     fn made(levels: &[&str], params: u64) -> Made {
         let choices = levels.iter().enumerate().map(|(i, level)| (format!("f{i}"), (*level).to_owned()));
         Made {
-            genome: Vec::new(),
-            candidate: crate::space::notation::parse("ir_e2_k3_s1_c16").unwrap(),
             choices: choices.collect(),
             hash: format!("{levels:?} {params}"),
             costs: Costs { params, madds: params, activation_memory: 1, size: 1 },
-            adapted: None,
+            ..Made::of_text("ir_e2_k3_s1_c16")
         }
     }
 
@@ -300,7 +345,7 @@ mod tests {
         assert!(guess("b", "y") > guess("a", "x") && guess("b", "y") < guess("c", "z"));
         // A level that was never seen is no better and no worse.
         assert!(guess("new", "z") > guess("a", "z"));
-        assert_eq!(surrogate.belief("nobody"), None);
+        assert_eq!(surrogate.belief("unknown"), None);
     }
 
     /// A candidate that did better than its like is thought better, by a part of it.

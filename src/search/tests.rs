@@ -1,5 +1,7 @@
 //! Strategies on spaces small enough to know their optimum by listing them.
 
+mod scale;
+
 use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -59,7 +61,10 @@ fn judge(limit: Option<u64>) -> Judge {
                 let excess = (params - limit) as f64 / limit as f64;
                 Judged::Breaks { excess, reason: format!("params {params} is not at most {limit}") }
             }
-            _ => Judged::Fits(Costs { params, madds: 2 * params, activation_memory: 1, size: 4 * params }),
+            _ => Judged::Fits(
+                Costs { params, madds: 2 * params, activation_memory: 1, size: 4 * params },
+                None,
+            ),
         }
     })
 }

@@ -5,6 +5,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::breeder::Breeder;
 use super::population::Population;
+use super::standing::EXACT;
 use super::strategy::{Ask, Strategy, Told};
 use crate::error::Result;
 use crate::space::Genome;
@@ -23,6 +24,17 @@ const PRIOR: f64 = 1.0;
 pub struct Tpe {
     asked: usize,
     population: Population,
+    /// What was learnt of a large population when it was ranked last.
+    learnt: Option<Learnt>,
+}
+
+/// What tells the better candidates from the others.
+#[derive(Debug, Clone)]
+struct Learnt {
+    /// For each gene the share of each level among the better ones.
+    better: Vec<Vec<f64>>,
+    /// For each gene and level the logarithm of that share over the others'.
+    scores: Vec<Vec<f64>>,
 }
 
 impl Strategy for Tpe {
@@ -32,54 +44,79 @@ impl Strategy for Tpe {
             return breeder.random().map(Ask::or_end);
         }
         let genes = breeder.genes().to_vec();
-        let ranking = self.population.ranking();
-        let better = ((ranking.len() as f64 * BETTER.0).ceil() as usize).clamp(2, BETTER.1);
-        let (better, others) = ranking.split_at(better.min(ranking.len()));
-        let (better, others) = (self.shares(&genes, better), self.shares(&genes, others));
+        let learnt = match self.learnt.take() {
+            Some(learnt) => learnt,
+            None => Learnt::of(&self.population, &genes),
+        };
         let made = breeder.child(|breeder, attempt| {
             // Where all that is likely is taken, less likely ones are tried.
             let drawn = if attempt < DRAWN { DRAWN } else { 1 };
-            let draw =
-                |rng: &mut ChaCha8Rng| -> Genome { better.iter().map(|shares| pick(shares, rng)).collect() };
-            let mut best: Option<(f64, Genome)> = None;
-            for _ in 0..drawn {
-                let genome = draw(breeder.rng());
-                let score = genome
-                    .iter()
-                    .enumerate()
-                    .map(|(i, level)| (better[i][*level] / others[i][*level]).ln())
-                    .sum();
-                if best.as_ref().is_none_or(|(most, _)| score > *most) {
-                    best = Some((score, genome));
-                }
-            }
-            let mut genome = best.map_or_else(Vec::new, |(_, genome)| genome);
+            let mut genome = learnt.draw(drawn, breeder.rng());
             if attempt >= 2 * DRAWN {
                 breeder.change_one(&mut genome);
             }
             genome
         })?;
+        if self.population.len() > EXACT {
+            self.learnt = Some(learnt);
+        }
         Ok(Ask::or_end(made))
+    }
+
+    fn skips(&self) -> bool {
+        true
+    }
+
+    fn skip(&mut self) {
+        self.asked += 1;
     }
 
     fn tell(&mut self, told: &Told<'_>) {
         self.population.hear(told);
+        if self.population.rank_again() {
+            self.learnt = None;
+        }
     }
 }
 
-impl Tpe {
-    /// For each gene the share of each level among some members, and a little of the uniform distribution.
-    fn shares(&self, genes: &[usize], members: &[usize]) -> Vec<Vec<f64>> {
-        let of_gene = |(gene, levels): (usize, &usize)| {
-            let mut shares = vec![PRIOR / *levels as f64; *levels];
-            for i in members {
-                shares[self.population.members()[*i].genome[gene]] += 1.0;
-            }
-            let sum: f64 = shares.iter().sum();
-            shares.into_iter().map(|share| share / sum).collect()
+impl Learnt {
+    fn of(population: &Population, genes: &[usize]) -> Self {
+        let ranking = population.standing();
+        let better = ((ranking.len() as f64 * BETTER.0).ceil() as usize).clamp(2, BETTER.1);
+        let (better, others) = ranking.split_at(better.min(ranking.len()));
+        let (better, others) = (shares(population, genes, better), shares(population, genes, others));
+        let score = |(better, others): (&Vec<f64>, &Vec<f64>)| {
+            better.iter().zip(others).map(|(better, others)| (better / others).ln()).collect()
         };
-        genes.iter().enumerate().map(of_gene).collect()
+        let scores = better.iter().zip(&others).map(score).collect();
+        Self { better, scores }
     }
+
+    /// Of so many draws the first with the highest score.
+    fn draw(&self, draws: usize, rng: &mut ChaCha8Rng) -> Genome {
+        let mut best: Option<(f64, Genome)> = None;
+        for _ in 0..draws {
+            let genome: Genome = self.better.iter().map(|shares| pick(shares, rng)).collect();
+            let score = genome.iter().zip(&self.scores).map(|(level, scores)| scores[*level]).sum();
+            if best.as_ref().is_none_or(|(most, _)| score > *most) {
+                best = Some((score, genome));
+            }
+        }
+        best.map_or_else(Vec::new, |(_, genome)| genome)
+    }
+}
+
+/// For each gene the share of each level among some members, and a little of the uniform distribution.
+fn shares(population: &Population, genes: &[usize], members: &[usize]) -> Vec<Vec<f64>> {
+    let of_gene = |(gene, levels): (usize, &usize)| {
+        let mut shares = vec![PRIOR / *levels as f64; *levels];
+        for i in members {
+            shares[population.members()[*i].genome[gene]] += 1.0;
+        }
+        let sum: f64 = shares.iter().sum();
+        shares.into_iter().map(|share| share / sum).collect()
+    };
+    genes.iter().enumerate().map(of_gene).collect()
 }
 
 /// A level by its share.

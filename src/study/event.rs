@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Experiment;
 pub use crate::data::DataRecord;
 pub use crate::engine::Latency;
-use crate::search::Adapted;
+use crate::search::{Adapted, Proposal};
 
 /// Version of the journal's format, written in its first line.
 pub const FORMAT: u32 = 3;
@@ -20,10 +20,11 @@ pub struct Record {
 }
 
 impl Record {
-    /// The record without its candidate's choices, which are most of what a candidate takes in memory.
+    /// The record without its candidate's choices, which are most of what a candidate takes in memory, and how it was found.
     pub fn without_choices(mut self) -> Self {
-        if let Event::TrialQueued { candidate, .. } = &mut self.event {
+        if let Event::TrialQueued { candidate, proposal, .. } = &mut self.event {
             candidate.choices = Vec::new();
+            *proposal = None;
         }
         self
     }
@@ -61,6 +62,9 @@ pub enum Event {
         /// Epochs after which it stops, where these are not all; it may then go on.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<usize>,
+        /// Where its search stands after it, at the first trial of a candidate: a search that goes on need not find it again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proposal: Option<Box<Proposal>>,
     },
     /// A trial that stopped at a rung is to go on, to so many epochs or to the end.
     TrialContinued {

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::event::{CandidateRecord, EpochMetrics, Event, Metrics, Record, TrialResult};
-use crate::search::Adapted;
+use crate::search::{Adapted, Proposal};
 
 /// Lines from which threads are worth their start.
 const MANY: usize = 500;
@@ -44,6 +44,8 @@ fn common(line: &[u8], detail: Detail) -> Option<Record> {
         seed: u64,
         #[serde(default)]
         until: Option<usize>,
+        #[serde(default)]
+        proposal: Option<Box<Proposal>>,
     }
     #[derive(Deserialize)]
     struct WithoutChoices {
@@ -88,7 +90,7 @@ fn common(line: &[u8], detail: Detail) -> Option<Record> {
     }
     let (at, event) = match name(line)? {
         b"trial_queued" if detail == Detail::WithoutChoices => {
-            let Queued::<WithoutChoices> { at, trial, candidate, seed, until } = read(line)?;
+            let Queued::<WithoutChoices> { at, trial, candidate, seed, until, .. } = read(line)?;
             let WithoutChoices {
                 label,
                 is_variant,
@@ -111,11 +113,11 @@ fn common(line: &[u8], detail: Detail) -> Option<Record> {
                 activation_memory,
                 adapted,
             };
-            (at, Event::TrialQueued { trial, candidate, seed, until })
+            (at, Event::TrialQueued { trial, candidate, seed, until, proposal: None })
         }
         b"trial_queued" => {
-            let Queued::<CandidateRecord> { at, trial, candidate, seed, until } = read(line)?;
-            (at, Event::TrialQueued { trial, candidate, seed, until })
+            let Queued::<CandidateRecord> { at, trial, candidate, seed, until, proposal } = read(line)?;
+            (at, Event::TrialQueued { trial, candidate, seed, until, proposal })
         }
         b"trial_started" => {
             let Started { at, trial } = read(line)?;
@@ -183,7 +185,13 @@ mod tests {
             })),
         };
         let events = [
-            Event::TrialQueued { trial: 1, candidate, seed: u64::MAX, until: Some(3) },
+            Event::TrialQueued {
+                trial: 1,
+                candidate,
+                seed: u64::MAX,
+                until: Some(3),
+                proposal: Some(Box::new(Proposal { genome: vec![0, 7], words: u64::MAX, draws: 1 })),
+            },
             Event::TrialStarted { trial: 1 },
             Event::EpochFinished { trial: 1, epoch },
             Event::TrialFinished { trial: 1, result },

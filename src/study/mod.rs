@@ -16,6 +16,7 @@ pub mod journal;
 mod line;
 pub mod lock;
 mod matching;
+mod means;
 mod measuring;
 mod number;
 mod observer;
@@ -39,6 +40,7 @@ pub use chain::Link;
 pub use display::Display;
 #[cfg(test)]
 pub use display::Silent;
+pub use means::Means;
 pub use panics::caught;
 pub use plan::{Ended, Next, Plan, PlannedTrial};
 pub use retention::{keeps_checkpoints, on_front};

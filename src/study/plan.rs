@@ -6,6 +6,7 @@ use super::event::{CandidateRecord, Latency, Metrics};
 use super::state::{Rung, RungEnd, Trial};
 use crate::arch::Network;
 use crate::error::Result;
+use crate::search::Proposal;
 
 /// One trial before it has a number.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,6 +16,8 @@ pub struct PlannedTrial {
     pub seed: u64,
     /// Epochs after which it stops, where these are not all.
     pub until: Option<usize>,
+    /// Where its search stands once it has proposed the candidate, where that need not be computed again.
+    pub proposal: Option<Box<Proposal>>,
 }
 
 /// What a plan wants next.

@@ -1,6 +1,6 @@
 //! Trials that wait for a worker: numbered and journaled ahead of the workers, as the plan gives them.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ pub struct Numbered {
 pub struct Queue<'a> {
     pub(super) plan: &'a mut dyn Plan,
     ready: VecDeque<Numbered>,
+    /// Numbers of the trials that may go on, by the hash of the candidate and the seed.
+    numbers: HashMap<(String, u64), usize>,
     plan_ended: bool,
     /// Trials that workers have taken and not ended.
     under_way: usize,
@@ -34,7 +36,30 @@ pub struct Queue<'a> {
 impl<'a> Queue<'a> {
     /// A queue of `ready` trials, which are journaled, then of what is left in `plan`.
     pub fn new(plan: &'a mut dyn Plan, ready: VecDeque<Numbered>) -> Self {
-        Self { plan, ready, plan_ended: false, under_way: 0 }
+        Self { plan, ready, numbers: HashMap::new(), plan_ended: false, under_way: 0 }
+    }
+
+    /// Takes note of trials that were queued by an earlier run.
+    pub fn of_trials(mut self, trials: &[Trial]) -> Self {
+        let go_on = trials.iter().filter(|trial| trial.rungs.iter().any(|rung| rung.until.is_some()));
+        self.numbers =
+            go_on.map(|trial| ((trial.candidate.hash.clone(), trial.seed), trial.number)).collect();
+        self
+    }
+
+    /// Takes note of the number of a trial that may go on.
+    fn remember(&mut self, trial: usize, planned: &PlannedTrial) {
+        if planned.until.is_some() {
+            self.numbers.insert((planned.candidate.hash.clone(), planned.seed), trial);
+        }
+    }
+
+    /// The number of a trial that goes on.
+    fn number(&self, planned: &PlannedTrial) -> Result<usize> {
+        let key = (planned.candidate.hash.clone(), planned.seed);
+        self.numbers.get(&key).copied().ok_or_else(|| {
+            Error::run("a trial is to go on that never began: this is a mistake in blocksmith")
+        })
     }
 }
 
@@ -110,7 +135,7 @@ impl Pool<'_> {
             let planned = match queue.plan.next()? {
                 Next::New(planned) => planned,
                 Next::Continue(planned) => {
-                    let trial = self.number(&planned)?;
+                    let trial = queue.number(&planned)?;
                     events.push(Event::TrialContinued { trial, until: planned.until });
                     queue.ready.push_back(Numbered { trial, planned });
                     continue;
@@ -126,7 +151,9 @@ impl Pool<'_> {
                 candidate: planned.candidate.clone(),
                 seed: planned.seed,
                 until: planned.until,
+                proposal: planned.proposal.clone(),
             });
+            queue.remember(trial, &planned);
             queue.ready.push_back(Numbered { trial, planned });
             trial += 1;
         }
@@ -158,15 +185,5 @@ impl Pool<'_> {
     /// The network of a candidate that was planned.
     pub(super) fn network(&self, candidate: &CandidateRecord) -> Option<Network> {
         lock(&self.queue).plan.network(candidate)
-    }
-
-    /// The number of a trial that goes on.
-    fn number(&self, planned: &PlannedTrial) -> Result<usize> {
-        let written = lock(&self.written);
-        let is_it =
-            |trial: &&Trial| trial.candidate.hash == planned.candidate.hash && trial.seed == planned.seed;
-        written.1.trials.iter().find(is_it).map(|trial| trial.number).ok_or_else(|| {
-            Error::run("a trial is to go on that never began: this is a mistake in blocksmith")
-        })
     }
 }

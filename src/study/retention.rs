@@ -1,11 +1,11 @@
 //! Which weights stay, and what weights and checkpoints take on the disk.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use super::event::CandidateRecord;
+use super::means::Means;
 use super::state::{StudyState, Trial, TrialStatus};
 use super::worker::lock;
 use super::{disk, folder};
@@ -26,9 +26,16 @@ pub fn keeps_checkpoints(experiment: &Experiment) -> bool {
 /// is told to `notice`, and tried again by the next run.
 pub fn prune(dir: &Path, state: &StudyState, keep: Keep, notice: impl Fn(&str)) {
     let Some(kept) = kept(state, keep) else { return };
+    // What is gone already is not looked for.
+    let there: HashSet<PathBuf> = fs::read_dir(dir.join("checkpoints"))
+        .map(|files| files.flatten().map(|file| file.path()).collect())
+        .unwrap_or_default();
     let over = |trial: &&Trial| trial.status == TrialStatus::Finished && trial.test.is_some();
     for trial in state.trials.iter().filter(over).filter(|trial| !kept.contains(&trial.number)) {
         let path = folder::checkpoint(dir, trial.number);
+        if !there.contains(&path) {
+            continue;
+        }
         match disk::remove(&path) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
                 notice(&format!("{}: cannot remove these weights ({e})", path.display()));
@@ -50,33 +57,7 @@ fn kept(state: &StudyState, keep: Keep) -> Option<BTreeSet<usize>> {
 
 /// Numbers of the finished trials of the candidates that no other beats in params and mean validation accuracy.
 pub fn on_front(state: &StudyState) -> BTreeSet<usize> {
-    /// One candidate: params, sum of accuracies, its finished trials.
-    type Candidate = (u64, f64, Vec<usize>);
-    // Variants are told apart by their names.
-    let mut candidates: HashMap<(bool, &str), Candidate> = HashMap::new();
-    for trial in &state.trials {
-        if let (TrialStatus::Finished, Some(result)) = (trial.status, &trial.result) {
-            let CandidateRecord { is_variant, label, hash, params, .. } = &trial.candidate;
-            let key = (*is_variant, if *is_variant { label.as_str() } else { hash.as_str() });
-            let (_, sum, trials) = candidates.entry(key).or_insert((*params, 0.0, Vec::new()));
-            *sum += result.validation.accuracy;
-            trials.push(trial.number);
-        }
-    }
-    let mean = |c: &Candidate| c.1 / c.2.len() as f64;
-    let mut points: Vec<Candidate> = candidates.into_values().filter(|c| mean(c).is_finite()).collect();
-    points.sort_by(|a, b| a.0.cmp(&b.0).then(mean(b).total_cmp(&mean(a))));
-    let mut front = BTreeSet::new();
-    // Params and accuracy of the last on the front: of equals all are on it.
-    let mut last: Option<(u64, f64)> = None;
-    for point in &points {
-        let (params, accuracy) = (point.0, mean(point));
-        if last.is_none_or(|last| accuracy > last.1 || (params, accuracy) == last) {
-            last = Some((params, accuracy));
-            front.extend(&point.2);
-        }
-    }
-    front
+    Means::of(state).front().into_iter().flat_map(|mean| mean.trials.iter().copied()).collect()
 }
 
 /// What the files of trials take, within a budget.

@@ -29,6 +29,7 @@ impl StudyState {
                 candidate: trial.candidate.clone(),
                 seed: trial.seed,
                 until: trial.rungs.first().and_then(|rung| rung.until),
+                proposal: None,
             });
             if let Some(latency) = self.latencies.get(&trial.candidate.hash)
                 && measured.insert(&trial.candidate.hash)

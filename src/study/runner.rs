@@ -122,6 +122,25 @@ impl Study {
         self.state.as_ref()
     }
 
+    /// The state of a study that an earlier run of this version finished, where nothing has changed since: neither the experiment
+    /// nor the text of its search space, so that the plan cannot propose anything else.
+    pub fn finished_as_it_is(&self) -> Option<&StudyState> {
+        let state = self.state.as_ref().filter(|state| state.finished && self.extension.is_none())?;
+        let known = |search: &SearchConfig| search.content.as_ref().is_some_and(|c| !c.digest.is_empty());
+        let is_known =
+            self.experiment.search.as_ref().is_none_or(|search| search.netadapt.is_some() || known(search));
+        // The network of a variant may be in a file.
+        let in_file = self.experiment.variants.iter().any(|variant| Path::new(&variant.network).exists());
+        let version = state.environments.last().map(|environment| environment.version.as_str());
+        let same =
+            plain(&state.experiment) == plain(&self.experiment) && version == Some(env!("CARGO_PKG_VERSION"));
+        if !same || !is_known || in_file || self.has_more_time(state) {
+            return None;
+        }
+        retention::prune(&self.dir, state, self.experiment.checkpoints.keep, |_| {});
+        Some(state)
+    }
+
     /// The state of a study that an earlier run finished, after a check that `plan` still proposes its trials;
     /// `None` where there is something left to run. Needs neither data nor trainer.
     ///
@@ -194,7 +213,7 @@ impl Study {
             &self.experiment,
             trainer,
             settings,
-            Queue::new(&mut plan, ready.into()),
+            Queue::new(&mut plan, ready.into()).of_trials(&state.trials),
             untested,
             (journal, state),
         );
@@ -386,4 +405,13 @@ impl Plan for Rest<'_> {
     fn network(&self, candidate: &CandidateRecord) -> Option<Network> {
         self.plan.network(candidate)
     }
+}
+
+/// The experiment without what is only said of its space.
+fn plain(experiment: &Experiment) -> Experiment {
+    let mut experiment = experiment.clone();
+    if let Some(content) = experiment.search.as_mut().and_then(|search| search.content.as_mut()) {
+        content.unbuildable = None;
+    }
+    experiment
 }

@@ -11,6 +11,7 @@ pub use super::trial::{Failure, Rung, RungEnd, Trial, TrialStatus};
 use super::{figures, folder, journal};
 use crate::config::Experiment;
 use crate::error::{Error, Result};
+use crate::search::Proposal;
 use crate::text::hex;
 
 /// A study as its journal tells it.
@@ -100,7 +101,7 @@ impl StudyState {
                 let epochs = self.experiment.train.epochs;
                 self.trials.iter_mut().for_each(|trial| trial.extend(epochs));
             }
-            Event::TrialQueued { trial, candidate, seed, until } => {
+            Event::TrialQueued { trial, candidate, seed, until, .. } => {
                 let expected = self.trials.len() + 1;
                 if trial != expected {
                     return Err(format!("trial {trial} is queued where trial {expected} is next"));
@@ -380,4 +381,22 @@ pub fn searched(dir: &Path) -> Result<Vec<CandidateRecord>> {
         Ok(())
     })?;
     Ok(searched)
+}
+
+/// What the search in `dir` proposed, first to last, as far as the journal says how it stood then.
+///
+/// # Errors
+/// As [`journal::replay`].
+pub fn proposals(dir: &Path) -> Result<Vec<Option<Proposal>>> {
+    let (mut seen, mut proposals) = (HashSet::new(), Vec::new());
+    journal::replay(&folder::journal(dir), |record| {
+        if let Event::TrialQueued { candidate, proposal, .. } = record.event
+            && !candidate.is_variant
+            && seen.insert(candidate.hash)
+        {
+            proposals.push(proposal.map(|proposal| *proposal));
+        }
+        Ok(())
+    })?;
+    Ok(proposals)
 }

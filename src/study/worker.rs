@@ -317,7 +317,7 @@ impl<'a> Pool<'a> {
         let tested = lock(&self.written).1.trial(trial).map(|trial| (trial.candidate.clone(), trial.seed));
         let planned = tested.and_then(|(candidate, seed)| {
             let network = next.network.or_else(|| lock(&self.queue).plan.network(&candidate))?;
-            Some(PlannedTrial { candidate, network, seed, until: None })
+            Some(PlannedTrial { candidate, network, seed, until: None, proposal: None })
         });
         let Some(planned) = planned else {
             return Err(Error::run(format!(

@@ -98,12 +98,15 @@ impl Course {
     fn run(&self, config: &SearchConfig, seed: u64) -> Run {
         let table = Arc::clone(&self.table);
         let judge = Box::new(move |candidate: &Candidate| match table.trial(&candidate.text(), seed) {
-            Some(row) => Judged::Fits(Costs {
-                params: row.params,
-                madds: row.madds,
-                activation_memory: row.activation_memory,
-                size: 4 * row.params,
-            }),
+            Some(row) => Judged::Fits(
+                Costs {
+                    params: row.params,
+                    madds: row.madds,
+                    activation_memory: row.activation_memory,
+                    size: 4 * row.params,
+                },
+                None,
+            ),
             None => Judged::NoNetwork { reason: "it is not in the table".into() },
         });
         let space = Arc::clone(&self.space);

@@ -126,7 +126,7 @@ fn lines(experiment: &Experiment, record: &CandidateRecord) -> u64 {
     let result = TrialResult { epochs: 10, train: metrics, validation: metrics, seconds: 123.456_789_012 };
     let (trial, candidate) = (1000, record.clone());
     let once = [
-        Event::TrialQueued { trial, candidate, seed: 1, until: None },
+        Event::TrialQueued { trial, candidate, seed: 1, until: None, proposal: None },
         Event::TrialStarted { trial },
         Event::TrialFinished { trial, result },
         Event::TestEvaluated { trial, test: metrics },

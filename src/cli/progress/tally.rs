@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::analysis::pareto;
 use crate::study::event::{Event, Record};
-use crate::study::{StudyState, Trial, TrialStatus};
+use crate::study::{Means, StudyState, Trial, TrialStatus};
 
 /// Counts, time left, best trial and front of a study.
 #[derive(Debug, Default)]
@@ -28,7 +27,7 @@ pub struct Tally {
     /// Seconds of the epochs heard of, and their cost.
     seconds: f64,
     cost: f64,
-    candidates: HashMap<Key, Candidate>,
+    means: Means,
     front: Vec<Point>,
     /// When the front was computed last and how long that took; `None` where it is due.
     computed: Option<(Instant, Duration)>,
@@ -41,18 +40,6 @@ pub struct Point {
     pub params: u64,
     /// Mean validation accuracy over seeds, percent.
     pub accuracy: f64,
-}
-
-/// Variants are told apart by their names, others by their hashes.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Key(bool, Box<str>);
-
-#[derive(Debug, Clone, Copy)]
-struct Candidate {
-    params: u64,
-    /// Over its finished trials.
-    sum: f64,
-    trials: usize,
 }
 
 /// Candidates up to which the front is computed at once; of more, only where the last time is a hundred times longer ago
@@ -148,12 +135,7 @@ impl Tally {
         if self.best.is_none_or(is_better) {
             self.best = Some((trial.number, accuracy));
         }
-        let record = &trial.candidate;
-        let name = if record.is_variant { &record.label } else { &record.hash };
-        let candidate = self.candidates.entry(Key(record.is_variant, name.as_str().into()));
-        let candidate = candidate.or_insert(Candidate { params: record.params, sum: 0.0, trials: 0 });
-        candidate.sum += accuracy;
-        candidate.trials += 1;
+        self.means.add(trial);
         self.is_due = true;
     }
 
@@ -180,15 +162,13 @@ impl Tally {
         if self.cost == 0.0 {
             return None;
         }
-        let trials = self.open.values().map(|(cost, left)| *cost as f64 * *left as f64);
-        // Summed from the smallest, so that the order of a map does not show.
-        let mut trials: Vec<f64> = trials.collect();
-        trials.sort_by(f64::total_cmp);
-        let longest = trials.last().copied().unwrap_or(0.0);
+        // Whole numbers, so that the order of a map does not show.
+        let of_each = || self.open.values().map(|(cost, left)| u128::from(*cost) * *left as u128);
+        let longest = of_each().max().unwrap_or(0) as f64;
         let planned = self.statuses.len();
         let unplanned = self.trials().saturating_sub(planned) as f64;
         let mean = self.planned as f64 / planned.max(1) as f64;
-        let left = trials.iter().sum::<f64>() + unplanned * self.epochs as f64 * mean;
+        let left = of_each().sum::<u128>() as f64 + unplanned * self.epochs as f64 * mean;
         // No number of jobs makes the longest trial shorter.
         Some((left / self.jobs as f64).max(longest) * self.seconds / self.cost)
     }
@@ -196,12 +176,10 @@ impl Tally {
     /// The Pareto front of params against validation accuracy, by rising params.
     pub fn front(&mut self) -> &[Point] {
         let is_time = |(at, took): (Instant, Duration)| at.elapsed() >= 100 * took;
-        if self.is_due && (self.candidates.len() <= AT_ONCE || self.computed.is_none_or(is_time)) {
+        if self.is_due && (self.means.candidates() <= AT_ONCE || self.computed.is_none_or(is_time)) {
             let start = Instant::now();
-            let mut points: Vec<(f64, f64)> = Vec::with_capacity(self.candidates.len());
-            points.extend(self.candidates.values().map(|c| (c.params as f64, c.sum / c.trials as f64)));
-            let front = pareto::front(&points).into_iter();
-            self.front = front.map(|i| Point { params: points[i].0 as u64, accuracy: points[i].1 }).collect();
+            let front = self.means.front().into_iter();
+            self.front = front.map(|mean| Point { params: mean.params, accuracy: mean.accuracy() }).collect();
             self.computed = Some((start, start.elapsed()));
             self.is_due = false;
         }

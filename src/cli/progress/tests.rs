@@ -71,6 +71,7 @@ fn tell(display: &dyn Display) -> StudyState {
         candidate: p.candidate,
         seed: p.seed,
         until: p.until,
+        proposal: p.proposal,
     });
     let events: Vec<Event> = queued
         .chain([

@@ -1,5 +1,7 @@
 //! Cost against accuracy, with the Pareto front.
 
+use std::collections::HashSet;
+
 use super::axis::{Axis, Frame, draw_axes, nothing};
 use super::labels::{self, Label, Obstacles};
 use super::scene::{Align, Scene};
@@ -44,6 +46,12 @@ const FRONT: Color = PALETTE[0];
 const PUBLISHED: Color = PALETTE[1];
 /// With so few points all have names; beyond, the front's alone.
 const NAME_ALL: usize = 12;
+/// Names on a front that a plot has room for; of a longer one as many, evenly spread.
+const MOST_NAMES: usize = 40;
+/// Points up to which each is drawn; of more only one of those whose dots would lie on each other.
+const ALL_DRAWN: usize = 2000;
+/// Sides of the squares of which each then has one dot.
+const CELL: f64 = 3.0;
 /// Names wider than this become numbers, with a key below the plot.
 const NAME_WIDTH: f64 = 170.0;
 
@@ -51,7 +59,12 @@ impl Scatter {
     /// Lays the plot out.
     pub fn scene(&self) -> Scene {
         let mut scene = Scene::new(WIDTH, 2000.0);
-        let top = scene.heading(24.0, &self.title, &self.subtitle) + 26.0;
+        let of_many = if self.points.len() > ALL_DRAWN {
+            "; dots that would lie on each other are drawn once"
+        } else {
+            ""
+        };
+        let top = scene.heading(24.0, &self.title, &format!("{}{of_many}", self.subtitle)) + 26.0;
         self.legend(&mut scene, top);
         let frame =
             Frame { left: 76.0, top: top + 18.0, right: WIDTH - 24.0, bottom: top + 18.0 + PLOT_HEIGHT };
@@ -61,6 +74,12 @@ impl Scatter {
             return scene;
         }
         let (x, y) = self.axes(frame);
+        let shown = Self { points: self.shown(&x, &y), ..self.clone() };
+        shown.draw(scene, frame, (x, y))
+    }
+
+    /// Draws all within the axes.
+    fn draw(&self, mut scene: Scene, frame: Frame, (x, y): (Axis, Axis)) -> Scene {
         draw_axes(&mut scene, frame, (&x, &x.ticks(8), &self.x_name), (&y, &y.ticks(7), &self.y_name));
         let front = self.front_line(frame, &x, &y);
         let obstacles = self.obstacles(&front, &x, &y);
@@ -84,6 +103,25 @@ impl Scatter {
         scene
     }
 
+    /// The points that are drawn: all of a few; of many the first in each small square, those of the front before the others.
+    fn shown(&self, x: &Axis, y: &Axis) -> Vec<Point> {
+        if self.points.len() <= ALL_DRAWN {
+            return self.points.clone();
+        }
+        let mut taken = HashSet::new();
+        let mut shown = Vec::new();
+        for on_front in [true, false] {
+            for (i, p) in self.points.iter().enumerate().filter(|(_, p)| p.on_front == on_front) {
+                let cell = [x.at(p.cost), y.at(p.accuracy)].map(|at| (at / CELL).floor() as i64);
+                if taken.insert(cell) {
+                    shown.push(i);
+                }
+            }
+        }
+        shown.sort_unstable();
+        shown.into_iter().map(|i| self.points[i].clone()).collect()
+    }
+
     fn axes(&self, frame: Frame) -> (Axis, Axis) {
         let costs = self.points.iter().map(|p| p.cost);
         let x = Axis::logarithmic(costs.chain(self.published.iter().map(|p| p.cost)));
@@ -101,7 +139,10 @@ impl Scatter {
         let all = self.points.len() <= NAME_ALL;
         let published = |p: &Point| self.published.iter().any(|r| r.name == p.name);
         let rest = |p: &&Point| !p.on_front && (all || published(p));
-        let front = self.points.iter().filter(|p| p.on_front);
+        let front: Vec<&Point> = self.points.iter().filter(|p| p.on_front).collect();
+        let names = front.len().min(MOST_NAMES);
+        let front =
+            (0..names).map(|i| front[if names > 1 { i * (front.len() - 1) / (names - 1) } else { 0 }]);
         front.chain(self.points.iter().filter(rest)).collect()
     }
 

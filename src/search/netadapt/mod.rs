@@ -8,7 +8,8 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::breeder::{Breeder, Tried};
+use super::breeder::Breeder;
+use super::made::Tried;
 use super::strategy::{Ask, Strategy, Told};
 use crate::config::{NetAdaptConfig, Objective};
 use crate::error::{Error, Result};

@@ -140,7 +140,7 @@ fn config(target: f64, delta: f64) -> SearchConfig {
 fn search(config: &SearchConfig) -> Search {
     let judge = Box::new(|candidate: &Candidate| {
         let params = cost(candidate) as u64;
-        Judged::Fits(Costs { params, madds: 1, activation_memory: 1, size: 4 * params })
+        Judged::Fits(Costs { params, madds: 1, activation_memory: 1, size: 4 * params }, None)
     });
     let space = Arc::new(SearchSpace::fixed([3, 32, 32], 10).unwrap());
     Search::new(Settings { config, space, seed: 1, epochs: 9, judge })
