@@ -17,6 +17,17 @@ pub fn thousands(value: impl Into<u128>) -> String {
     text
 }
 
+/// `1 seed`, `2 seeds`, `2 strategies`.
+pub fn counted(n: usize, noun: &str) -> String {
+    let stem = noun.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'o', 'u']));
+    let (noun, end) = match stem {
+        _ if n == 1 => (noun, ""),
+        Some(stem) => (stem, "ies"),
+        None => (noun, "s"),
+    };
+    format!("{} {noun}{end}", thousands(n as u64))
+}
+
 /// Bytes in binary units: `640 KiB`, `1.50 MiB`.
 pub fn bytes(value: u64) -> String {
     const KIB: f64 = 1024.0;

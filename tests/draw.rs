@@ -267,7 +267,7 @@ fn a_png_is_a_png() {
     let ink = picture.pixels().filter(|rgb| rgb.0 != [255; 3]).count();
     let share = ink as f64 / f64::from(picture.width() * picture.height());
     assert!((0.05..0.7).contains(&share), "{share}");
-    for name in ["mix.pdf", "mix.jpg", "mix", "mix.svg.gz"] {
+    for name in ["mix.pdf", "mix.jpg", "mix.txt", "mix.svg.gz"] {
         let message = refusal(&["draw", "mix", "--out", &folder.at(name)]);
         assert!(message.contains("a drawing is written as .svg or .png"), "{message}");
         assert!(!folder.join(name).exists());

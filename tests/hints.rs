@@ -258,14 +258,23 @@ fn trials_are_named_as_reports_name_them() {
     let shown = json(&["profile", &dir, "--json"]);
     assert_eq!((&shown["text"], &shown["params"]), (&best["candidate"], &best["params"]));
     assert_eq!(shown["input"], serde_json::json!([3, 16, 16]));
-    let searched = trials.iter().find(|trial| trial["label"].as_str().unwrap().len() == 8).unwrap();
-    let (hash, number) = (searched["label"].as_str().unwrap(), searched["trial"].to_string());
-    for pick in [&hash[..6], hash, &number] {
+    // Only the journal has the whole hash.
+    let journal = std::fs::read_to_string(Path::new(&dir).join("journal.jsonl")).unwrap();
+    let queued = journal.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let searched = queued
+        .filter(|event| event["event"] == "trial_queued" && event["candidate"]["is_variant"] == false)
+        .map(|event| event["candidate"].clone())
+        .next()
+        .unwrap();
+    let (hash, name) = (searched["hash"].as_str().unwrap(), searched["label"].as_str().unwrap());
+    let number =
+        trials.iter().find(|trial| trial["candidate"] == searched["text"]).unwrap()["trial"].to_string();
+    for pick in [&hash[..6], hash, name, &number] {
         let shown = json(&["profile", &dir, "--trial", pick, "--json"]);
-        assert_eq!(shown["text"], searched["candidate"], "{pick}");
-        let file = folder.at(&format!("{pick}.onnx"));
+        assert_eq!(shown["text"], searched["text"], "{pick}");
+        let file = folder.at("picked.onnx");
         let told = json(&["export", &dir, "--trial", pick, "--out", &file, "--json", "--force"]);
-        assert_eq!(told["network"], searched["candidate"], "{pick}");
+        assert_eq!(told["network"], searched["text"], "{pick}");
     }
     let told = json(&["export", &dir, "--trial", "wide", "--out", &folder.at("wide.safetensors"), "--json"]);
     assert!(told["source"].as_str().unwrap().contains("weights of trial"), "{told}");
@@ -280,7 +289,7 @@ fn trials_are_named_as_reports_name_them() {
         (&["export", &dir, "--seed", "4", "--out", "x.onnx"], "--seed: "),
         (&["predict", "--weights", &folder.at("wide.safetensors"), &dir], "a folder: name the images in it"),
         (
-            &["predict", "--weights", &folder.at(&format!("{hash}.onnx")), &svg],
+            &["predict", "--weights", &folder.at("picked.onnx"), &svg],
             "an ONNX file, which is for other programs: give the folder of the study",
         ),
     ] {

@@ -243,7 +243,7 @@ fn experiments_come_from_pipes_and_are_read_once() {
     assert!(folder.join("reports/small/report.md").exists());
     // Messages are about the text that was read, with its places.
     let (code, stderr) = shell("BIN run <(cat bad.yaml) --out bad");
-    assert!(code == 2 && stderr.contains(":6:23: variants[0].network:"), "{stderr}");
+    assert!(code == 2 && stderr.contains(":6:25: variants[0].network:"), "{stderr}");
     let (code, stderr) = shell("BIN run <(cat nameless.yaml) --out bad");
     assert!(code == 2 && stderr.contains("name"), "{stderr}");
     for command in ["BIN enumerate <(cat s.yaml)", "BIN profile <(cat s.yaml)", "BIN profile <(cat e.yaml)"] {

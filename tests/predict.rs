@@ -43,11 +43,13 @@ fn a_trained_trial_classifies_as_the_study_measured_it() {
         format: DataFormat::Shapes,
         path: None,
         side: Some(16),
+        background: None,
+        test: None,
         validation: 60.0,
         limit: Limit { train: Some(240), validation: None, test: Some(60) },
         augment: Augment::OFF,
     };
-    let data = blocksmith::data::load(&config, 1, None).unwrap();
+    let data = blocksmith::data::load(&config, 1, None, None).unwrap();
     let test = data.test.open_test();
     let write = |at: usize| {
         let path = folder.at(&format!("test-{at}.png"));

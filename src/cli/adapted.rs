@@ -44,8 +44,8 @@ pub fn note_origin(experiment: &mut Experiment, dir: Option<&Path>, place: Place
         factors: Default::default(),
         constraints: Default::default(),
         first: config.notation.clone(),
-        digest: String::new(),
         unbuildable: None,
+        digest: String::new(),
     });
     Ok(())
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde_json::{Map, Value, json};
 
 use self::race::{Course, Run};
+use super::memory::Budget;
 use super::output;
 use crate::analysis::stats;
 use crate::config::{Objective, RewardConfig, SearchConfig, StrategyKind};
@@ -100,7 +101,7 @@ pub fn execute(args: &Args) -> Result<()> {
     if let Some(dir) = &args.out {
         files::claim(dir, &FILES, TITLE, args.force)?;
     }
-    let table = Table::read(&args.table)?;
+    let table = Table::read_within(&args.table, Budget::new(None).bytes)?;
     let warnings = table.warnings();
     let space = SearchSpace::load(&args.space)?;
     let cost = named("a cost", &args.cost, &Objective::NAMES)?;

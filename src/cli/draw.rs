@@ -88,9 +88,9 @@ impl Format {
         match end.as_deref() {
             Some("svg") => Ok(Self::Svg),
             Some("png") => Ok(Self::Png),
-            // A folder is refused as one; a device or a pipe has no end that could say more.
-            _ if out.is_dir() || out.as_os_str().to_string_lossy().ends_with('/') => Ok(Self::Svg),
-            None if out.exists() && !out.is_file() => Ok(Self::Svg),
+            // A name without an end says nothing that is not so; a folder is refused as one.
+            None => Ok(Self::Svg),
+            _ if out.is_dir() => Ok(Self::Svg),
             _ => Err(Error::request(format!(
                 "--out {}: a drawing is written as .svg or .png: end the name in one of these",
                 out.display()

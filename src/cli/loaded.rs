@@ -115,7 +115,7 @@ fn load(network: Network, about: About, weights: &Weights, source: String) -> Re
     let network = if about.folded { fold::structure(&network) } else { network };
     // Before a model is made: what does not fit may be far too large.
     for note in weights.check(&network)? {
-        output::note(&note);
+        output::complain(&format!("note: {note}"));
     }
     let mut model = fresh(network, [0; 32])?;
     weights.load_into(&mut model)?;

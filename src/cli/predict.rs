@@ -9,6 +9,7 @@ use super::loaded::{self, Loaded};
 use super::memory::Budget;
 use super::profiled;
 use super::{numbers, output};
+use crate::config::Background;
 use crate::data::{CHANNELS, Normalisation, images};
 use crate::engine::{Inference, foretell};
 use crate::error::{Error, Result};
@@ -50,6 +51,9 @@ pub struct Args {
     /// Standard deviation of each channel, on the same scale
     #[arg(long, value_name = "R,G,B", value_parser = three, requires = "mean")]
     std: Option<[f64; CHANNELS]>,
+    /// What transparent images are shown on, such as white or '#ffffff', instead of the weights' own [default: white]
+    #[arg(long, value_name = "COLOUR", value_parser = colour)]
+    background: Option<Background>,
     /// File with the name of a class on each line, instead of the weights' own
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
@@ -70,11 +74,17 @@ fn three(text: &str) -> std::result::Result<[f64; CHANNELS], String> {
     numbers.ok_or_else(|| "give three numbers such as 0.485,0.456,0.406".into())
 }
 
+fn colour(text: &str) -> std::result::Result<Background, String> {
+    Background::parse(text).ok_or_else(|| "give a colour such as white, black or '#ffffff'".into())
+}
+
 /// What turns images into names.
 struct Classifier {
     inference: Inference<f32>,
     side: (usize, usize),
     normalisation: Normalisation,
+    background: Background,
+    memory: Budget,
     names: Vec<String>,
     classes: usize,
     top: usize,
@@ -154,6 +164,8 @@ fn classifier(args: &Args) -> Result<Classifier> {
         inference: model.inference(),
         side: (input.h, input.w),
         normalisation,
+        background: args.background.or(about.background).unwrap_or(Background::WHITE),
+        memory: budget,
         names,
         classes: model.network.classes,
         top: args.top as usize,
@@ -217,7 +229,7 @@ impl Classifier {
         if path.is_dir() {
             return Err(format!("a folder: name the images in it, such as {}", path.join("*.png").display()));
         }
-        let bytes = images::read_one(path, self.side)?;
+        let bytes = images::read_one(path, self.side, self.background, self.memory.bytes)?;
         let channels = self.normalisation.scale_and_shift();
         let normalised = bytes.iter().zip(channels.iter().cycle());
         let image: Vec<f32> =

@@ -157,7 +157,7 @@ pub fn run_study(args: &Args, mut experiment: Experiment, dir: &Path, place: Pla
             _ => Vec::new(),
         },
     };
-    let trained = Trained::load(&experiment, args.data.as_deref(), place)?;
+    let trained = Trained::load(&experiment, args.data.as_deref(), Budget::new(args.memory), place)?;
     let (input, classes) = trained.shape();
     let variants = plan::variants(&experiment, place, input, classes)?;
     trained.check(&variants, place)?;
@@ -197,7 +197,8 @@ pub fn run_study(args: &Args, mut experiment: Experiment, dir: &Path, place: Pla
             let unbuildable = content.and_then(|content| content.unbuildable.as_ref());
             let unbuildable = unbuildable.and_then(report::unbuildable::sentence);
             warnings.iter().for_each(|warning| display.on_warning(warning));
-            let notices = notes.iter().chain(&unbuildable).chain(&shares.notices);
+            let reading = trained.images().map(|data| data.record.reading.sentences()).unwrap_or_default();
+            let notices = reading.iter().chain(&notes).chain(&unbuildable).chain(&shares.notices);
             notices.for_each(|notice| display.on_notice(notice));
             if trained.images().is_some() {
                 let epoch = report::recipe::epoch(&experiment.train, record.train);

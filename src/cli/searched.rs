@@ -179,11 +179,12 @@ pub fn note_content(experiment: &mut Experiment, count: bool) -> Result<()> {
         factors: space.factors().into_iter().map(|factor| (factor.name, factor.levels)).collect(),
         constraints: ranges.into_iter().filter_map(constraint).collect(),
         first: space.get(0).map_or_else(String::new, |drawn| drawn.candidate.text()),
-        digest: std::fs::read(&config.space)
-            .map_or_else(|_| String::new(), |text| hex(&Sha256::digest(text))),
         unbuildable: count
             .then(|| Feasible::count(&space, COUNTED).unbuildable)
             .filter(|unbuildable| unbuildable.count > 0),
+        // A pipe has been read, and has no text that is there again.
+        digest: crate::file::read(&config.space)
+            .map_or_else(|_| String::new(), |text| hex(&Sha256::digest(text))),
     });
     Ok(())
 }

@@ -9,7 +9,7 @@ use crate::export::{About, Weights};
 use crate::space::SearchSpace;
 use crate::study::{StudyState, Trial, TrialStatus, folder};
 
-/// The trial that `pick` names: its number, the beginning of its candidate's hash, or its variant's name; of several the
+/// The trial that `pick` names: its number, its candidate's name, or the beginning of its hash; of several the
 /// best. Without one it is the trial with the highest validation accuracy.
 ///
 /// # Errors
@@ -54,10 +54,10 @@ pub fn choose<'a>(
     }
 }
 
-/// Trials of the variant of this name, else of the candidates whose hashes begin so.
+/// Trials of the variant or candidate of this name, else of the candidates whose hashes begin so.
 fn named<'a>(study: &'a StudyState, pick: &str) -> Vec<&'a Trial> {
     let of = |is: &dyn Fn(&Trial) -> bool| study.trials.iter().filter(|trial| is(trial)).collect::<Vec<_>>();
-    let labelled = of(&|trial| trial.candidate.is_variant && trial.candidate.label == pick);
+    let labelled = of(&|trial| trial.candidate.label == pick);
     // Fewer characters are rather a mistake than a hash.
     let is_hash = pick.len() >= SHORTEST && pick.chars().all(|c| c.is_ascii_hexdigit());
     match labelled.is_empty() && is_hash {

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::memory::Budget;
 use super::place::Place;
 use super::plan::Planned;
 use super::profiled;
@@ -29,17 +30,22 @@ pub enum Trained<'a> {
 }
 
 impl<'a> Trained<'a> {
-    /// Loads the images, where there is training to be done on them.
+    /// Loads the images, where there is training to be done on them, within the memory budget.
     ///
     /// # Errors
     /// A sentence, with its place, for what is wrong with the `data` section or its files, or what this machine cannot do.
-    pub fn load(experiment: &'a Experiment, path: Option<&Path>, place: Place) -> Result<Self> {
+    pub fn load(
+        experiment: &'a Experiment,
+        path: Option<&Path>,
+        memory: Budget,
+        place: Place,
+    ) -> Result<Self> {
         if !experiment.trainer.is_network() && experiment.train.weights.is_some() {
             let message = "a simulation trains nothing, so it starts from no weights: leave them out, or take `trainer` away";
             return Err(place.error(&keys(&["train", "weights"]), message));
         }
         if let Some(config) = experiment.trainer.tabular() {
-            return Self::table(experiment, &config.table, place);
+            return Self::table(experiment, &config.table, memory, place);
         }
         if let Some(config) = experiment.trainer.simulated() {
             let (input, classes) = simulated_images(experiment, place)?;
@@ -47,7 +53,7 @@ impl<'a> Trained<'a> {
         }
         units(experiment.train.precision)
             .map_err(|error| place.located(Error::request(format!("train.precision: {error}"))))?;
-        let loaded = data::load(&experiment.data, experiment.seed, path);
+        let loaded = data::load(&experiment.data, experiment.seed, path, memory.bytes);
         let data = loaded.map_err(|error| match (&experiment.data.path, path) {
             // What is wrong with the file that `data.path` names is wrong there.
             (Some(named), None) if error.to_string().starts_with(&*named.to_string_lossy()) => {
@@ -68,8 +74,8 @@ impl<'a> Trained<'a> {
     }
 
     /// The table of a file, which must have as many epochs as the experiment asks for.
-    fn table(experiment: &Experiment, file: &'a Path, place: Place) -> Result<Self> {
-        let table = Table::read(file)?;
+    fn table(experiment: &Experiment, file: &'a Path, memory: Budget, place: Place) -> Result<Self> {
+        let table = Table::read_within(file, memory.bytes)?;
         let epochs = experiment.train.epochs;
         if epochs > table.epochs {
             let message = tabular::too_many_epochs(&table, &file.display().to_string(), epochs);
@@ -137,7 +143,7 @@ impl<'a> Trained<'a> {
                 train: 0,
                 validation: 0,
                 test: 0,
-                reading: Default::default(),
+                reading: Reading::default(),
             },
             Self::Tabular { table, hash, file } => {
                 let [train, validation, test] = table.about.images;
@@ -157,7 +163,7 @@ impl<'a> Trained<'a> {
                     train,
                     validation,
                     test,
-                    reading: Reading { warnings: table.warnings() },
+                    reading: Reading { warnings: table.warnings(), ..Reading::default() },
                 }
             }
         }

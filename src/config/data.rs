@@ -1,5 +1,6 @@
 //! The `data` section.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,13 @@ pub struct DataConfig {
     pub path: Option<PathBuf>,
     /// Side in pixels that images are brought to; the format's own side where absent.
     pub side: Option<usize>,
+    /// What transparent images are shown on; white where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub background: Option<Background>,
+    /// Images held out as the test split (stratified by class, drawn from the images themselves) where the folders have none:
+    /// a fraction below 1, or a number of images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<f64>,
     /// Images held out of the training set for validation (stratified, from the study's seed):
     /// a fraction below 1, or a number of images.
     pub validation: f64,
@@ -38,7 +46,7 @@ pub enum DataFormat {
     Shapes,
     /// CIFAR-10 binary batches: a folder or `cifar-10-binary.tar.gz`.
     Cifar10,
-    /// `train/<class>/*` and `test|val/<class>/*`: a folder, or inside a tar or tar.gz.
+    /// `train/<class>/*` and `test|val/<class>/*`, or `<class>/*` with `test`: a folder, or inside a tar or zip archive.
     Images,
 }
 
@@ -85,6 +93,8 @@ impl DataConfig {
             format,
             path: None,
             side: None,
+            background: None,
+            test: None,
             validation: 0.1,
             limit: Limit::default(),
             augment: Augment::default_of(format),
@@ -98,7 +108,10 @@ impl DataConfig {
                 at.problem("`drop_last` stands in the section `train`, next to `batch`; move it there")
             );
         }
-        let keys = at.keys("data", &["format", "path", "side", "validation", "limit", "augment"])?;
+        let keys = at.keys(
+            "data",
+            &["format", "path", "side", "background", "test", "validation", "limit", "augment"],
+        )?;
         let format = keys.required("format", "format: cifar10")?.one_of(
             "a data format",
             &[
@@ -112,7 +125,9 @@ impl DataConfig {
             format,
             path: keys.optional("path").map(|at| at.text().map(PathBuf::from)).transpose()?,
             side: keys.optional("side").map(side).transpose()?,
-            validation: keys.or("validation", 0.1, |at| validation(&at))?,
+            background: keys.get("background").map(|at| Background::read(&at)).transpose()?,
+            test: keys.optional("test").map(|at| test(&at, format)).transpose()?,
+            validation: keys.or("validation", 0.1, |at| held_out(&at, "validation"))?,
             limit: match keys.optional("limit") {
                 Some(at) => Limit::read(&at)?,
                 None => Limit::default(),
@@ -126,17 +141,91 @@ impl DataConfig {
 }
 
 /// A fraction, or a number of images: 1 would be both everything and one image, so it is neither.
-fn validation(at: &At<'_>) -> Read<f64> {
-    let what = "a validation split (a fraction above 0 and below 1, or a number of images from 2)";
+fn held_out(at: &At<'_>, split: &str) -> Read<f64> {
+    let what = format!("a {split} split (a fraction above 0 and below 1, or a number of images from 2)");
     if matches!(at.node, Node::Text(_)) {
-        return at.share(f64::MIN_POSITIVE..1.0, what);
+        return at.share(f64::MIN_POSITIVE..1.0, &what);
     }
-    let value = at.number(f64::MIN_POSITIVE..1e12, what)?;
+    let value = at.number(f64::MIN_POSITIVE..1e12, &what)?;
     if value < 1.0 || (value >= 2.0 && value.fract() == 0.0) {
         return Ok(value);
     }
     let remedy = at.if_percent(f64::MIN_POSITIVE..1.0).unwrap_or_default();
     Err(at.problem(format!("{} is not {what}{remedy}", at.node.describe())))
+}
+
+fn test(at: &At<'_>, format: DataFormat) -> Read<f64> {
+    if format != DataFormat::Images {
+        return Err(at.problem(
+            "only `format: images` may lack a test split; the other formats have one of their own: leave this key out",
+        ));
+    }
+    held_out(at, "test")
+}
+
+/// A colour: red, green, blue. Written `#ffffff`, or by a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Background(pub [u8; 3]);
+
+impl Background {
+    pub const WHITE: Self = Self([255; 3]);
+
+    const NAMED: [(&'static str, [u8; 3]); 6] = [
+        ("white", [255; 3]),
+        ("black", [0; 3]),
+        ("gray", [128; 3]),
+        ("red", [255, 0, 0]),
+        ("green", [0, 128, 0]),
+        ("blue", [0, 0, 255]),
+    ];
+
+    /// `#ffffff`, `#fff`, or a name of CSS: white, black, gray, red, green, blue.
+    pub fn parse(text: &str) -> Option<Self> {
+        let lower = text.trim().to_lowercase().replace("grey", "gray");
+        if let Some((_, colour)) = Self::NAMED.iter().find(|(name, _)| *name == lower) {
+            return Some(Self(*colour));
+        }
+        let digits: Option<Vec<u8>> =
+            lower.strip_prefix('#')?.chars().map(|digit| Some(digit.to_digit(16)? as u8)).collect();
+        match digits?[..] {
+            [r, g, b] => Some(Self([r, g, b].map(|digit| 17 * digit))),
+            [r, r1, g, g1, b, b1] => Some(Self([16 * r + r1, 16 * g + g1, 16 * b + b1])),
+            _ => None,
+        }
+    }
+
+    fn read(at: &At<'_>) -> Read<Self> {
+        let what = "a colour (white, black, gray, red, green, blue, or '#ffffff' in quotes)";
+        let Node::Text(text) = at.node else { return Err(at.is_not(what)) };
+        Self::parse(text).ok_or_else(|| at.is_not(what))
+    }
+}
+
+impl fmt::Display for Background {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match Self::NAMED.iter().find(|(_, colour)| *colour == self.0) {
+            Some((name, _)) => f.write_str(name),
+            None => {
+                let [r, g, b] = self.0;
+                write!(f, "#{r:02x}{g:02x}{b:02x}")
+            }
+        }
+    }
+}
+
+impl From<Background> for String {
+    fn from(colour: Background) -> Self {
+        colour.to_string()
+    }
+}
+
+impl TryFrom<String> for Background {
+    type Error = String;
+
+    fn try_from(text: String) -> std::result::Result<Self, String> {
+        Self::parse(&text).ok_or_else(|| format!("`{text}` is not a colour"))
+    }
 }
 
 impl Limit {

@@ -20,7 +20,7 @@ pub mod yaml;
 
 pub use budget::{Budget, BudgetKind, RungSchedule};
 pub use checkpoints::{Checkpoints, Keep};
-pub use data::{Augment, DataConfig, DataFormat, Limit, Pad};
+pub use data::{Augment, Background, DataConfig, DataFormat, Limit, Pad};
 pub use experiment::{Experiment, Published, Variant};
 pub use failures::Failures;
 pub use formula::{Formula, Known};

@@ -84,12 +84,12 @@ pub struct SpaceContent {
     pub constraints: BTreeMap<String, String>,
     /// Block notation of the first candidate: what does not vary.
     pub first: String,
-    /// SHA-256 of the file's text: where it is the same, so is all that it can propose.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub digest: String,
     /// What of it is no network, where something is and it was counted: what is said of the study, not compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unbuildable: Option<Unbuildable>,
+    /// SHA-256 of the file's text: where it is the same, so is all that it can propose.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub digest: String,
 }
 
 /// Candidates of a space that are no networks.

@@ -2,13 +2,14 @@
 //! label byte and 3,072 pixel bytes (1,024 red, then green, then blue, row by row), and a list of class names.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::archive;
+use super::archive::{Archive, Member, What};
 use super::dataset::{CHANNELS, Dataset, Pool, last_name};
+use super::record::Reading;
 use crate::error::{Error, Result};
+use crate::file;
 
 /// What to tell somebody who does not have the files.
 pub const HOW_TO_GET: &str = "download cifar-10-binary.tar.gz from https://www.cs.toronto.edu/~kriz/cifar.html and give the file, or the folder it unpacks to, with --data or data.path";
@@ -37,9 +38,9 @@ type Files = BTreeMap<&'static str, Vec<u8>>;
 ///
 /// # Errors
 /// A file that is missing, truncated, or not CIFAR-10.
-pub fn open(path: &Path) -> Result<Dataset> {
-    if path.is_file() {
-        return from_archive(path);
+pub fn open(path: &Path, memory: Option<u64>) -> Result<Dataset> {
+    if !path.is_dir() {
+        return from_archive(path, memory);
     }
     let nested = path.join(FOLDER);
     if official_names().any(|name| path.join(name).exists()) {
@@ -47,7 +48,7 @@ pub fn open(path: &Path) -> Result<Dataset> {
     } else if nested.is_dir() {
         from_folder(&nested)
     } else if let Some(file) = ARCHIVES.map(|name| path.join(name)).iter().find(|p| p.is_file()) {
-        from_archive(file)
+        from_archive(file, memory)
     } else {
         Err(Error::request(format!(
             "{}: {}: {HOW_TO_GET}",
@@ -65,7 +66,7 @@ fn from_folder(folder: &Path) -> Result<Dataset> {
     let mut files = Files::new();
     for name in official_names() {
         let path = folder.join(name);
-        let bytes = File::open(&path).and_then(|mut file| read_bounded(&mut file));
+        let bytes = file::open(&path).and_then(|mut file| read_bounded(&mut file));
         match bytes {
             Ok(bytes) => files.insert(name, bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -79,32 +80,37 @@ fn from_folder(folder: &Path) -> Result<Dataset> {
     parse(files, folder)
 }
 
-fn from_archive(path: &Path) -> Result<Dataset> {
-    let mut files = Files::new();
-    let mut others = Vec::new();
-    archive::walk(path, |entry, reader, size| {
-        let name = entry.rsplit('/').next().unwrap_or(entry);
-        let Some(known) = official_names().find(|known| *known == name) else {
-            others.push(name.to_string());
-            return Ok(());
-        };
-        let bytes = read_bounded(reader).map_err(|error| archive::not_whole(path, &error))?;
-        if (bytes.len() as u64) < size.min(OFFICIAL_LENGTH as u64) {
-            let cut = io::ErrorKind::UnexpectedEof.into();
-            return Err(archive::not_whole(path, &cut));
+fn from_archive(path: &Path, memory: Option<u64>) -> Result<Dataset> {
+    let archive = Archive::open(path, memory)?;
+    let last = |member: &Member| member.name.rsplit('/').next().unwrap_or_default().to_owned();
+    let mut wanted: BTreeMap<usize, &'static str> = BTreeMap::new();
+    for (at, member) in archive.members().iter().enumerate() {
+        let Some(known) = official_names().find(|known| *known == last(member)) else { continue };
+        if !matches!(member.what, What::File(_)) {
+            continue;
         }
-        if files.insert(known, bytes).is_some() {
-            return Err(Error::request(format!("{}: holds {known} twice: {HOW_TO_GET}", path.display())));
+        if wanted.values().any(|name| *name == known) {
+            return Err(Error::request(format!(
+                "{}: holds {known} in two folders: {HOW_TO_GET}",
+                path.display()
+            )));
         }
-        Ok(())
-    })?;
-    if files.is_empty() {
+        wanted.insert(at, known);
+    }
+    if wanted.is_empty() {
         return Err(Error::request(format!(
             "{}: {}: {HOW_TO_GET}",
             path.display(),
-            what_else(|name| others.iter().any(|other| other == name))
+            what_else(|name| archive.members().iter().any(|member| last(member) == name))
         )));
     }
+    let mut files = Files::new();
+    archive.read(&wanted.keys().copied().collect(), memory, |at, reader, size| {
+        // What is too long is known from one byte more than a batch has.
+        let size = size.min(OFFICIAL_LENGTH as u64 + 1);
+        files.insert(wanted[&at], archive.rest(at, Vec::new(), &mut reader.take(size), size, memory)?);
+        Ok(())
+    })?;
     if let Some(name) = official_names().find(|name| !files.contains_key(name)) {
         return Err(missing(path, name));
     }
@@ -197,6 +203,7 @@ fn parse(mut files: Files, place: &Path) -> Result<Dataset> {
         test,
         classes,
         side: (SIDE, SIDE),
+        reading: Reading::default(),
     })
 }
 

@@ -18,7 +18,7 @@ fn nested(entries: &[Entry]) -> Vec<Entry> {
 
 /// The message of opening `path`, which must be a request error that names `part` of it.
 fn refusal(path: &Path) -> String {
-    match open(path) {
+    match open(path, None) {
         Err(Error::Request(message)) => message,
         other => panic!("not refused: {other:?}"),
     }
@@ -40,7 +40,7 @@ fn changed(name: &str, change: impl Fn(&mut Vec<u8>)) -> String {
 #[test]
 fn reads_records_as_the_format_says() {
     let (_dir, path) = folder(&cifar(12));
-    let data = open(&path).unwrap();
+    let data = open(&path, None).unwrap();
     assert_eq!((data.train.len(), data.test.len(), data.side), (60, 12, (32, 32)));
     assert_eq!(data.classes[0], "airplane");
     assert_eq!(data.classes[9], "truck");
@@ -63,7 +63,7 @@ fn folder_parent_tar_and_tar_gz_are_the_same_data() {
     let archive = tar_bytes(&nested(&files));
     let (_c, holder) = folder(&[entry("cifar-10-binary.tar.gz", &gzip(&archive))]);
     let (_d, bare) = folder(&[entry("some.tar", &archive)]);
-    let hash = open(&plain).unwrap().hash();
+    let hash = open(&plain, None).unwrap().hash();
     for path in [
         parent.clone(),
         parent.join(FOLDER),
@@ -71,7 +71,7 @@ fn folder_parent_tar_and_tar_gz_are_the_same_data() {
         holder.join("cifar-10-binary.tar.gz"),
         bare.join("some.tar"),
     ] {
-        assert_eq!(open(&path).unwrap().hash(), hash, "{}", path.display());
+        assert_eq!(open(&path, None).unwrap().hash(), hash, "{}", path.display());
     }
 }
 

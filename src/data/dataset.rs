@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::images::fit;
+use super::record::Reading;
 use crate::error::{Error, Result};
 use crate::text::hex;
 
@@ -13,7 +14,7 @@ use crate::text::hex;
 pub const CHANNELS: usize = 3;
 
 /// Largest side in pixels that images may be brought to; a guard against filling the memory by a slip of the pen.
-const LARGEST_SIDE: usize = 1024;
+pub(super) const LARGEST_SIDE: usize = 1024;
 
 /// Images with their labels, in a fixed order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -86,6 +87,50 @@ impl Pool {
         &self.labels
     }
 
+    /// Gives every image its label.
+    pub(super) fn set_labels(&mut self, labels: Vec<u16>) {
+        debug_assert_eq!(labels.len(), self.labels.len());
+        self.labels = labels;
+    }
+
+    /// Puts the image that is at `order[i]` at `i`, in place; `order` has each row at most once, and rows that it lacks go.
+    pub(super) fn reorder(&mut self, mut order: Vec<usize>) {
+        let kept = order.len();
+        let mut has = vec![false; self.len()];
+        order.iter().for_each(|&row| has[row] = true);
+        order.extend((0..self.len()).filter(|&row| !has[row]));
+        for start in 0..order.len() {
+            let mut at = start;
+            // One circle of the permutation: each step brings the right image to `at`.
+            while order[at] != start {
+                let from = order[at];
+                self.swap(at, from);
+                order[at] = at;
+                at = from;
+            }
+            order[at] = at;
+        }
+        self.labels.truncate(kept);
+        self.pixels.truncate(kept * self.image_bytes);
+    }
+
+    fn swap(&mut self, a: usize, b: usize) {
+        self.labels.swap(a, b);
+        let ((a, b), length) = ((a.min(b), a.max(b)), self.image_bytes);
+        let (before, after) = self.pixels.split_at_mut(b * length);
+        before[a * length..(a + 1) * length].swap_with_slice(&mut after[..length]);
+    }
+
+    /// A pool of some of the images, in the order given.
+    pub(super) fn some(&self, rows: &[usize]) -> Pool {
+        let mut pool = Pool { image_bytes: self.image_bytes, ..Pool::default() };
+        for &row in rows {
+            pool.pixels.extend_from_slice(self.image(row));
+            pool.labels.push(self.labels[row]);
+        }
+        pool
+    }
+
     fn digest_into(&self, hash: &mut Sha256) {
         hash.update(&self.pixels);
         let labels: Vec<u8> = self.labels.iter().flat_map(|l| l.to_le_bytes()).collect();
@@ -104,6 +149,8 @@ pub struct Dataset {
     pub side: (usize, usize),
     /// For people: format and where it came from.
     pub description: String,
+    /// What was noticed while it was read.
+    pub reading: Reading,
 }
 
 impl Dataset {
@@ -135,6 +182,7 @@ impl Dataset {
             test: fit_pool(&self.test),
             classes: self.classes,
             side: (side, side),
+            reading: self.reading,
             description: format!("{}, brought from {height}x{width} to {side}x{side}", self.description),
         }
     }

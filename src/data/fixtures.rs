@@ -99,6 +99,7 @@ pub fn dataset(side: (usize, usize), train: &[usize], test: &[usize]) -> Dataset
         test: pool(test),
         classes: (0..train.len()).map(|class| format!("c{class}")).collect(),
         side,
+        reading: super::record::Reading::default(),
         description: "made for a test".to_string(),
     }
 }
@@ -108,6 +109,8 @@ pub fn config(format: DataFormat) -> DataConfig {
         format,
         path: None,
         side: None,
+        background: None,
+        test: None,
         validation: 0.1,
         limit: Limit::default(),
         augment: Augment::OFF,

@@ -1,173 +1,123 @@
-//! Image folders: `train/<class>/*` and `test/<class>/*` (or `val`), as a folder or inside a tar or tar.gz, at the top or
-//! under one more folder.
+//! Image folders: `train/<class>/*` and `test/<class>/*` (or `val`), or `<class>/*` alone, as a folder or inside an archive,
+//! at the top or under one more folder.
 //!
-//! PNG, JPEG, WebP and BMP files are told apart by their contents. Classes are sorted by name and the images of a class by
-//! path, so neither the file system's order nor the archive's matters.
+//! PNG, JPEG, WebP and BMP files are told apart by their contents, and read as viewers show them. Classes are sorted by name
+//! and the images of a class by path, so neither the file system's order nor the archive's matters. Files that are not read
+//! are counted by kind.
 
+mod folder;
+mod jpeg;
+mod kind;
 mod layout;
+mod picture;
+mod reader;
 
-use std::fs;
-use std::io::{BufRead, Cursor, Seek};
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 
+use image::RgbImage;
 use image::imageops::{self, FilterType};
-use image::{ImageReader, RgbImage};
-use rayon::prelude::*;
+use sha2::{Digest, Sha256};
 
-use super::archive;
-use super::dataset::{Dataset, Pool, last_name};
+use super::archive::{self, Archive};
+use super::dataset::{Dataset, Pool};
+use super::split;
+use crate::config::Background;
 use crate::error::{Error, Result};
-use layout::{Layout, Place};
+use crate::file;
+use crate::text;
+use kind::Kind;
+use layout::Place;
+use picture::Header;
+use reader::{Encoded, Reader};
 
 /// What to tell somebody who does not have the files.
-pub const HOW_TO_GET: &str = "give a folder or tar.gz that holds train/<class>/* and test/<class>/* (or val/<class>/*) with --data DIR or data.path";
+pub const HOW_TO_GET: &str = "give a folder, tar or zip that holds train/<class>/* and test/<class>/* (or val/<class>/*) with --data DIR or data.path";
 
-/// Images decoded at a time, in parallel: bounds how many encoded files wait in memory.
-const CHUNK: usize = 1024;
+/// How an image folder is to be read.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Every image is brought to this side: the shorter side scaled to it, then the centre cut out. Without it all images must
+    /// have one size, which is kept.
+    pub side: Option<usize>,
+    /// What transparent images are shown on; white where nothing is said.
+    pub background: Option<Background>,
+    /// How many images are held out as the test split, where the folders have none: a fraction of each class, or a number.
+    pub test: Option<f64>,
+    /// Bytes that reading may take.
+    pub memory: Option<u64>,
+}
 
-/// Reads an image folder. Every image is brought to `side` (shorter side scaled to it, then the centre cut out; images
-/// that have it already are left as they are). Without `side` all images must have one size, which is kept.
+/// Reads an image folder.
 ///
 /// # Errors
-/// No such layout, an image that cannot be decoded, a class in one split only, or sizes that differ with no `side` given.
-pub fn open(path: &Path, side: Option<usize>) -> Result<Dataset> {
-    let mut reader = Reader::new(path, side);
-    let layout = if path.is_dir() {
-        let (layout, files) = layout::of_folder(path)?;
-        for chunk in files.chunks(CHUNK) {
-            reader.decode(
-                chunk.iter().map(|(place, file)| (place.clone(), Encoded::File(file.clone()))).collect(),
-            )?;
+/// No such layout, an image that cannot be decoded, a class in one split only, sizes that differ where no side is given, or
+/// images that do not fit the memory.
+pub fn open(path: &Path, options: &Options) -> Result<Dataset> {
+    let whole = options.test.is_some();
+    let mut reader = Reader::new(path, options);
+    let plan = if path.is_dir() {
+        let (members, paths) = folder::list(path, whole)?;
+        let plan = layout::plan(path, &members, whole)?;
+        for (place, at) in &plan.pictures {
+            let archive::What::File(length) = members[*at].what else { continue };
+            reader.add(vec![place.clone()], Encoded::File(paths[*at].clone(), length))?;
         }
-        layout
+        plan
     } else {
-        from_archive(path, &mut reader)?
-    };
-    reader.into_dataset(layout)
-}
-
-fn from_archive(path: &Path, reader: &mut Reader) -> Result<Layout> {
-    let mut layout = Layout::new(path);
-    let mut waiting = Vec::new();
-    archive::walk(path, |entry, bytes, size| {
-        if let Some(place) = layout.place(entry)? {
-            let bytes = archive::read_entry(path, bytes, size)?;
-            waiting.push((place, Encoded::Bytes(bytes)));
-            if waiting.len() == CHUNK {
-                reader.decode(std::mem::take(&mut waiting))?;
-            }
-        }
-        Ok(())
-    })?;
-    reader.decode(waiting)?;
-    Ok(layout)
-}
-
-/// A file before it is decoded.
-enum Encoded {
-    File(PathBuf),
-    Bytes(Vec<u8>),
-}
-
-/// Decodes chunks of files and keeps their pixels until all classes are known.
-struct Reader<'a> {
-    path: &'a Path,
-    side: Option<u32>,
-    /// Size that all images must have where no side is given: that of the first one.
-    size: Option<(u32, u32)>,
-    images: Vec<(Place, RgbImage)>,
-}
-
-impl<'a> Reader<'a> {
-    fn new(path: &'a Path, side: Option<usize>) -> Self {
-        Reader { path, side: side.and_then(|side| u32::try_from(side).ok()), size: None, images: Vec::new() }
-    }
-
-    fn decode(&mut self, chunk: Vec<(Place, Encoded)>) -> Result<()> {
-        let side = self.side;
-        // Collected in order before any is judged, so the first bad image is the one reported, whatever the threads do.
-        let decoded: Vec<_> = chunk
-            .into_par_iter()
-            .map(|(place, encoded)| {
-                let image = decode(encoded);
-                (
-                    place,
-                    image.map(|image| match side {
-                        Some(side) => fit(image, side),
-                        None => image,
-                    }),
-                )
-            })
-            .collect();
-        for (place, image) in decoded {
-            let image = image.map_err(|reason| {
-                Error::request(format!(
-                    "{}: {} cannot be decoded ({reason}): replace it or take it away",
-                    self.path.display(),
-                    place.name
-                ))
-            })?;
-            let (width, height) = image.dimensions();
-            let first = *self.size.get_or_insert((width, height));
-            if first != (width, height) {
-                return Err(Error::request(format!(
-                    "{}: images differ in size ({} is {width}x{height}, others are {}x{}): set data.side to bring them to one",
-                    self.path.display(),
-                    place.name,
-                    first.0,
-                    first.1
-                )));
-            }
-            self.images.push((place, image));
-        }
-        Ok(())
-    }
-
-    fn into_dataset(mut self, layout: Layout) -> Result<Dataset> {
-        let (test_folder, other) = layout.test_folder();
-        self.images.retain(|(place, _)| place.split == layout::TRAIN || place.split == test_folder);
-        let classes = layout::classes(self.path, test_folder, self.images.iter().map(|(place, _)| place))?;
-        self.images.sort_by(|(a, _), (b, _)| a.cmp(b));
-        // At least one image of each class is there, so a size is too.
-        let (width, height) = self.size.unwrap_or((1, 1));
-        let side = (height as usize, width as usize);
-        let count = |split: &str| self.images.iter().filter(|(place, _)| place.split == split).count();
-        let mut train = Pool::with_capacity(side, count(layout::TRAIN));
-        let mut test = Pool::with_capacity(side, count(test_folder));
-        for (place, image) in self.images {
-            // `classes` is sorted, holds every class, and has at most 65,536 names.
-            let label = classes.binary_search(&place.class).unwrap_or_default() as u16;
-            let pool = if place.split == layout::TRAIN { &mut train } else { &mut test };
-            pool.push_with(label, |pixels| pixels.copy_from_slice(image.as_raw()));
-        }
-        let mut description = format!("image folder {}, {height}x{width}", last_name(self.path));
-        if let Some(other) = other {
-            description.push_str(&format!(
-                " (test images from {test_folder}/; its {other}/ is not read, validation is held out of train/)"
+        let archive = Archive::open(path, options.memory)?;
+        let mut plan = layout::plan(path, archive.members(), whole)?;
+        if archive.doubled > 0 {
+            plan.reading.notes.push(format!(
+                "the archive has {} more than once; the last one counts, as in unpacking",
+                text::counted(archive.doubled, "file")
             ));
         }
-        Ok(Dataset { train, test, classes, side, description })
-    }
-}
-
-fn decode(encoded: Encoded) -> std::result::Result<RgbImage, String> {
-    let bytes = match encoded {
-        Encoded::Bytes(bytes) => bytes,
-        Encoded::File(path) => fs::read(path).map_err(|error| error.to_string())?,
+        let mut places: BTreeMap<usize, Vec<Place>> = BTreeMap::new();
+        for (place, at) in &plan.pictures {
+            places.entry(*at).or_default().push(place.clone());
+        }
+        let memory = options.memory;
+        archive.read(&places.keys().copied().collect(), memory, |at, bytes, size| {
+            let mut first = Vec::new();
+            // An error here comes again with the rest.
+            let _ = bytes.take(kind::FIRST_BYTES as u64).read_to_end(&mut first);
+            let first = match Kind::of(&first) {
+                Kind::Read(_) => archive.rest(at, first, bytes, size, memory)?,
+                _ => first,
+            };
+            reader.add(places.remove(&at).unwrap_or_default(), Encoded::Bytes(first))
+        })?;
+        plan
     };
-    picture(ImageReader::new(Cursor::new(bytes)))
+    reader.into_dataset(plan, options)
 }
 
-/// Reads one image, outside any data set, and brings it to `side` (height, width) as the images of a data set are: its
-/// pixels `(H, W, 3)`, red first.
+/// Reads one image, outside any data set, and brings it to `side` (height, width) as the images of a data set are, in at
+/// most `memory` bytes: its pixels `(H, W, 3)`, red first.
 ///
 /// # Errors
-/// A clause where the file cannot be read or is no image.
-pub fn read_one(path: &Path, side: (usize, usize)) -> std::result::Result<Vec<u8>, String> {
+/// A clause where the file cannot be read, is no image or does not fit.
+pub fn read_one(
+    path: &Path,
+    side: (usize, usize),
+    background: Background,
+    memory: Option<u64>,
+) -> std::result::Result<Vec<u8>, String> {
     let (Ok(height), Ok(width)) = (u32::try_from(side.0), u32::try_from(side.1)) else {
         return Err("no image is as large as asked for".into());
     };
-    let image = picture(ImageReader::open(path).map_err(|error| error.to_string())?)?;
+    let opened = file::open(path).map_err(|error| error.to_string())?;
+    let length = opened.metadata().map_err(|error| error.to_string())?.len();
+    let bytes = encoded(opened, length, memory)?;
+    let header = Header::read(&bytes)?;
+    let need = header.need + fit_bytes(header.size, height.max(width));
+    if need > memory.unwrap_or(reader::ALONE) {
+        return Err(reader::beyond(header.size, need, memory.unwrap_or(reader::ALONE)));
+    }
+    let image = header.decode(background)?.pixels;
     let fitted = match height == width {
         _ if image.dimensions() == (width, height) => image,
         true => fit(image, width),
@@ -177,13 +127,20 @@ pub fn read_one(path: &Path, side: (usize, usize)) -> std::result::Result<Vec<u8
     Ok(fitted.into_raw())
 }
 
-fn picture<R: BufRead + Seek>(reader: ImageReader<R>) -> std::result::Result<RgbImage, String> {
-    let reader = reader.with_guessed_format().map_err(|error| error.to_string())?;
-    let image = reader.decode().map_err(|error| error.to_string())?.into_rgb8();
-    if image.width() == 0 || image.height() == 0 {
-        return Err("it has no pixels".to_string());
+/// The bytes of a file that was `length` long when it was listed.
+fn encoded(file: File, length: u64, memory: Option<u64>) -> std::result::Result<Vec<u8>, String> {
+    if length > archive::largest_file(memory) {
+        return Err(archive::too_large(length, memory));
     }
-    Ok(image)
+    let mut bytes = Vec::new();
+    file.take(length).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    Ok(bytes)
+}
+
+/// Bytes that bringing an image of a size to `side` takes at most: one of the two passes keeps its numbers as f32.
+fn fit_bytes((width, height): (u32, u32), side: u32) -> u64 {
+    let longest = u64::from(width.max(height)).min(4 * u64::from(width.min(height)));
+    (longest + 4 * u64::from(side)) * u64::from(side) * 12
 }
 
 /// Brings an image to `side` by `side`: its shorter side is scaled to `side` (Lanczos, three lobes), then the centre is cut
@@ -214,6 +171,36 @@ fn centre(image: RgbImage, width: u32, height: u32) -> RgbImage {
     }
     let (left, top) = ((image.width() - width) / 2, (image.height() - height) / 2);
     imageops::crop_imm(&image, left, top, width, height).to_image()
+}
+
+/// Holds test images out of the training images, `test` of them (a fraction, or a number), from each class in proportion.
+/// Which ones depends on the images alone: in each class those whose SHA-256 is smallest, of equal images the first.
+fn hold_out(path: &Path, train: &mut Pool, classes: &[String], test: f64) -> Result<Pool> {
+    let mut groups: Vec<Vec<([u8; 32], usize)>> = vec![Vec::new(); classes.len()];
+    for row in 0..train.len() {
+        let hash =
+            Sha256::new().chain_update(b"blocksmith test split\0").chain_update(train.image(row)).finalize();
+        groups[usize::from(train.labels()[row])].push((hash.into(), row));
+    }
+    let sizes: Vec<usize> = groups.iter().map(Vec::len).collect();
+    let count = split::count("data.test", test, train.len())?;
+    let shares = split::shares(&sizes, count);
+    let mut held = BTreeSet::new();
+    for ((group, share), class) in groups.iter_mut().zip(shares).zip(classes) {
+        if share == 0 || share == group.len() {
+            return Err(Error::request(format!(
+                "{}: class `{class}` has {}, of which data.test: {test} leaves none for {}: give another number, or more images",
+                path.display(),
+                text::counted(group.len(), "image"),
+                if share == 0 { "the test split" } else { "training" }
+            )));
+        }
+        group.sort_unstable();
+        held.extend(group[..share].iter().map(|(_, row)| *row));
+    }
+    let test = train.some(&held.iter().copied().collect::<Vec<_>>());
+    train.reorder((0..train.len()).filter(|row| !held.contains(row)).collect());
+    Ok(test)
 }
 
 #[cfg(test)]

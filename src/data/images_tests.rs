@@ -34,13 +34,17 @@ fn on_disk(entries: &[Entry]) -> TempDir {
 fn refusal(entries: &[Entry], side: Option<usize>) -> String {
     let dir = on_disk(entries);
     let packed = on_disk(&[entry("x.tar.gz", &gzip(&tar_bytes(entries)))]);
-    let message = |path: &Path| match open(path, side) {
+    let message = |path: &Path| match open(path, &sized(side)) {
         Err(Error::Request(message)) => message.replace(&path.display().to_string(), "DATA"),
         other => panic!("not refused: {other:?}"),
     };
     let (folder, archive) = (message(dir.path()), message(&packed.path().join("x.tar.gz")));
     assert_eq!(folder, archive, "folder and archive should be refused in the same words");
     folder
+}
+
+fn sized(side: Option<usize>) -> Options {
+    Options { side, ..Options::default() }
 }
 
 fn under(top: &str, entries: &[Entry]) -> Vec<Entry> {
@@ -50,7 +54,7 @@ fn under(top: &str, entries: &[Entry]) -> Vec<Entry> {
 #[test]
 fn reads_classes_and_images_by_name() {
     let dir = on_disk(&pets());
-    let data = open(dir.path(), None).unwrap();
+    let data = open(dir.path(), &sized(None)).unwrap();
     assert_eq!(data.classes, ["cat", "dog"]);
     assert_eq!(data.side, (8, 8));
     assert_eq!(data.train.labels(), [0, 0, 1, 1]);
@@ -62,7 +66,7 @@ fn reads_classes_and_images_by_name() {
 
 #[test]
 fn folder_top_folder_tar_and_tar_gz_are_the_same_data() {
-    let hash = open(on_disk(&pets()).path(), None).unwrap().hash();
+    let hash = open(on_disk(&pets()).path(), &sized(None)).unwrap().hash();
     let mut backwards = under("pets", &pets());
     backwards.reverse();
     let dir = on_disk(&[
@@ -71,24 +75,24 @@ fn folder_top_folder_tar_and_tar_gz_are_the_same_data() {
         entry("c.tgz", &gzip(&tar_bytes(&under("./pets", &pets())))),
     ]);
     for name in ["a.tar", "b.tar.gz", "c.tgz"] {
-        assert_eq!(open(&dir.path().join(name), None).unwrap().hash(), hash, "{name}");
+        assert_eq!(open(&dir.path().join(name), &sized(None)).unwrap().hash(), hash, "{name}");
     }
     let nested = on_disk(&under("pets", &pets()));
-    assert_eq!(open(nested.path(), None).unwrap().hash(), hash);
-    assert_eq!(open(&nested.path().join("pets"), None).unwrap().hash(), hash);
+    assert_eq!(open(nested.path(), &sized(None)).unwrap().hash(), hash);
+    assert_eq!(open(&nested.path().join("pets"), &sized(None)).unwrap().hash(), hash);
 }
 
 #[test]
 fn val_serves_as_test_and_is_named_where_it_is_passed_over() {
     let renamed: Vec<Entry> =
         pets().into_iter().map(|(name, bytes)| (name.replace("test/", "val/"), bytes)).collect();
-    let val = open(on_disk(&renamed).path(), None).unwrap();
+    let val = open(on_disk(&renamed).path(), &sized(None)).unwrap();
     assert_eq!(val.test.len(), 2);
     let mut both = pets();
     both.extend(renamed);
-    let data = open(on_disk(&both).path(), None).unwrap();
+    let data = open(on_disk(&both).path(), &sized(None)).unwrap();
     assert_eq!(data.test.len(), 2);
-    assert!(data.description.contains("val/ is not read"), "{}", data.description);
+    assert!(data.reading.notes[0].contains("val/ is not read"), "{:?}", data.reading);
 }
 
 #[test]
@@ -96,7 +100,7 @@ fn sizes_are_brought_to_the_side() {
     let mut entries = pets();
     entries.push(entry("train/dog/wide.png", &picture(40, 20, RED, Png)));
     entries.push(entry("train/dog/tall.jpg", &picture(3, 9000, BLUE, Jpeg)));
-    let data = open(on_disk(&entries).path(), Some(8)).unwrap();
+    let data = open(on_disk(&entries).path(), &sized(Some(8))).unwrap();
     assert_eq!((data.side, data.train.len()), ((8, 8), 6));
     // One colour stays that colour, whatever the filter.
     assert_eq!(data.train.image(5), RED.repeat(64));
@@ -132,8 +136,9 @@ fn bad_images_are_named() {
     entries.push(entry("train/cat/page.png", b"<html>"));
     assert!(refusal(&entries, None).contains("train/cat/page.png cannot be decoded"));
     entries.pop();
-    entries.push(entry("train/cat/moving.gif", b"GIF89a"));
-    assert!(refusal(&entries, None).contains("train/cat/moving.gif is in a format that is not read"));
+    entries.push(entry("train/cat/empty.webp", b""));
+    let data = open(on_disk(&entries).path(), &sized(None)).unwrap();
+    assert_eq!(data.reading.passed_over["empty file"], 1);
 }
 
 #[test]

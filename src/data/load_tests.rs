@@ -5,7 +5,7 @@ use super::*;
 use crate::config::DataFormat;
 
 fn refusal(config: &DataConfig, path: Option<&Path>) -> String {
-    match load(config, 0, path) {
+    match load(config, 0, path, None) {
         Err(Error::Request(message)) => message,
         other => panic!("not refused: {other:?}"),
     }
@@ -16,7 +16,7 @@ fn shapes_need_no_path() {
     let mut config = config(DataFormat::Shapes);
     config.limit.train = Some(200);
     config.limit.test = Some(50);
-    let data = load(&config, 3, None).unwrap();
+    let data = load(&config, 3, None, None).unwrap();
     let record = &data.record;
     assert_eq!((record.train, record.validation, record.test), (200, 1000, 50));
     assert_eq!((data.train.len(), data.test.len(), data.side), (200, 50, (32, 32)));
@@ -41,7 +41,7 @@ fn the_override_stands_in_for_the_path() {
     write_folder(dir.path(), &cifar(20));
     let mut config = config(DataFormat::Cifar10);
     config.path = Some("nowhere".into());
-    let data = load(&config, 0, Some(dir.path())).unwrap();
+    let data = load(&config, 0, Some(dir.path()), None).unwrap();
     assert_eq!((data.train.len(), data.validation.len(), data.test.len()), (90, 10, 20));
     assert!(refusal(&config, None).contains("nowhere: no such file or folder"));
 }
@@ -51,7 +51,7 @@ fn the_override_stands_in_for_the_path() {
 fn the_record_names_no_folder_above_the_data() {
     let dir = tempfile::tempdir().unwrap();
     write_folder(&dir.path().join("cifar-10-batches-bin"), &cifar(20));
-    let record = load(&config(DataFormat::Cifar10), 0, Some(dir.path())).unwrap().record;
+    let record = load(&config(DataFormat::Cifar10), 0, Some(dir.path()), None).unwrap().record;
     assert_eq!(record.description, "CIFAR-10 binary batches, cut down, from cifar-10-batches-bin");
 }
 
@@ -71,7 +71,7 @@ fn a_side_is_given_to_any_format() {
     write_folder(dir.path(), &cifar(20));
     let mut config = config(DataFormat::Cifar10);
     config.side = Some(16);
-    let data = load(&config, 0, Some(dir.path())).unwrap();
+    let data = load(&config, 0, Some(dir.path()), None).unwrap();
     assert_eq!((data.side, data.train.image(0).len()), ((16, 16), 768));
     assert!(data.record.description.contains("32x32 to 16x16"));
     for side in [0, 1025] {
@@ -90,7 +90,7 @@ fn a_crop_wider_than_the_image_is_refused() {
     let mut config = config(DataFormat::Images);
     config.validation = 0.5;
     config.augment.pad_crop = 7;
-    assert_eq!(load(&config, 0, Some(dir.path())).unwrap().train.len(), 2);
+    assert_eq!(load(&config, 0, Some(dir.path()), None).unwrap().train.len(), 2);
     config.augment.pad_crop = 8;
     assert!(refusal(&config, Some(dir.path())).contains("data.augment.pad_crop"));
 }

@@ -33,8 +33,9 @@ pub use normalise::Normalisation;
 pub use record::{DataRecord, Reading};
 pub use split::{Split, TestSplit};
 
-use crate::config::DataConfig;
+use crate::config::{Background, DataConfig};
 use crate::error::{Error, Result};
+use crate::text;
 
 /// A data set ready for training: three splits, the normalisation they share, and what the journal says of them.
 #[derive(Debug, Clone)]
@@ -46,6 +47,8 @@ pub struct Data {
     pub test: TestSplit,
     /// Measured on `train` (after hold-out and limit) alone, applied to all three splits.
     pub normalisation: Normalisation,
+    /// What transparent images were shown on, where the experiment says so.
+    pub background: Option<Background>,
     /// Class names; a label is an index into them.
     pub classes: Vec<String>,
     /// Height and width of every image in pixels.
@@ -53,13 +56,18 @@ pub struct Data {
     pub record: DataRecord,
 }
 
-/// Reads the data set that `config` names and splits it by `study_seed`; `data_override` (`--data`) stands in for
+/// Reads the data set that `config` names, in at most `memory` bytes, and splits it by `study_seed`; `data_override` (`--data`) stands in for
 /// `config.path`. The built-in `shapes` needs no path and ignores both.
 ///
 /// # Errors
 /// A missing, damaged or foreign file; a validation split or a limit that the data set cannot give.
-pub fn load(config: &DataConfig, study_seed: u64, data_override: Option<&Path>) -> Result<Data> {
-    Data::new(source::open(config, data_override)?, config, study_seed)
+pub fn load(
+    config: &DataConfig,
+    study_seed: u64,
+    data_override: Option<&Path>,
+    memory: Option<u64>,
+) -> Result<Data> {
+    Data::new(source::open(config, data_override, memory)?, config, study_seed)
 }
 
 impl Data {
@@ -76,29 +84,54 @@ impl Data {
             )));
         }
         let rows = split::rows(&dataset, config.validation, &config.limit, study_seed)?;
-        let record = DataRecord {
+        let mut record = DataRecord {
             description: dataset.description.clone(),
             hash: dataset.hash(),
             classes: dataset.classes.clone(),
             train: rows.train.len(),
             validation: rows.validation.len(),
             test: rows.test.len(),
-            reading: Reading {
-                warnings: split::warnings("validation", config.validation, dataset.train.len()),
-            },
+            reading: dataset.reading.clone(),
         };
         let Dataset { train: pool, test, classes, side, .. } = dataset;
         let pool = Arc::new(pool);
         let normalisation = Normalisation::measure(rows.train.iter().map(|&row| pool.image(row as usize)));
+        record.reading.warnings = split::warnings("validation", config.validation, pool.len());
+        if let Some(share) = config.test {
+            record.reading.warnings.extend(split::warnings("test", share, pool.len() + test.len()));
+        }
+        record.reading.warnings.extend(warnings(&pool, &rows.train, &normalisation));
         let split = |pool: &Arc<Pool>, rows| Split::new(Arc::clone(pool), rows, side, normalisation);
         Ok(Data {
             train: split(&pool, rows.train),
             validation: split(&pool, rows.validation),
             test: TestSplit::new(split(&Arc::new(test), rows.test)),
             normalisation,
+            background: config.background,
             classes,
             side,
             record,
         })
     }
+}
+
+/// What looks wrong with the training images, a sentence each.
+fn warnings(pool: &Pool, rows: &[u32], normalisation: &Normalisation) -> Vec<String> {
+    let Some((&first, others)) = rows.split_first() else { return Vec::new() };
+    let first = pool.image(first as usize);
+    if !others.is_empty() && others.iter().all(|&row| pool.image(row as usize) == first) {
+        return vec![format!(
+            "all {} are equal, so there is nothing to learn: look at the files",
+            text::counted(rows.len(), "training image")
+        )];
+    }
+    let constant = ["red", "green", "blue"].into_iter().enumerate().filter_map(|(channel, name)| {
+        // Measured as 1 where the channel is constant; no other has more than one half.
+        let is_constant = normalisation.std[channel] == 1.0;
+        let value = (normalisation.mean[channel] * 255.0).round();
+        is_constant.then(|| {
+            format!("the {name} channel of all training images is {value} everywhere: look at the files")
+        })
+    });
+    constant.collect()
 }

@@ -30,7 +30,7 @@ fn cifar10_mini_loads_from_its_archive() {
     };
     let mut config = config(DataFormat::Images);
     config.limit = Limit { train: Some(500), validation: None, test: Some(100) };
-    let data = load(&config, 1, Some(&path)).unwrap();
+    let data = load(&config, 1, Some(&path), None).unwrap();
     assert_eq!(data.side, (32, 32));
     assert_eq!(data.classes[..3], ["airplane", "automobile", "bird"]);
     let record = &data.record;
@@ -60,7 +60,7 @@ fn cifar10_binary_is_read_to_the_byte() {
     let Some(path) = real("cifar-10-batches-bin") else {
         return;
     };
-    let data = cifar10::open(&path).unwrap();
+    let data = cifar10::open(&path, None).unwrap();
     assert_eq!((data.train.len(), data.test.len()), (50_000, 10_000));
     assert_eq!(
         hex(&Sha256::digest(data.train.pixels())),
@@ -82,7 +82,7 @@ fn imagenette_loads_from_its_archive() {
     let Some(path) = real("imagenette2-64px-q90.tar.gz") else {
         return;
     };
-    let data = images::open(&path, Some(32)).unwrap();
+    let data = images::open(&path, &images::Options { side: Some(32), ..Default::default() }).unwrap();
     assert_eq!((data.train.len(), data.test.len()), (9469, 3925));
     assert_eq!((data.classes.len(), data.side), (10, (32, 32)));
     assert_eq!(data.classes[0], "n01440764");

@@ -20,6 +20,7 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::dataset::{CHANNELS, Dataset, Pool};
+use super::record::Reading;
 use super::stream::stream;
 use crate::error::{Error, Result};
 use figure::{Figure, Frame};
@@ -76,6 +77,7 @@ pub fn generate(seed: u64, train: usize, test: usize, side: usize) -> Result<Dat
         test: pool(FIRST_TEST, test)?,
         classes: (0..CLASSES).map(class_name).collect(),
         side: (side, side),
+        reading: Reading::default(),
         description: format!("built-in textured shapes, {side}x{side}, seed {seed}"),
     })
 }

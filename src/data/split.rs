@@ -114,7 +114,7 @@ pub(super) fn rows(dataset: &Dataset, validation: f64, limit: &Limit, seed: u64)
     let classes = dataset.classes.len();
     let mut train = by_class(&dataset.train, classes, "hold-out", seed)?;
     let mut test = by_class(&dataset.test, classes, "test", seed)?;
-    let held = held_out(validation, dataset.train.len())?;
+    let held = count("data.validation", validation, dataset.train.len())?;
     let mut held_rows = take(&mut train, held);
     if let Some(class) = train.iter().position(Vec::is_empty) {
         return Err(Error::request(format!(
@@ -148,22 +148,23 @@ pub(super) fn warnings(split: &str, held: f64, images: usize) -> Vec<String> {
     looks.then(sentence).into_iter().collect()
 }
 
-/// Number of images that `validation` holds out of `images`.
-fn held_out(validation: f64, images: usize) -> Result<usize> {
-    let refuse = |why: String| Err(Error::request(format!("data.validation: {validation} {why}")));
-    if !validation.is_finite() || validation <= 0.0 {
-        return refuse("holds out no image, and candidates are compared by the validation split: give a fraction below 1 or a number of images".into());
+/// Number of images that the key `key` holds out of `images` by its value: a fraction below 1, or a number.
+pub(super) fn count(key: &str, share: f64, images: usize) -> Result<usize> {
+    let refuse = |why: String| Err(Error::request(format!("{key}: {share} {why}")));
+    if !share.is_finite() || share <= 0.0 {
+        return refuse("holds out no image, and candidates are compared by images held out: give a fraction below 1 or a number of images".into());
     }
-    let count = if validation < 1.0 {
-        (validation * images as f64).round()
-    } else if validation.fract() == 0.0 {
-        validation
+    let count = if share < 1.0 {
+        (share * images as f64).round()
+    } else if share.fract() == 0.0 {
+        share
     } else {
         return refuse("is neither a fraction below 1 nor a whole number of images".into());
     };
     if count < 1.0 || count >= images as f64 {
         return refuse(format!(
-            "holds {count} images out of {images}, and both training and validation need some"
+            "holds {count} images out of {images}, and both training and {} need some",
+            key.trim_start_matches("data.")
         ));
     }
     Ok(count as usize)
@@ -196,7 +197,7 @@ fn take(groups: &mut [Vec<u32>], count: usize) -> Vec<Vec<u32>> {
 
 /// Shares of `count` in proportion to `sizes`, by largest remainders (Hamilton's method), ties to the first: they sum to
 /// `count`, or to all there is, and none exceeds its size.
-fn shares(sizes: &[usize], count: usize) -> Vec<usize> {
+pub(super) fn shares(sizes: &[usize], count: usize) -> Vec<usize> {
     let total: usize = sizes.iter().sum();
     if count >= total {
         return sizes.to_vec();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::arch::Shape;
-use crate::config::Precision;
+use crate::config::{Background, Precision};
 use crate::data::Normalisation;
 
 /// The network of a file of weights, and what its images were like.
@@ -17,6 +17,8 @@ pub struct About {
     pub class_names: Vec<String>,
     /// What the images were normalised by, where the weights were trained.
     pub normalisation: Option<Normalisation>,
+    /// What transparent images are shown on, where nobody said white.
+    pub background: Option<Background>,
     /// What the products of training were taken in.
     pub precision: Precision,
     /// Batch norm is folded into the layers before it.
@@ -34,6 +36,7 @@ impl About {
             classes,
             class_names: Vec::new(),
             normalisation: None,
+            background: None,
             precision: Precision::F32,
             folded: false,
             trial: None,
@@ -59,6 +62,9 @@ impl About {
         }
         if let Some(Normalisation { mean, std }) = &self.normalisation {
             put("normalisation", serde_json::json!({"mean": mean, "std": std}).to_string());
+        }
+        if let Some(background) = &self.background {
+            put("background", background.to_string());
         }
         if let Some((study, trial)) = &self.trial {
             put("study", study.clone());
@@ -102,6 +108,9 @@ impl About {
             })?);
         }
         about.folded = text("folded") == "true";
+        if let Some(colour) = pairs.get("background") {
+            about.background = Some(Background::parse(colour).ok_or_else(|| wrong("background"))?);
+        }
         let precision = Precision::NAMED.iter().find(|(name, _)| *name == text("precision"));
         about.precision = precision.map_or(Precision::F32, |(_, precision)| *precision);
         about.trial = text("trial").parse().ok().map(|trial| (text("study").to_owned(), trial));
@@ -118,6 +127,7 @@ mod tests {
         let about = About {
             class_names: vec!["a \"b\"".into(), "c,d".into()],
             normalisation: Some(Normalisation { mean: [0.4914, 0.1, 1.0 / 3.0], std: [0.2, 0.3, 1.0] }),
+            background: Some(Background([1, 2, 255])),
             precision: Precision::Bf16,
             folded: true,
             trial: Some(("quickstart".into(), 7)),
@@ -129,6 +139,7 @@ mod tests {
         let of_bytes = r#"{"mean": [123.675, 116.28, 103.53], "std": [0.229, 0.224, 0.225]}"#;
         for (key, value) in [
             ("input", "3x32"),
+            ("background", "sky"),
             ("classes", "ten"),
             ("class_names", "[]"),
             ("normalisation", "1"),

@@ -1,7 +1,7 @@
 //! Numbers as text, the same way in every table.
 
 use crate::analysis::{Interval, Spread};
-pub use crate::text::thousands;
+pub use crate::text::{counted, thousands};
 
 /// What stands where there is no value.
 pub const NONE: &str = "-";
@@ -52,17 +52,6 @@ pub fn duration(seconds: f64) -> String {
         60..3600 => format!("{} min {} s", s / 60, s % 60),
         _ => format!("{} h {} min", s / 3600, s % 3600 / 60),
     }
-}
-
-/// `1 seed`, `2 seeds`, `2 strategies`.
-pub fn counted(n: usize, noun: &str) -> String {
-    let stem = noun.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'o', 'u']));
-    let (noun, end) = match stem {
-        _ if n == 1 => (noun, ""),
-        Some(stem) => (stem, "ies"),
-        None => (noun, "s"),
-    };
-    format!("{} {noun}{end}", thousands(n as u64))
 }
 
 /// Milliseconds since the Unix epoch as `2026-01-31 14:05 UTC`.

@@ -327,6 +327,9 @@ fn how(findings: &Findings) -> String {
             ),
         );
         item("Data hash", format!("SHA-256 {}", code(&data.hash)));
+        for sentence in data.reading.sentences() {
+            item("Images", format!("{}.", inline(&sentence)));
+        }
     }
     let trained = study.experiment.as_ref().filter(|_| !findings.is_simulated());
     if let Some(subset) = trained.and_then(|e| recipe::subset(&e.data)) {

@@ -208,6 +208,8 @@ fn data() -> DataConfig {
         format: DataFormat::Cifar10,
         path: None,
         side: None,
+        background: None,
+        test: None,
         validation: 0.1,
         limit: Limit { train: Some(45_000), ..Limit::default() },
         augment: Augment::USUAL,

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::escape::inline;
 use crate::config::{Experiment, warnings};
 use crate::data::DataRecord;
 use crate::study::event::CandidateRecord;
@@ -26,7 +27,7 @@ pub fn section(warnings: &[String]) -> String {
     if !warnings.is_empty() {
         text.push_str("**Warnings**: what was asked for was done, but this looks wrong.\n\n");
         for warning in warnings {
-            let _ = writeln!(text, "- {warning}");
+            let _ = writeln!(text, "- {}", inline(warning));
         }
         text.push('\n');
     }

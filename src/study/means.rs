@@ -52,7 +52,7 @@ impl Means {
     }
 
     /// How many candidates have finished trials.
-    pub fn len(&self) -> usize {
+    pub fn candidates(&self) -> usize {
         self.candidates.len()
     }
 

@@ -135,6 +135,8 @@ pub fn experiment(labels: &[&str], seeds: &[u64]) -> Experiment {
             format: DataFormat::Shapes,
             path: None,
             side: None,
+            background: None,
+            test: None,
             validation: 0.1,
             limit: Limit::default(),
             augment: Augment::USUAL,

@@ -18,6 +18,8 @@ fn data() -> Arc<Data> {
         format: DataFormat::Shapes,
         path: None,
         side: Some(SIDE),
+        background: None,
+        test: None,
         validation: 40.0,
         limit: Limit::default(),
         augment: Augment { pad_crop: 2, ..Augment::USUAL },

@@ -69,6 +69,7 @@ impl NetworkTrainer {
         About {
             class_names: self.data.classes.clone(),
             normalisation: Some(self.data.normalisation),
+            background: self.data.background,
             precision: self.config.precision,
             ..About::new(&task.text, task.network.input(), task.network.classes)
         }

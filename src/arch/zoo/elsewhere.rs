@@ -54,12 +54,12 @@ pub(super) fn hint(name: &str) -> Option<String> {
     let is_bare = rest == plain;
     let (family, ours, rest) =
         FAMILIES.iter().find_map(|(family, ours)| Some((*family, *ours, after(&rest, family)?)))?;
+    if ours == "mobilenet_v3" {
+        return Some("; MobileNetV3 is `mobilenet_v3_large` or `mobilenet_v3_small` here".into());
+    }
     // Our own name, spelled otherwise.
     if is_bare && rest.is_empty() && ours.replace('_', "") == family {
         return None;
-    }
-    if ours == "mobilenet_v3" {
-        return Some("; MobileNetV3 is `mobilenet_v3_large` or `mobilenet_v3_small` here".into());
     }
     let mut options: Vec<(&str, String)> = Vec::new();
     let mut remarks: Vec<&str> = Vec::new();

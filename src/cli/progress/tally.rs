@@ -176,7 +176,7 @@ impl Tally {
     /// The Pareto front of params against validation accuracy, by rising params.
     pub fn front(&mut self) -> &[Point] {
         let is_time = |(at, took): (Instant, Duration)| at.elapsed() >= 100 * took;
-        if self.is_due && (self.means.len() <= AT_ONCE || self.computed.is_none_or(is_time)) {
+        if self.is_due && (self.means.candidates() <= AT_ONCE || self.computed.is_none_or(is_time)) {
             let start = Instant::now();
             let front = self.means.front().into_iter();
             self.front = front.map(|mean| Point { params: mean.params, accuracy: mean.accuracy() }).collect();

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::{Args, run_study, unused};
 use crate::analysis::{Adaptation, StudySummary};
+use crate::cli::memory::Budget;
 use crate::cli::place::Place;
 use crate::cli::plan;
 use crate::cli::trained::Trained;
@@ -121,9 +122,9 @@ fn check(args: &Args, phases: &Phases, dir: &Path) -> Result<()> {
         let same = images_key(&experiment);
         let (input, classes) = match images.get(&same) {
             Some(known) => *known,
-            None => *images
-                .entry(same)
-                .or_insert(Trained::load(&experiment, args.data.as_deref(), place)?.shape()),
+            None => *images.entry(same).or_insert(
+                Trained::load(&experiment, args.data.as_deref(), Budget::new(args.memory), place)?.shape(),
+            ),
         };
         plan::variants(&experiment, place, input, classes)?;
     }
@@ -197,7 +198,7 @@ fn markdown(name: &str, over: &[Over<'_>]) -> String {
 /// How the trials of a phase ended, as far as there are any that did so.
 fn ended(state: &StudyState) -> String {
     let adapts = state.experiment.search.as_ref().and_then(|search| search.netadapt.as_ref());
-    let stopped = adapts.map_or("stopped early at a rung".to_owned(), |config| {
+    let stopped = adapts.map_or("stopped early".to_owned(), |config| {
         format!("proposals of NetAdapt, fine-tuned for {} each", counted(config.fine_tune, "epoch"))
     });
     let whole = format!("trained for all {}", counted(state.experiment.train.epochs, "epoch"));

@@ -1,6 +1,6 @@
 //! Reading a table, each mistake a sentence with its line.
 
-use std::io::{Cursor, Read};
+use std::io::{self, BufReader, Cursor, Read};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
@@ -15,6 +15,12 @@ use crate::text::{cell, one_line};
 /// Most bytes of a table's text: a million rows of ten epochs have less.
 const MOST_BYTES: u64 = 1 << 30;
 
+/// Bytes of memory that a byte of text takes at most while it is read: twice itself, its share of the list of lines, and
+/// its figures.
+const TIMES: u64 = 12;
+/// What some editors put before a text.
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
 /// A line and what is wrong with it.
 type Wrong = (u64, String);
 
@@ -24,6 +30,14 @@ impl Table {
     /// # Errors
     /// A sentence with the file and, where it is about one, the line.
     pub fn read(path: &Path) -> Result<Self> {
+        Self::read_within(path, None)
+    }
+
+    /// As [`read`](Self::read), in at most `memory` bytes.
+    ///
+    /// # Errors
+    /// Also that the table is longer than fits.
+    pub fn read_within(path: &Path, memory: Option<u64>) -> Result<Self> {
         let name = path.display();
         let fail = |message: String| Error::request(one_line(&format!("{name}: {message}")));
         let mut bytes = Vec::new();
@@ -34,19 +48,31 @@ impl Table {
             _ => fail(format!("cannot read this table: {error}")),
         })?;
         let unreadable = |error| fail(format!("cannot read this table: {error}"));
-        let too_long = || fail(format!("more than {} MiB are no table; check the path", MOST_BYTES >> 20));
-        file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-        if bytes.starts_with(&[0x1f, 0x8b]) {
-            let mut text = Vec::new();
-            let unpacked =
-                MultiGzDecoder::new(Cursor::new(&bytes)).take(MOST_BYTES + 1).read_to_end(&mut text);
-            unpacked.map_err(|error| {
-                fail(format!("the gzip archive is damaged ({error}): make it again, or fetch it again"))
-            })?;
-            bytes = text;
+        let most = memory.map_or(MOST_BYTES, |memory| (memory / TIMES).min(MOST_BYTES));
+        let mut first = Vec::new();
+        let mut file = file;
+        file.by_ref().take(2).read_to_end(&mut first).map_err(unreadable)?;
+        let is_packed = first == [0x1f, 0x8b];
+        let whole = Cursor::new(first).chain(file);
+        let (mut reader, unreadable): (Box<dyn Read>, fn(io::Error) -> String) = if is_packed {
+            (Box::new(MultiGzDecoder::new(BufReader::new(whole))), |error| {
+                format!("the gzip archive is damaged ({error}): make it again, or fetch it again")
+            })
+        } else {
+            (Box::new(whole), |error| format!("cannot read this table: {error}"))
+        };
+        // What does not begin as a table is not read to its end, which it may not have.
+        let title = (TITLE.len() + BOM.len()) as u64;
+        reader.by_ref().take(title).read_to_end(&mut bytes).map_err(|e| fail(unreadable(e)))?;
+        if bytes.strip_prefix(BOM).unwrap_or(&bytes).starts_with(TITLE.as_bytes()) {
+            reader.take(most + 1).read_to_end(&mut bytes).map_err(|e| fail(unreadable(e)))?;
         }
-        if bytes.len() as u64 > MOST_BYTES {
-            return Err(too_long());
+        if bytes.len() as u64 > most {
+            return Err(fail(format!(
+                "its text is longer than the {} MiB that are read with this memory budget: check the path, or give a larger \
+                 --memory",
+                most >> 20
+            )));
         }
         parse(&bytes)
             .map_err(|(line, message)| Error::request(one_line(&format!("{name}:{line}: {message}"))))
@@ -129,6 +155,8 @@ fn about(text: &str) -> std::result::Result<About, Wrong> {
     }
     let lines: Vec<(u64, &str, &str)> = (1..)
         .zip(text.lines())
+        // Nothing that is read comes later.
+        .take(1000)
         .take_while(|(_, line)| line.starts_with('#'))
         .filter_map(|(number, line)| {
             let (name, value) = line.trim_start_matches('#').split_once(':')?;
