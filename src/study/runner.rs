@@ -131,15 +131,9 @@ impl Study {
             self.experiment.search.as_ref().is_none_or(|search| search.netadapt.is_some() || known(search));
         // The network of a variant may be in a file.
         let in_file = self.experiment.variants.iter().any(|variant| Path::new(&variant.network).exists());
-<<<<<<< HEAD
         let version = environment::version();
         let same_version = state.environments.last().is_some_and(|last| last.version == version);
-        let same = state.experiment == self.experiment && same_version;
-=======
-        let version = state.environments.last().map(|environment| environment.version.as_str());
-        let same =
-            plain(&state.experiment) == plain(&self.experiment) && version == Some(env!("CARGO_PKG_VERSION"));
->>>>>>> main
+        let same = plain(&state.experiment) == plain(&self.experiment) && same_version;
         if !same || !is_known || in_file || self.has_more_time(state) {
             return None;
         }
