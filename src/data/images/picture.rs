@@ -1,6 +1,7 @@
 //! One image file to the pixels that a viewer shows: turned as its EXIF orientation says, on a background where it is
 //! transparent, refused where it is cut off or too large for the memory.
 
+use std::borrow::Cow;
 use std::io::Cursor;
 
 use image::metadata::Orientation;
@@ -72,7 +73,8 @@ impl<'a> Header<'a> {
         if let Some(fault) = fault(self.bytes, self.format) {
             return Err(fault);
         }
-        let mut decoder = decoder(self.bytes, self.format, self.need)?;
+        let bytes = ended(self.bytes, self.format);
+        let mut decoder = decoder(&bytes, self.format, self.need)?;
         let orientation = orientation(self.bytes, self.format, &mut decoder);
         let image =
             DynamicImage::from_decoder(decoder).map_err(|error| text::one_line(&error.to_string()))?;
@@ -81,6 +83,15 @@ impl<'a> Header<'a> {
         let mut image = DynamicImage::ImageRgb8(pixels);
         image.apply_orientation(orientation);
         Ok(Picture { pixels: image.into_rgb8(), is_transparent, is_turned })
+    }
+}
+
+/// The file with an end marker, where it lacks one alone: the decoder would leave the last blocks grey.
+fn ended(bytes: &[u8], format: ImageFormat) -> Cow<'_, [u8]> {
+    const END: [u8; 2] = [0xff, 0xd9];
+    match format {
+        ImageFormat::Jpeg if !bytes.ends_with(&END) => Cow::Owned([bytes, &END].concat()),
+        _ => Cow::Borrowed(bytes),
     }
 }
 
