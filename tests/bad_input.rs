@@ -144,7 +144,7 @@ fn data_that_is_missing_or_not_what_it_should_be() {
     // The first bytes of a gzip file, and then nothing.
     let torn = folder.write("cifar-10-binary.tar.gz", b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xed\xd1");
     let message = refused(&folder, &cifar, &["--data", &torn]);
-    starts(&message, "DIR/cifar-10-binary.tar.gz: not a whole tar or tar.gz file");
+    starts(&message, "DIR/cifar-10-binary.tar.gz: not a whole archive");
     // A batch that is not a whole number of records.
     let batches = folder.join("cifar-10-batches-bin");
     std::fs::create_dir(&batches).unwrap();
