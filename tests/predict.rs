@@ -134,7 +134,10 @@ fn weights_that_cannot_classify_are_refused() {
     let labels = folder.write("labels.txt", "a\nb\n");
     for (args, expected) in [
         (&["--weights", &random][..], "do not say how their images were normalised: give --mean and --std"),
-        (&["--weights", &dir, "--trial", "2"], "there is no trial 2: the study has trials 1 to 1"),
+        (
+            &["--weights", &dir, "--trial", "2"],
+            "there is no trial of this number, and no candidate with this name or a hash that begins so: the study has trials 1 to 1",
+        ),
         (&["--weights", &dir, "--network", "mix"], "a study's trial has its own"),
         (&["--weights", &dir, "--labels", &labels], "2 names for 10 classes"),
         (&["--weights", &random, "--trial", "1"], "is not a study's folder"),
