@@ -300,7 +300,7 @@ fn wrong_requests_are_sentences() {
         ),
         ("whole-numbers.safetensors", "holds I32, and only F16, BF16, F32 and F64 are read"),
         ("shape.safetensors", "stem.weight has shape [8, 9, 1, 3], not [8, 3, 3, 3]"),
-        ("", "not a file: name a safetensors file"),
+        ("", "a folder, not a file of weights: name a safetensors file"),
     ] {
         let message = export(weights, &[]);
         assert!(message.contains(expected), "{message}\n  does not contain\n{expected}");

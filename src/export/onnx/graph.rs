@@ -152,10 +152,15 @@ impl<'a> Writer<'a> {
         let outputs = self.network.layers.last().map_or(0, |layer| layer.output.len());
         Graph {
             node: self.nodes,
-            name: self.network.name.clone(),
+            name: plain_name(&self.network.name),
             initializer: self.initializers,
             input: vec![Value::batch(INPUT, &[input.c, input.h, input.w])],
             output: vec![Value::batch(OUTPUT, &[outputs])],
         }
     }
+}
+
+/// A network's name without its options, which are in the file's metadata.
+fn plain_name(name: &str) -> String {
+    name.split(' ').take_while(|word| !word.contains('=')).collect::<Vec<_>>().join(" ")
 }
