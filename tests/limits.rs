@@ -205,8 +205,11 @@ fn threads_without_end_are_not_started() {
         "--threads",
         "1024",
     ];
-    let refused = refusal(&args);
-    assert!(refused.contains("--jobs 1024 --threads 1024: 1048576 threads on "), "{refused}");
+    // A note that a simulation has no use for threads comes first.
+    let out = output(&args);
+    assert_eq!(out.status.code(), Some(2));
+    let refused = String::from_utf8_lossy(&out.stderr);
+    assert!(refused.contains("error: --jobs 1024 --threads 1024: 1048576 threads on "), "{refused}");
     assert!(!Path::new(&folder.at("out")).exists());
 }
 
