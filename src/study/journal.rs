@@ -2,7 +2,7 @@
 //!
 //! A line without its newline was being written when the machine stopped: it did not happen, and is cut off before
 //! the next event is appended. Any other line that does not read, or does not follow from the one before it
-//! ([`chain`](super::chain)), is damage, and said so.
+//! (`chain`), is damage, and said so.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
