@@ -4,6 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::place::Place;
+use super::recorded::Recorded;
 use super::{profiled, searched};
 use crate::arch::zoo::Named;
 use crate::arch::{Network, Shape, build};
@@ -30,6 +31,8 @@ pub struct Searched {
     pub total: Option<usize>,
     /// Shape and number of classes of the images that they take.
     pub images: (Shape, usize),
+    /// What a study of before has recorded.
+    pub recorded: Recorded,
 }
 
 /// A candidate that is to be trained, or to go on, up to a rung; with the seeds still to come.
@@ -110,7 +113,7 @@ impl ExperimentPlan {
         let (planned, goes_on, until, seeds) = match search.order()? {
             Order::Train(made, epochs) => {
                 let parent = made.adapted.as_ref().map(|adapted| adapted.from.clone());
-                let planned = searched::planned(*made, self.searched.images)?;
+                let planned = searched::planned(*made, self.searched.images, &self.searched.recorded)?;
                 let (until, seeds) = match parent {
                     // It inherits from the trials of the same seeds, and stops whatever a whole training is.
                     Some(parent) => {
@@ -240,26 +243,47 @@ impl Plan for ExperimentPlan {
     }
 }
 
-/// The variants of an experiment as candidates, for images of shape `input` in `classes` classes; `place` is its file.
+/// The variants of an experiment as candidates, for images of shape `input` in `classes` classes; `place` is its file, and
+/// `recorded` what its study has of before: what that trained as two networks it keeps as two.
 ///
 /// # Errors
 /// A sentence where a variant is no network, or none for such images, or the network of another variant: its trials
 /// would be the other's to the bit, so a difference between the two could only mislead.
-pub fn variants(experiment: &Experiment, place: Place, input: Shape, classes: usize) -> Result<Vec<Planned>> {
+pub fn variants(
+    experiment: &Experiment,
+    place: Place,
+    (input, classes): (Shape, usize),
+    recorded: &Recorded,
+) -> Result<Vec<Planned>> {
     let mut variants: Vec<Planned> = Vec::new();
     for (number, variant) in experiment.variants.iter().enumerate() {
-        let planned = self::variant(variant, number, place, input, classes)?;
-        if let Some((other, _)) = variants.iter().find(|(other, _)| other.hash == planned.0.hash) {
+        let mut planned = self::variant(variant, number, place, input, classes)?;
+        if let Some((record, network)) = recorded.variant(&variant.name, &planned.1) {
+            (planned.0.hash, planned.0.text) = (record.hash.clone(), record.text.clone());
+            planned.1 = Network { name: planned.1.name, ..network };
+        }
+        if let Some(other) = variants.iter().position(|(other, _)| other.hash == planned.0.hash) {
             let steps = [Step::Key("variants".into()), Step::Item(number), Step::Key("network".into())];
-            let message = format!(
-                "variant {} is the same network as variant {}, so it can tell nothing new; change it or take it away",
-                variant.name, other.label
-            );
+            let message = same(variant, &experiment.variants[other], &planned.0.text);
             return Err(place.error(&steps, &message));
         }
         variants.push(planned);
     }
     Ok(variants)
+}
+
+/// Why two variants are refused: they are one network, and which, where they are written otherwise.
+fn same(variant: &Variant, other: &Variant, text: &str) -> String {
+    let (name, before) = (&variant.name, &other.name);
+    let is_written_alike = (&variant.network, &variant.set) == (&other.network, &other.set);
+    let why = if is_written_alike {
+        String::new()
+    } else {
+        format!(" (`{}` and `{}` build the same layers, `{text}`)", variant.network, other.network)
+    };
+    format!(
+        "variant {name} is the same network as variant {before}{why}, so it can tell nothing new; change it or take it away"
+    )
 }
 
 /// A variant as a candidate, its name the label.
@@ -270,9 +294,10 @@ fn variant(variant: &Variant, number: usize, place: Place, input: Shape, classes
     let record = CandidateRecord {
         label: variant.name.clone(),
         is_variant: true,
-        hash: crate::space::hash(&text),
+        hash: network.hash(),
         text,
         choices: Vec::new(),
+        merged: None,
         params: cost.params,
         madds: cost.madds,
         activation_memory: cost.activation_memory,
@@ -296,7 +321,13 @@ mod tests {
         let experiment = simulated::experiment(&["drawn"], &[0]);
         let trial = simulated::plan(&experiment).remove(0);
         let kept = vec![(trial.candidate, trial.network)];
-        Searched { kept, search: None, total, images: (Shape::new(3, 32, 32), 10) }
+        Searched {
+            kept,
+            search: None,
+            total,
+            images: (Shape::new(3, 32, 32), 10),
+            recorded: Recorded::default(),
+        }
     }
 
     fn all(plan: &mut ExperimentPlan) -> Vec<PlannedTrial> {
@@ -311,7 +342,8 @@ mod tests {
     #[test]
     fn variants_come_first_each_with_every_seed() {
         let experiment = simulated::experiment(&["mix", "cse_only"], &[3, 5]);
-        let variants = || variants(&experiment, nowhere(), Shape::new(3, 32, 32), 10).unwrap();
+        let variants =
+            || variants(&experiment, nowhere(), (Shape::new(3, 32, 32), 10), &Recorded::default()).unwrap();
         let mut plan = ExperimentPlan::new(&experiment.seeds, 3, variants(), searched(Some(1)));
         assert_eq!(plan.total(), Some(6));
         // Looking changes nothing.
@@ -341,9 +373,11 @@ mod tests {
         let network = build::network(&candidate, images.0, images.1).unwrap();
         let record = simulated::plan(&simulated::experiment(&["drawn"], &[0])).remove(0).candidate;
         let record =
-            CandidateRecord { text: candidate.text(), hash: candidate.hash(), is_variant: false, ..record };
-        let searched = Searched { kept: vec![(record, network)], search: None, total: Some(1), images };
-        let variants = variants(&experiment, nowhere(), images.0, images.1).unwrap();
+            CandidateRecord { text: candidate.text(), hash: network.hash(), is_variant: false, ..record };
+        let recorded = Recorded::default();
+        let searched =
+            Searched { kept: vec![(record, network)], search: None, total: Some(1), images, recorded };
+        let variants = variants(&experiment, nowhere(), images, &Recorded::default()).unwrap();
         let mut plan = ExperimentPlan::new(&experiment.seeds, 3, variants, searched);
         let trials = all(&mut plan);
         assert_eq!(trials.len(), 6);
@@ -359,7 +393,8 @@ mod tests {
         let file = dir.path().join("e.yaml");
         std::fs::write(&file, "name: e\nvariants:\n- name: mux\n  network: mux\n").unwrap();
         let place = Place { file: &file, ..nowhere() };
-        let error = variants(&experiment, place, Shape::new(3, 32, 32), 10).unwrap_err();
+        let error =
+            variants(&experiment, place, (Shape::new(3, 32, 32), 10), &Recorded::default()).unwrap_err();
         assert_eq!(error.exit_code(), 2);
         let expected = format!("{}:4:12: variants[0].network: variant mux: ", file.display());
         assert!(error.to_string().starts_with(&expected), "{error}");
@@ -375,10 +410,37 @@ mod tests {
         std::fs::write(&file, "variants:\n- {name: wide, network: a}\n- {name: again, network: b}\n")
             .unwrap();
         let place = Place { file: &file, ..nowhere() };
-        let error = variants(&experiment, place, Shape::new(3, 32, 32), 10).unwrap_err();
+        let error =
+            variants(&experiment, place, (Shape::new(3, 32, 32), 10), &Recorded::default()).unwrap_err();
         assert_eq!(error.exit_code(), 2);
         let error = error.to_string();
         assert!(error.contains(":3:26: variants[1].network: "), "{error}");
         assert!(error.contains("again is the same network as variant wide"), "{error}");
+        assert!(error.contains("build the same layers, `stem_k3_s2_c16 ir_r1_k3_s2_e2_c16`)"), "{error}");
+    }
+
+    /// Each pair builds the same layers by the rules of the notation, however far apart the texts are.
+    #[test]
+    fn equal_networks_are_refused_as_variants_whatever_they_say() {
+        for (one, other) in [
+            ("stem_c8 ir_e2_c8_se0.125", "stem_c8 ir_h16_c8_se0.5"),
+            ("stem_c8 ir_e2.1_c16", "stem_c8 ir_e2.15_c16"),
+            ("stem_c16 ir_r2_e6_c24", "stem_c16 ir_e6_c24 ir_h144_c24"),
+            ("cn_r2_c8", "stem_c8 cn_c8"),
+            ("stem_c8 dsa_c16", "stem_c8 ir_e1_c16_nonlinear"),
+            ("mobilenet_v3_small width=0.5", "mobilenet_v3_small width=0.501"),
+            ("mix", "mix cap_mode=min"),
+        ] {
+            let mut experiment = simulated::experiment(&["a", "b"], &[0]);
+            experiment.variants[0].network = one.into();
+            experiment.variants[1].network = other.into();
+            let dir = tempfile::tempdir().unwrap();
+            let file = dir.path().join("e.yaml");
+            std::fs::write(&file, "variants:\n- {name: a, network: a}\n- {name: b, network: b}\n").unwrap();
+            let place = Place { file: &file, ..nowhere() };
+            let found = variants(&experiment, place, (Shape::new(3, 32, 32), 10), &Recorded::default());
+            let error = found.expect_err(other).to_string();
+            assert!(error.contains("variant b is the same network as variant a"), "{error}");
+        }
     }
 }

@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::place::Place;
 use super::plan::{Planned, Searched};
-use crate::arch::{Shape, build};
+use super::recorded::Recorded;
+use crate::arch::{Network, Shape, build, canonical};
 use crate::config::{Experiment, SearchConfig, SpaceContent, StrategyKind};
+use crate::cost::spellings::{self, Spellings};
 use crate::cost::{Cost, Rejection, feasible};
 use crate::error::{Error, Result};
 use crate::search::{self, Costs, Judged, Made, Search};
@@ -18,26 +20,31 @@ use crate::study::event::CandidateRecord;
 /// begins. A candidate that is one of the variants is trained as that variant, and not again.
 ///
 /// `earlier` are candidates that an extended study has already: those that belong to the space come first, and count.
+/// `recorded` are those of a study that knows networks by their texts, and goes on to.
 ///
 /// # Errors
 /// What is wrong with the space, that it is made for other images, or that none of its candidates can be trained.
 pub fn candidates(
     experiment: &Experiment,
     variants: &[Planned],
-    earlier: &[CandidateRecord],
+    (earlier, recorded): (&[CandidateRecord], &Recorded),
     input: Shape,
     classes: usize,
 ) -> Result<Searched> {
     let images = (input, classes);
+    let none = |total| Searched { kept: Vec::new(), search: None, total, images, recorded: recorded.clone() };
     let Some(config) = &experiment.search else {
-        return Ok(Searched { kept: Vec::new(), search: None, total: Some(0), images });
+        return Ok(none(Some(0)));
     };
     if config.netadapt.is_some() {
-        return shrunk(experiment, config, images);
+        return Ok(Searched { search: Some(shrunk(experiment, config, recorded, images)?), ..none(None) });
     }
     let space = Arc::new(SearchSpace::load(&config.space)?);
     check_images(config, &space, input, classes)?;
-    let mut seen: Seen = variants.iter().map(|(_, network)| network.fingerprint()).collect();
+    let mut seen = Seen {
+        networks: variants.iter().map(|(_, network)| network.hash()).collect(),
+        recorded: recorded.clone(),
+    };
     let total = total(config, &space, seen.clone(), input, classes);
     let earlier = if config.listens() { &[] } else { earlier };
     let kept = kept(&space, earlier, &mut seen, input, classes);
@@ -46,8 +53,10 @@ pub fn candidates(
     let judge = {
         let (space, rejected) = (Arc::clone(&space), Arc::clone(&rejected));
         Box::new(move |candidate: &Candidate| match feasible::judge(&space, candidate, input, classes) {
-            Ok((network, cost)) if seen.insert(network.fingerprint()) => Judged::Fits(costs(&cost)),
-            Ok(_) => Judged::Repeats,
+            Ok((network, cost)) => match seen.new(candidate, &network) {
+                Some(hash) => Judged::Fits(costs(&cost), hash),
+                None => Judged::Repeats,
+            },
             Err(rejection) => {
                 let reason = rejection.reason().to_owned();
                 let judged = match rejection.excess() {
@@ -61,36 +70,58 @@ pub fn candidates(
     };
     let trials = config.trials.map(|trials| trials.saturating_sub(kept.len()));
     let config = &SearchConfig { trials, ..config.clone() };
-    let settings =
-        search::Settings { config, space, seed: experiment.seed, epochs: experiment.train.epochs, judge };
+    let settings = search::Settings {
+        config,
+        space: Arc::clone(&space),
+        seed: experiment.seed,
+        epochs: experiment.train.epochs,
+        judge,
+    };
     let mut search = Search::new(settings);
+    // What such a study heard of a network, it heard of the choices alone by which it was proposed.
+    if recorded.is_empty() {
+        let mut spellings = None;
+        let thorough = experiment.trainer.is_network();
+        search = search.merging(Box::new(move |genome, hash| {
+            let new = || Spellings::new(Arc::clone(&space), images, thorough);
+            spellings.get_or_insert_with(new).of(genome, hash)
+        }));
+    }
     // At once, so that a space in which nothing can be trained is refused before anything else begins.
     match search.look() {
         // There is nothing beside what the study has.
-        Err(_) if !kept.is_empty() => return Ok(Searched { kept, search: None, total, images }),
+        Err(_) if !kept.is_empty() => return Ok(Searched { kept, ..none(total) }),
         Err(error) => {
             let rejected = rejected.lock().unwrap_or_else(PoisonError::into_inner);
             return Err(refusal(config, &search, rejected.as_ref(), &error));
         }
         Ok(()) => {}
     }
-    Ok(Searched { kept, search: Some(search), total, images })
+    Ok(Searched { kept, search: Some(search), ..none(total) })
 }
 
 /// What `netadapt` proposes. Its first network is trained whether or not a variant is the same: the others inherit from its
 /// trials.
-fn shrunk(experiment: &Experiment, config: &SearchConfig, images: (Shape, usize)) -> Result<Searched> {
-    let (input, classes) = images;
+fn shrunk(
+    experiment: &Experiment,
+    config: &SearchConfig,
+    recorded: &Recorded,
+    (input, classes): (Shape, usize),
+) -> Result<Search> {
     let space = Arc::new(SearchSpace::fixed([input.c, input.h, input.w], classes)?);
+    let recorded = recorded.clone();
     let judge = Box::new(move |candidate: &Candidate| match build::network(candidate, input, classes) {
-        Ok(network) => Judged::Fits(costs(&crate::cost::of(&network))),
+        Ok(network) => {
+            let hash = recorded.hash(candidate).unwrap_or_else(|| network.hash());
+            Judged::Fits(costs(&crate::cost::of(&network)), hash)
+        }
         Err(reason) => Judged::NoNetwork { reason },
     });
     let settings =
         search::Settings { config, space, seed: experiment.seed, epochs: experiment.train.epochs, judge };
     let mut search = Search::new(settings);
     search.look()?;
-    Ok(Searched { kept: Vec::new(), search: Some(search), total: None, images })
+    Ok(search)
 }
 
 /// What a candidate costs, as far as a search cares.
@@ -108,7 +139,7 @@ fn refusal(config: &SearchConfig, search: &Search, first: Option<&Rejection>, er
     }
 }
 
-/// Candidates of a space that is listed to see whether it has a candidate.
+/// Candidates of a space that is listed to see whether it has a network.
 const LISTED: u128 = 100_000;
 
 /// Of candidates that were searched earlier those that still belong to the space, with their networks. A space too large to be
@@ -123,20 +154,24 @@ fn kept(
     if earlier.is_empty() {
         return Vec::new();
     }
-    let listed: Option<HashSet<String>> =
-        (space.size() <= LISTED).then(|| space.iter().map(|drawn| drawn.candidate.text()).collect());
+    let listed: Option<HashSet<String>> = (space.size() <= LISTED)
+        .then(|| spellings::all(space, (input, classes)).into_iter().map(|(_, hash)| hash).collect());
     let factors = space.factors();
     let has_level = |(name, level): &(String, String)| {
         factors.iter().any(|factor| factor.name == *name && factor.levels.contains(level))
     };
     let keep = |record: &CandidateRecord| {
+        let candidate = crate::space::notation::parse(&record.text).ok()?;
+        let (network, _) = feasible::judge(space, &candidate, input, classes).ok()?;
         let belongs = match &listed {
-            Some(texts) => texts.contains(&record.text),
+            Some(networks) => networks.contains(&network.hash()),
             None => record.choices.iter().all(has_level),
         };
-        let candidate = crate::space::notation::parse(&record.text).ok().filter(|_| belongs)?;
-        let (network, _) = feasible::judge(space, &candidate, input, classes).ok()?;
-        seen.insert(network.fingerprint()).then(|| (record.clone(), network))
+        if !belongs {
+            return None;
+        }
+        seen.new(&candidate, &network)?;
+        Some((record.clone(), network))
     };
     earlier.iter().filter_map(keep).collect()
 }
@@ -162,9 +197,23 @@ pub fn note_content(experiment: &mut Experiment) -> Result<()> {
     Ok(())
 }
 
-/// Fingerprints of the networks that are trained already: two texts can spell one network (`e6` and `h96` where 16 channels
-/// come in), which is trained once.
-type Seen = HashSet<[u8; 32]>;
+/// The networks that are trained already: two texts can spell one network (`e6` and `h96` where 16 channels come in), which
+/// is trained once.
+#[derive(Debug, Clone)]
+struct Seen {
+    networks: HashSet<String>,
+    recorded: Recorded,
+}
+
+impl Seen {
+    /// What a candidate's network is known by, where it was not seen before. What a study has trained as two it goes on
+    /// to know as two.
+    fn new(&mut self, candidate: &Candidate, network: &Network) -> Option<String> {
+        let hash = network.hash();
+        let is_new = self.networks.insert(hash.clone());
+        self.recorded.hash(candidate).or(is_new.then_some(hash))
+    }
+}
 
 fn place(config: &SearchConfig) -> Place<'_> {
     Place { file: &config.space, what: "search space file", set: &[], phase: None }
@@ -201,7 +250,7 @@ fn total(
         let trained = |number| {
             let candidate = space.get(number)?.candidate;
             let (network, _) = feasible::judge(space, &candidate, input, classes).ok()?;
-            seen.insert(network.fingerprint()).then_some(())
+            seen.new(&candidate, &network).map(|_| ())
         };
         return Some((0..space.size()).filter_map(trained).take(config.trials.unwrap_or(usize::MAX)).count());
     }
@@ -215,24 +264,32 @@ fn total(
     }
 }
 
-/// A proposal as a candidate with its network.
+/// A proposal as a candidate with its network, its text that of the layers, or as the study has recorded it.
 ///
 /// # Errors
 /// Why it is no network for such images.
-pub fn planned(made: Made, (input, classes): (Shape, usize)) -> Result<Planned> {
-    let Made { candidate, choices, hash, costs, adapted, .. } = made;
-    let network = build::network(&candidate, input, classes).map_err(Error::Request)?;
+pub fn planned(made: Made, (input, classes): (Shape, usize), recorded: &Recorded) -> Result<Planned> {
+    let Made { candidate, choices, merged, hash, costs, adapted, .. } = made;
+    let (text, network) = match recorded.named(&hash) {
+        Some((record, network)) => (record.text.clone(), network),
+        None => {
+            let (canonical, network) =
+                canonical::network(&candidate, input, classes).map_err(Error::Request)?;
+            (canonical.text(), network)
+        }
+    };
     let Costs { params, madds, activation_memory, .. } = costs;
     let label = match &adapted {
         Some(adapted) => format!("step {}: {}", adapted.step, adapted.change),
-        None => label(&choices, &candidate),
+        None => label(&choices, &hash),
     };
     let record = CandidateRecord {
         label,
         is_variant: false,
-        text: candidate.text(),
+        text,
         hash,
         choices,
+        merged: merged.map(Box::new),
         params,
         madds,
         activation_memory,
@@ -246,7 +303,7 @@ const LONGEST_LABEL: usize = 40;
 
 /// The levels in the order of the factors, each marked as the block notation does, such as `e4 k5 r1 cse cap16`; the first
 /// half of the hash where nothing was chosen, and where there are too many choices for anybody to read them in a name.
-pub fn label(choices: &[(String, String)], candidate: &Candidate) -> String {
+pub fn label(choices: &[(String, String)], hash: &str) -> String {
     let level = |(factor, level): &(String, String)| match factor.rsplit('.').next().unwrap_or(factor) {
         "block" | "activation" | "form" | "stem" | "head" => level.clone(),
         "expand" | "hidden" if level.starts_with('h') => level.clone(),
@@ -265,7 +322,7 @@ pub fn label(choices: &[(String, String)], candidate: &Candidate) -> String {
     };
     let label = choices.iter().map(level).collect::<Vec<_>>().join(" ");
     if label.is_empty() || label.chars().count() > LONGEST_LABEL {
-        return candidate.hash().chars().take(8).collect();
+        return hash.chars().take(8).collect();
     }
     label
 }
@@ -286,12 +343,11 @@ mod tests {
             ("conv_bias", "true"),
         ];
         let choices = choices.map(|(factor, level)| (factor.to_string(), level.to_string()));
-        let candidate = crate::space::notation::parse("ir_e4_c8").unwrap();
-        assert_eq!(label(&choices, &candidate), "e4 k5 no-se cse cap16 conv_bias=true");
-        let hash = candidate.hash();
-        assert_eq!(label(&[], &candidate), hash[..8]);
+        let hash = "0123456789abcdef";
+        assert_eq!(label(&choices, hash), "e4 k5 no-se cse cap16 conv_bias=true");
+        assert_eq!(label(&[], hash), hash[..8]);
         let many: Vec<_> = choices.iter().cycle().take(12).cloned().collect();
-        assert_eq!(label(&many, &candidate), hash[..8]);
+        assert_eq!(label(&many, hash), hash[..8]);
     }
 
     /// `e2` and `h32` are one network where 16 channels come in; a variant that is the same network is trained already, and
@@ -307,7 +363,8 @@ mod tests {
         experiment.search = Some(SearchConfig::new(space, StrategyKind::Grid, None));
         let (input, classes) = (Shape::new(3, 32, 32), 10);
         let texts = |variants: &[Planned], experiment: &Experiment| -> (Option<usize>, Vec<String>) {
-            let mut searched = candidates(experiment, variants, &[], input, classes).unwrap();
+            let mut searched =
+                candidates(experiment, variants, (&[], &Recorded::default()), input, classes).unwrap();
             let mut texts = Vec::new();
             while let Order::Train(made, _) = searched.search.as_mut().unwrap().order().unwrap() {
                 texts.push(made.candidate.text());

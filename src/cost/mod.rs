@@ -7,6 +7,7 @@ pub mod feasible;
 mod layer;
 mod memory;
 mod profile;
+pub mod spellings;
 
 pub use feasible::{Feasible, Rejection};
 pub use layer::{madds, params};

@@ -65,10 +65,11 @@ pub fn report(findings: &Findings, pictures: &[Picture]) -> String {
     if !findings.effects.is_empty() {
         let split = findings.study.comparison_split().name();
         let table = tables::effects(&findings.effects, split).markdown();
+        let merged = super::merged::sentence(&findings.study);
         let _ = writeln!(
             out,
             "## Effects of the factors\n\nMean {split} accuracy of the candidates with each level; a candidate counts once, with its mean over \
-             seeds. This is what was seen, not what changing one factor alone would do: candidates with another level differ in the other \
+             seeds.{merged} This is what was seen, not what changing one factor alone would do: candidates with another level differ in the other \
              factors too, constraints and conditions leave combinations out, and the largest of many ranges is large by chance. \
              Read differences against the spread.\n\n{table}"
         );

@@ -9,6 +9,7 @@ pub mod files;
 pub mod format;
 mod latency;
 mod markdown;
+mod merged;
 mod netadapt;
 pub mod pictures;
 mod recipe;

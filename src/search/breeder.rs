@@ -14,7 +14,7 @@ use super::netadapt::Adapted;
 use super::shuffle::Shuffle;
 use crate::config::Objective;
 use crate::error::{Error, Result};
-use crate::space::{Candidate, Choices, Genome, SearchSpace};
+use crate::space::{Candidate, Choices, Genome, Merged, SearchSpace, text_hash};
 
 /// What is known of a candidate before it is trained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,16 +44,12 @@ impl Costs {
 /// Whether a candidate may be trained. Its network is known further down than here, so the judgement is passed in.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Judged {
-    Fits(Costs),
+    /// What it costs, and what its network is known by.
+    Fits(Costs, String),
     /// It breaks constraints, by so much: what it is above or below them, each as a share of the constraint, summed.
-    Breaks {
-        excess: f64,
-        reason: String,
-    },
+    Breaks { excess: f64, reason: String },
     /// It is no network at all.
-    NoNetwork {
-        reason: String,
-    },
+    NoNetwork { reason: String },
     /// The same network came before, spelled otherwise.
     Repeats,
 }
@@ -67,7 +63,12 @@ pub struct Made {
     pub candidate: Candidate,
     /// The choices that made it: (`stages[3].cap`, `8`).
     pub choices: Choices,
+    /// All the choices that lead to its network, where they are several and known.
+    pub merged: Option<Merged>,
+    /// What its network is known by.
     pub hash: String,
+    /// What the breeder knows this spelling of it by.
+    pub(super) spelling: String,
     pub costs: Costs,
     /// Whose weights it inherits, where it does not begin anew.
     pub adapted: Option<Box<Adapted>>,
@@ -99,7 +100,7 @@ pub struct Breeder {
     shuffle: Shuffle,
     rng: ChaCha8Rng,
     taken: HashSet<String>,
-    /// Candidates that were made and not wanted, by their hashes; they may be made again.
+    /// Candidates that were made and not wanted, by their spellings; they may be made again.
     spare: BTreeMap<String, Made>,
     made: u64,
     rejected: u64,
@@ -167,7 +168,7 @@ impl Breeder {
     /// What a candidate costs, where it may be trained; it is not taken by that. For a judge that knows no repeats.
     pub fn price(&mut self, candidate: &Candidate) -> Option<Costs> {
         match (self.judge)(candidate) {
-            Judged::Fits(costs) => Some(costs),
+            Judged::Fits(costs, _) => Some(costs),
             Judged::Breaks { .. } | Judged::NoNetwork { .. } | Judged::Repeats => None,
         }
     }
@@ -176,7 +177,7 @@ impl Breeder {
     pub fn why_not(&mut self, candidate: &Candidate) -> Option<String> {
         match (self.judge)(candidate) {
             Judged::Breaks { reason, .. } | Judged::NoNetwork { reason } => Some(reason),
-            Judged::Fits(_) | Judged::Repeats => None,
+            Judged::Fits(..) | Judged::Repeats => None,
         }
     }
 
@@ -187,21 +188,21 @@ impl Breeder {
         choices: Choices,
         adapted: Option<Adapted>,
     ) -> Tried {
-        let hash = candidate.hash();
-        if self.taken.contains(&hash) {
+        let spelling = text_hash(&candidate.text());
+        if self.taken.contains(&spelling) {
             return Tried::Taken;
         }
-        if let Some(made) = self.spare.remove(&hash) {
+        if let Some(made) = self.spare.remove(&spelling) {
             return Tried::Made(Box::new(self.take(made)));
         }
         match (self.judge)(&candidate) {
-            Judged::Fits(costs) => {
+            Judged::Fits(costs, hash) => {
                 let (genome, adapted) = (genome.to_vec(), adapted.map(Box::new));
-                let made = Made { genome, candidate, choices, hash, costs, adapted };
+                let made = Made { genome, candidate, choices, merged: None, hash, spelling, costs, adapted };
                 Tried::Made(Box::new(self.take(made)))
             }
             Judged::Repeats => {
-                self.taken.insert(hash);
+                self.taken.insert(spelling);
                 Tried::Taken
             }
             Judged::Breaks { excess, reason } => {
@@ -216,16 +217,16 @@ impl Breeder {
     }
 
     fn take(&mut self, made: Made) -> Made {
-        self.taken.insert(made.hash.clone());
+        self.taken.insert(made.spelling.clone());
         self.made += 1;
         made
     }
 
     /// Takes back a candidate that is not to be trained now.
     pub fn put_back(&mut self, made: Made) {
-        self.taken.remove(&made.hash);
+        self.taken.remove(&made.spelling);
         self.made -= 1;
-        self.spare.insert(made.hash.clone(), made);
+        self.spare.insert(made.spelling.clone(), made);
     }
 
     fn reject(&mut self, excess: f64, reason: impl FnOnce() -> String) {

@@ -18,7 +18,7 @@ use super::strategy::{Ask, Strategy, Told};
 use super::tpe::Tpe;
 use crate::config::{BudgetKind, SearchConfig, StrategyKind};
 use crate::error::Result;
-use crate::space::SearchSpace;
+use crate::space::{Merged, SearchSpace};
 
 /// What is to be trained next.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,7 +61,12 @@ pub struct Search {
     arrived: HashMap<(String, usize), Option<Figures>>,
     /// An order that was made before its turn.
     first: Option<Order>,
+    /// Finds the other choices that lead to a candidate's network.
+    merging: Option<Merging>,
 }
+
+/// Finds all the choices that lead to the network of a genome, given what it is known by, where they are several.
+pub type Merging = Box<dyn FnMut(&[usize], &str) -> Option<Merged> + Send>;
 
 impl std::fmt::Debug for Search {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -116,7 +121,14 @@ impl Search {
             open: VecDeque::new(),
             arrived: HashMap::new(),
             first: None,
+            merging: None,
         }
+    }
+
+    /// Has it look for the other choices that lead to each candidate's network, so that the network counts for all of them.
+    pub fn merging(mut self, merging: Merging) -> Self {
+        self.merging = Some(merging);
+        self
     }
 
     /// Whether what it orders depends on how earlier trials ended.
@@ -159,8 +171,11 @@ impl Search {
             }
             match self.rungs.decide(&mut |hash, point| self.strategy.belief(hash, point)) {
                 Next::New(epochs) => match self.strategy.ask(&mut self.breeder)? {
-                    Ask::Train(made) => {
+                    Ask::Train(mut made) => {
                         self.left -= 1;
+                        if let Some(merging) = &mut self.merging {
+                            made.merged = merging(&made.genome, &made.hash);
+                        }
                         let inherits = made.adapted.is_some();
                         let epochs = self.fine_tune.filter(|_| inherits).unwrap_or(epochs);
                         // A search that does not listen is never told, and may have millions of candidates.
@@ -234,7 +249,9 @@ mod tests {
         let mut config = SearchConfig::new("s.yaml".into(), StrategyKind::Nsga2, Some(9));
         change(&mut config);
         let costs = Costs { params: 7, madds: 5, activation_memory: 3, size: 28 };
-        let judge = Box::new(move |_: &Candidate| Judged::Fits(costs));
+        let judge = Box::new(move |candidate: &Candidate| {
+            Judged::Fits(costs, crate::space::text_hash(&candidate.text()))
+        });
         let mut search = Search::new(Settings { config: &config, space, seed: 1, epochs: 9, judge });
         let Order::Train(made, _) = search.order().unwrap() else { panic!("it begins with a candidate") };
         (search, *made)

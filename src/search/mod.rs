@@ -24,7 +24,7 @@ mod surrogate;
 mod tpe;
 
 pub use breeder::{Breeder, Costs, Judge, Judged, Made};
-pub use driver::{Order, Search, Settings};
+pub use driver::{Merging, Order, Search, Settings};
 pub use mnas::Reward;
 pub use netadapt::Adapted;
 pub use objectives::{Figures, Timed};

@@ -252,6 +252,8 @@ mod tests {
         Made {
             genome: Vec::new(),
             candidate: crate::space::notation::parse("ir_e2_k3_s1_c16").unwrap(),
+            merged: None,
+            spelling: String::new(),
             choices: choices.collect(),
             hash: format!("{levels:?} {params}"),
             costs: Costs { params, madds: params, activation_memory: 1, size: 1 },

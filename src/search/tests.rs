@@ -59,7 +59,10 @@ fn judge(limit: Option<u64>) -> Judge {
                 let excess = (params - limit) as f64 / limit as f64;
                 Judged::Breaks { excess, reason: format!("params {params} is not at most {limit}") }
             }
-            _ => Judged::Fits(Costs { params, madds: 2 * params, activation_memory: 1, size: 4 * params }),
+            _ => Judged::Fits(
+                Costs { params, madds: 2 * params, activation_memory: 1, size: 4 * params },
+                crate::space::text_hash(&candidate.text()),
+            ),
         }
     })
 }

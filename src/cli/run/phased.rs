@@ -9,6 +9,7 @@ use super::{Args, run_study};
 use crate::analysis::{Adaptation, StudySummary};
 use crate::cli::place::Place;
 use crate::cli::plan;
+use crate::cli::recorded::Recorded;
 use crate::cli::trained::Trained;
 use crate::cli::{adapted, output};
 use crate::config::phases::{self, Phase, Phases};
@@ -109,7 +110,7 @@ fn check(args: &Args, phases: &Phases) -> Result<()> {
         };
         let trained = Trained::load(&experiment, args.data.as_deref(), place)?;
         let (input, classes) = trained.shape();
-        plan::variants(&experiment, place, input, classes)?;
+        plan::variants(&experiment, place, (input, classes), &Recorded::default())?;
     }
     Ok(())
 }
