@@ -33,13 +33,13 @@ impl Recorded {
         self.by_hash.is_empty()
     }
 
-    /// What the journal knows a candidate by, where it has it as it is written.
+    /// What the journal knows a searched candidate by, where it has it as it is written.
     pub fn hash(&self, candidate: &Candidate) -> Option<String> {
         if self.is_empty() {
             return None;
         }
         let hash = text_hash(&candidate.text());
-        self.by_hash.contains_key(&hash).then_some(hash)
+        self.by_hash.get(&hash).is_some_and(|record| !record.is_variant).then_some(hash)
     }
 
     /// The candidate that the journal knows by a hash, and its network with the names that its checkpoints have.

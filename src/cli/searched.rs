@@ -211,7 +211,10 @@ impl Seen {
     fn new(&mut self, candidate: &Candidate, network: &Network) -> Option<String> {
         let hash = network.hash();
         let is_new = self.networks.insert(hash.clone());
-        self.recorded.hash(candidate).or(is_new.then_some(hash))
+        match self.recorded.hash(candidate) {
+            Some(recorded) => self.networks.insert(recorded.clone()).then_some(recorded),
+            None => is_new.then_some(hash),
+        }
     }
 }
 
