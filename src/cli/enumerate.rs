@@ -109,14 +109,14 @@ impl Distinct {
             let choices = |number: &u128| space.get(*number).map(|drawn| drawn.choices);
             networks.values().map(|numbers| numbers.iter().filter_map(choices).collect()).collect()
         };
-        fn levels(choices: &Vec<Choices>) -> Levels<'_> {
+        fn levels(choices: &[Choices]) -> Levels<'_> {
             let mut levels = Levels::new();
             for (factor, level) in choices.iter().flatten() {
                 levels.entry(factor.as_str()).or_default().insert(level.as_str());
             }
             levels
         }
-        let levels: Vec<Levels<'_>> = choices.iter().map(levels).collect();
+        let levels: Vec<Levels<'_>> = choices.iter().map(|choices| levels(choices)).collect();
         Self { networks: networks.len() as u64, coincidences: coincidences(&levels) }
     }
 }

@@ -53,7 +53,7 @@ pub fn candidates(
     let judge = {
         let (space, rejected) = (Arc::clone(&space), Arc::clone(&rejected));
         Box::new(move |candidate: &Candidate| match feasible::judge(&space, candidate, input, classes) {
-            Ok((network, cost)) => match seen.new(candidate, &network) {
+            Ok((network, cost)) => match seen.admit(candidate, &network) {
                 Some(hash) => Judged::Fits(costs(&cost), hash),
                 None => Judged::Repeats,
             },
@@ -170,7 +170,7 @@ fn kept(
         if !belongs {
             return None;
         }
-        seen.new(&candidate, &network)?;
+        seen.admit(&candidate, &network)?;
         Some((record.clone(), network))
     };
     earlier.iter().filter_map(keep).collect()
@@ -208,7 +208,7 @@ struct Seen {
 impl Seen {
     /// What a candidate's network is known by, where it was not seen before. What a study has trained as two it goes on
     /// to know as two.
-    fn new(&mut self, candidate: &Candidate, network: &Network) -> Option<String> {
+    fn admit(&mut self, candidate: &Candidate, network: &Network) -> Option<String> {
         let hash = network.hash();
         let is_new = self.networks.insert(hash.clone());
         match self.recorded.hash(candidate) {
@@ -253,7 +253,7 @@ fn total(
         let trained = |number| {
             let candidate = space.get(number)?.candidate;
             let (network, _) = feasible::judge(space, &candidate, input, classes).ok()?;
-            seen.new(&candidate, &network).map(|_| ())
+            seen.admit(&candidate, &network).map(|_| ())
         };
         return Some((0..space.size()).filter_map(trained).take(config.trials.unwrap_or(usize::MAX)).count());
     }

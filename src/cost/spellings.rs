@@ -2,7 +2,7 @@
 //!
 //! A space that can be listed is: what is said of it is exact. Of a larger one, each network that is asked about is looked at with
 //! one factor changed, then each spelling of it that this gives, and so on: every spelling that is found is one, and all are
-//! found that can be reached by changes of one factor each, up to [`MOST`].
+//! found that can be reached by changes of one factor each, up to 64.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;

@@ -28,9 +28,4 @@ impl Merged {
         }
         Some(Self { spellings: all.len() as u64, levels })
     }
-
-    /// The levels of a factor.
-    pub fn levels_of<'a>(&'a self, factor: &'a str) -> impl Iterator<Item = &'a str> {
-        self.levels.iter().filter(move |(name, ..)| name == factor).map(|(_, level, _)| level.as_str())
-    }
 }

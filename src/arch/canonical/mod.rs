@@ -2,7 +2,7 @@
 //!
 //! Two candidates that build the same layers become the same candidate here, since nothing but the layers is looked at: widths
 //! become `e6` where the expansion is a plain number and `h88` where it is not, a squeeze becomes a ratio such as `se0.25`, blocks
-//! that one token can say are said by one. [`walk`] takes the layers apart into blocks, [`stages`] joins blocks into stages.
+//! that one token can say are said by one. `walk` takes the layers apart into blocks, `stages` joins blocks into stages.
 
 mod guard;
 mod ratio;
