@@ -1,4 +1,41 @@
-//! The two ways a command can fail, each a sentence for the user.
+//! The ways a command can fail, each a sentence for the user.
+
+/// A signal that asks the program to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGINT, Ctrl-C.
+    Interrupt,
+    /// SIGTERM: a scheduler, a container, `timeout` or `kill`.
+    Terminate,
+    /// SIGHUP: the terminal was closed.
+    HangUp,
+}
+
+impl Signal {
+    pub const ALL: [Self; 3] = [Self::Interrupt, Self::Terminate, Self::HangUp];
+
+    /// Its number, the same on every Unix.
+    pub fn number(self) -> u8 {
+        match self {
+            Self::HangUp => 1,
+            Self::Interrupt => 2,
+            Self::Terminate => 15,
+        }
+    }
+
+    /// The signal of a number.
+    pub fn numbered(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|signal| signal.number() == number)
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::HangUp => "SIGHUP",
+            Self::Interrupt => "Ctrl-C",
+            Self::Terminate => "SIGTERM",
+        }
+    }
+}
 
 /// A failure with its message: what is wrong, where, and what to do about it.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -9,9 +46,9 @@ pub enum Error {
     /// The run failed though the request was fine; exit code 1.
     #[error("{0}")]
     Run(String),
-    /// The user stopped the run; exit code 130.
-    #[error("interrupted: the same command continues where this run stopped")]
-    Interrupted,
+    /// The user or the system stopped the run; exit code 128 and the signal's number: 130, 143 or 129.
+    #[error("interrupted by {}: the same command continues where this run stopped", .0.name())]
+    Interrupted(Signal),
 }
 
 impl Error {
@@ -30,7 +67,7 @@ impl Error {
         match self {
             Error::Request(_) => 2,
             Error::Run(_) => 1,
-            Error::Interrupted => 130,
+            Error::Interrupted(signal) => 128 + signal.number(),
         }
     }
 }

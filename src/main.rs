@@ -1,4 +1,4 @@
-//! Parse, run, exit code: 0 done, 1 the run failed, 2 the request was wrong, 130 interrupted.
+//! Parse, run, exit code: 0 done, 1 the run failed, 2 the request was wrong, and 128 + the signal that interrupted: 130, 143 or 129.
 
 use std::io::{Write, stderr};
 use std::process::ExitCode;
@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     };
     // Where nobody reads stderr any more there is nobody to tell.
     let _ = match &e {
-        Error::Interrupted => writeln!(stderr(), "{e}"),
+        Error::Interrupted(_) => writeln!(stderr(), "{e}"),
         e => writeln!(stderr(), "error: {e}"),
     };
     ExitCode::from(e.exit_code())

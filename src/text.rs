@@ -1,5 +1,7 @@
 //! Numbers and bytes as text, the same way in every room.
 
+use std::borrow::Cow;
+
 /// A whole number with commas: 362,992.
 pub fn thousands(value: impl Into<u128>) -> String {
     let digits = value.into().to_string();
@@ -48,6 +50,19 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// A text of at most so many characters: of a longer one the beginning and the end.
+pub fn cut(text: &str, most: usize) -> Cow<'_, str> {
+    // Bytes are counted at once, characters are not.
+    if text.len() <= most || text.chars().count() <= most {
+        return Cow::Borrowed(text);
+    }
+    let half = most.saturating_sub(5) / 2;
+    let start: String = text.chars().take(half).collect();
+    let mut end: Vec<char> = text.chars().rev().take(half).collect();
+    end.reverse();
+    Cow::Owned(format!("{start} ... {}", end.into_iter().collect::<String>()))
+}
+
 /// Most characters of a sentence for the user, whatever it quotes.
 const LONGEST_SENTENCE: usize = 1200;
 
@@ -81,6 +96,14 @@ mod tests {
         let long = one_line(&format!("start {} end", "é".repeat(100_000)));
         assert!(long.starts_with("start é") && long.ends_with("é end") && long.contains("é ... é"), "{long}");
         assert_eq!(long.chars().count(), LONGEST_SENTENCE + 5);
+    }
+
+    #[test]
+    fn a_long_text_is_cut_in_its_middle() {
+        assert_eq!(cut("short", 5), "short");
+        assert_eq!(cut("ééééé", 5), "ééééé");
+        assert_eq!(cut("0123456789", 9), "01 ... 89");
+        assert_eq!(cut(&"é".repeat(1 << 20), 100).chars().count(), 99);
     }
 
     #[test]

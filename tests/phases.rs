@@ -82,6 +82,14 @@ fn a_later_phase_trains_what_an_earlier_one_found() {
     let journal = folder.at("way/netadapt/journal.jsonl");
     let text = fs::read(&journal).unwrap();
     fs::write(&journal, &text[..text.len() / 2]).unwrap();
+    // Half of a finished journal is damage, where it is known how far it went.
+    let end = folder.at("way/netadapt/journal.end");
+    let refused = support::refusal(&["run", &file, "--out", &folder.at("way"), "--json"]);
+    assert!(
+        refused.contains("more lines were there when a run ended") && refused.contains(&end),
+        "{refused}"
+    );
+    fs::remove_file(&end).unwrap();
     let again = run("3");
     assert_eq!(hashes(&again), hashes(&first));
     assert_eq!(again["found"], first["found"]);

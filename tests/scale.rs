@@ -12,7 +12,7 @@ use blocksmith::config::Experiment;
 use blocksmith::study::event::{
     CandidateRecord, DataRecord, Environment, EpochMetrics, Event, FORMAT, Metrics, Record, TrialResult,
 };
-use blocksmith::study::{folder, state};
+use blocksmith::study::{Link, folder, journal, state};
 use support::{Folder, blocksmith};
 
 const EXPERIMENT: &str = "name: large
@@ -34,9 +34,10 @@ fn number(trial: usize, epoch: usize, most: f64) -> f64 {
 /// What a search of so many candidates leaves: six choices each, three epochs, tested.
 fn write_journal(path: &Path, experiment: Experiment, trials: usize) -> u64 {
     let mut file = BufWriter::with_capacity(1 << 20, File::create(path).unwrap());
+    let mut link = Link::default();
     let mut write = |event| {
-        serde_json::to_writer(&mut file, &Record { at: 1_700_000_000_000, event }).unwrap();
-        file.write_all(b"\n").unwrap();
+        let record = Record { at: 1_700_000_000_000, event };
+        file.write_all(&journal::chained(&[record], &mut link).unwrap()).unwrap();
     };
     write(Event::StudyStarted {
         format: FORMAT,

@@ -39,7 +39,7 @@ fn every_experiment_loads_with_its_space_and_networks() {
     for path in experiments {
         let loaded = match phases::phases(&path, &[]).unwrap() {
             Some(all) => {
-                let load = |phase| phases::load(&path, &[], phase, &all.stand_ins()).unwrap();
+                let load = |phase| all.load(phase, &all.stand_ins()).unwrap();
                 all.list.iter().map(load).collect()
             }
             None => vec![Experiment::load(&path, &[]).unwrap()],
@@ -71,7 +71,7 @@ fn check(experiment: &Experiment) {
 fn the_search_ends_at_the_cost_of_mobilenet_v3_small() {
     let path = file("experiments/mobilenet-v3-search.yaml");
     let all = phases::phases(&path, &[]).unwrap().unwrap();
-    let load = |number: usize| phases::load(&path, &[], &all.list[number], &all.stand_ins()).unwrap();
+    let load = |number: usize| all.load(&all.list[number], &all.stand_ins()).unwrap();
     let target = load(1).search.unwrap().netadapt.unwrap().target;
     let variant = &load(2).variants[0];
     let input = Some(Shape::new(3, 32, 32));

@@ -131,7 +131,7 @@ impl Group<'_> {
             .ends()
             .filter_map(|end| match end? {
                 RungEnd::Reached(metrics) => Some(metrics.accuracy),
-                RungEnd::Failed | RungEnd::Rejected => None,
+                RungEnd::TimedOut(_) | RungEnd::Failed | RungEnd::Rejected => None,
             })
             .collect();
         (!reached.is_empty()).then(|| reached.iter().sum::<f64>() / reached.len() as f64)

@@ -8,6 +8,7 @@ use super::stats::{self, Spread};
 use crate::config::{Experiment, Published};
 use crate::study::event::{CandidateRecord, Environment, Latency, Record};
 use crate::study::{Trial, TrialStatus, state};
+use crate::text::cut;
 
 /// How far a study has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -39,6 +40,9 @@ impl Split {
         }
     }
 }
+
+/// Most characters of a name: a journal of others may have any, and every table and picture shows them.
+const LONGEST_NAME: usize = 120;
 
 /// One candidate with all its trials.
 #[derive(Debug, Clone)]
@@ -75,6 +79,8 @@ pub struct StudySummary {
     pub trials: Vec<Trial>,
     /// Latencies by the hashes of candidates.
     pub latencies: BTreeMap<String, Latency>,
+    /// The search ended for its time.
+    pub search_timed_out: bool,
 }
 
 impl StudySummary {
@@ -90,6 +96,7 @@ impl StudySummary {
                 span: None,
                 trials: Vec::new(),
                 latencies: BTreeMap::new(),
+                search_timed_out: false,
             };
         };
         for record in records {
@@ -111,6 +118,7 @@ impl StudySummary {
             span: Some((state.first_at, state.last_at)),
             trials: state.trials,
             latencies: state.latencies,
+            search_timed_out: state.search_timed_out,
         }
     }
 
@@ -123,7 +131,8 @@ impl StudySummary {
             let key =
                 if record.is_variant { (true, record.label.as_str()) } else { (false, record.hash.as_str()) };
             let at = *index.entry(key).or_insert_with(|| {
-                found.push(CandidateSummary { record, name: record.label.clone(), trials: Vec::new() });
+                let name = cut(&record.label, LONGEST_NAME).into_owned();
+                found.push(CandidateSummary { record, name, trials: Vec::new() });
                 found.len() - 1
             });
             found[at].trials.push(trial);

@@ -34,13 +34,15 @@ mod shares;
 mod start;
 pub mod status;
 pub mod table;
+mod threads;
 mod trained;
 mod view;
 pub mod zoo;
 
 use clap::{Parser, Subcommand};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::study::caught;
 
 /// Neural architecture search and ablation for small image networks.
 ///
@@ -64,7 +66,7 @@ use crate::error::Result;
         blocksmith export reports/quickstart --out best.onnx     a trained network for other programs\n  \
         blocksmith predict --weights reports/quickstart cat.png  what it takes an image for\n  \
         blocksmith draw mix                                      its stages and blocks as a figure\n\n\
-        Exit codes: 0 done, 1 the run failed, 2 the request was wrong, 130 interrupted."
+        Exit codes: 0 done, 1 the run failed, 2 the request was wrong, 130 interrupted (SIGTERM 143, SIGHUP 129)."
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -95,7 +97,16 @@ enum Command {
 /// # Errors
 /// A sentence for the user; its exit code is the program's.
 pub fn execute(cli: Cli) -> Result<()> {
-    match cli.command {
+    interrupt::watch()?;
+    threads::start()?;
+    let done = caught(|| dispatch(cli.command)).unwrap_or_else(|panic| {
+        Err(Error::run(format!("{panic}: nothing that was finished is lost; if memory was not the reason, this is a mistake in blocksmith")))
+    });
+    done.map_err(interrupt::named)
+}
+
+fn dispatch(command: Command) -> Result<()> {
+    match command {
         Command::Run(args) => run::execute(&args),
         Command::Status(args) => status::execute(&args),
         Command::Ls(args) => ls::execute(&args),

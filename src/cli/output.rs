@@ -44,11 +44,14 @@ pub fn print_json(value: &impl serde::Serialize) -> Result<()> {
     written.and_then(|()| writeln!(out)).and_then(|()| out.flush()).or_else(gone)
 }
 
+/// Most columns to which lines are padded.
+const WIDEST: usize = 10_000;
+
 /// A table with a candidate's block text after each row. The texts are long: as a column of the table they would make
 /// its rule longer than any terminal is wide.
 pub fn with_candidates(table: &Table, candidates: impl IntoIterator<Item = String>) -> String {
     let text = table.terminal();
-    let width = text.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+    let width = text.lines().map(|line| line.chars().count()).max().unwrap_or(0).min(WIDEST);
     let ends = ["candidate".to_owned(), String::new()].into_iter().chain(candidates);
     let lines = text.lines().zip(ends).map(|(line, end)| match end.as_str() {
         "" => line.to_owned(),

@@ -101,6 +101,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::study::Link;
 
     #[test]
     fn a_folder_without_a_study_is_named_with_a_remedy() {
@@ -115,10 +116,9 @@ mod tests {
     fn a_journal_is_read_up_to_a_torn_line_and_reported_elsewhere() {
         let (study, out) = (tempfile::tempdir().expect("a"), tempfile::tempdir().expect("b"));
         let records = crate::report::synthetic::mix().records();
-        let mut lines: Vec<String> =
-            records.iter().map(|r| serde_json::to_string(r).expect("JSON")).collect();
-        lines.push("{\"at\":17".to_owned());
-        fs::write(folder::journal(study.path()), lines.join("\n")).expect("the journal");
+        let mut lines = journal::chained(&records, &mut Link::default()).expect("lines");
+        lines.extend(b"{\"at\":17");
+        fs::write(folder::journal(study.path()), lines).expect("the journal");
         assert_eq!(read(study.path()).expect("records"), records);
         let args = ReportArgs { dir: study.path().to_owned(), out: Some(out.path().to_owned()), json: true };
         run(&args).expect("a report");

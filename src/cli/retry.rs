@@ -65,7 +65,7 @@ pub fn execute(args: &Args) -> Result<()> {
         return output::print(&format!("{dir}: no trial failed"));
     }
     let events = again.iter().map(|&trial| Event::TrialRetried { trial }).collect();
-    Journal::open(&folder::journal(&args.dir), replay.whole)?.append(events)?;
+    Journal::open(&folder::journal(&args.dir), replay)?.append(events, Vec::new)?;
     if args.json {
         return print_json(args, &again);
     }

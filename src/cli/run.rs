@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::adapted;
 use super::break_lock::break_lock;
 use super::dry_run::{self, Fits};
+use super::interrupt::Training;
 use super::measured::{self, Step};
 use super::memory::{self, Budget};
 use super::place::Place;
@@ -21,7 +22,7 @@ use super::report::{RANDOM, ReportArgs};
 use super::shares::{self, Count, Shares, Wanted};
 use super::start::Start;
 use super::trained::Trained;
-use super::{interrupt, output, progress, rungs, searched};
+use super::{output, progress, rungs, searched};
 use crate::arch::Network;
 use crate::config::{Baseline, Experiment, TrainConfig, phases};
 use crate::cost;
@@ -83,7 +84,8 @@ pub struct Args {
     /// Say what it will cost (trials, epochs, time from a few measured steps, disk, memory); train nothing, write nothing
     #[arg(long)]
     dry_run: bool,
-    /// Print JSON at the end: `dir`, `trials`, `done`, `failed`, `results_hash`, `report`
+    /// Print JSON at the end: `dir`, `trials`, `done`, `failed`, `results_hash` (with `reproducible`: false where a timeout
+    /// ended something, since no two runs are then the same), `report`
     #[arg(long)]
     json: bool,
     /// Take over a study whose lock a process of another machine holds that is known to be gone
@@ -179,14 +181,14 @@ pub fn run_study(args: &Args, mut experiment: Experiment, dir: &Path, place: Pla
             {
                 output::print(&text)?;
             }
-            let stop = interrupt::watch()?;
             let display = progress::display();
             shares.notices.iter().for_each(|notice| display.on_notice(notice));
+            let training = Training::begin();
             let settings = RunSettings {
                 jobs: shares.jobs,
                 checkpoint_every: Duration::from_secs(args.checkpoint_every),
                 environment: environment::detect(shares.jobs, shares.threads, trained.record()),
-                stop: &stop,
+                stop: training.stop(),
                 display: display.as_ref(),
             };
             study.run(&mut plan, trainer.as_ref(), &settings)?
@@ -263,6 +265,7 @@ fn report(dir: &Path, state: &StudyState, json: bool) -> Result<Option<Value>> {
             "failed": state.count(TrialStatus::Failed),
             "best": state.best().map(|t| t.number),
             "results_hash": state.results_hash(),
+            "reproducible": !state.is_timed_out(),
             "report": written.report,
         }))
     } else {
@@ -317,7 +320,9 @@ fn shares(
         trials: plan.total(),
         memory,
     };
-    Ok(Shares::new(&wanted, largest))
+    let shares = Shares::new(&wanted, largest);
+    shares.check_threads(wanted.cores)?;
+    Ok(shares)
 }
 
 /// Seconds of a study for which it is measured how it is fastest.

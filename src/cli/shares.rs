@@ -95,6 +95,26 @@ impl Shares {
     }
 }
 
+/// Threads that trials may have together where the machine has few cores.
+const MOST_THREADS: usize = 1024;
+
+impl Shares {
+    /// Refuses more threads than make sense.
+    ///
+    /// # Errors
+    /// A sentence with the product and the most.
+    pub fn check_threads(&self, cores: usize) -> Result<()> {
+        let (threads, most) = (self.jobs.saturating_mul(self.threads), MOST_THREADS.max(8 * cores));
+        if threads <= most {
+            return Ok(());
+        }
+        Err(Error::request(format!(
+            "--jobs {} --threads {}: {threads} threads on {cores} cores; give {most} at most, or leave it to the program",
+            self.jobs, self.threads
+        )))
+    }
+}
+
 /// Bytes that the largest trial to come needs, of those that fit into the budget: `ahead` are the first candidates, of
 /// which those in `ended` are trained already, and `need` foretells what one needs.
 ///
@@ -183,6 +203,17 @@ mod tests {
             assert_eq!((shares.jobs, shares.threads), expected, "{jobs} {threads} {cores} {trials:?}");
             assert!(shares.notices.is_empty());
         }
+    }
+
+    #[test]
+    fn threads_without_end_are_refused() {
+        let of = |jobs, threads| Shares { jobs, threads, memory: None, notices: Vec::new() };
+        assert_eq!(of(1024, 1).check_threads(2), Ok(()));
+        assert_eq!(of(32, 32).check_threads(2), Ok(()));
+        let refused = of(1024, 1024).check_threads(2).unwrap_err();
+        assert_eq!(refused.exit_code(), 2);
+        assert!(refused.to_string().contains("1048576 threads on 2 cores; give 1024 at most"), "{refused}");
+        assert_eq!(of(512, 8).check_threads(512), Ok(()));
     }
 
     /// Every trial needs 100 bytes.

@@ -9,6 +9,7 @@ use super::output;
 use super::progress::text;
 use super::view::View;
 use crate::error::Result;
+use crate::report::table::clean;
 use crate::study::{Trial, TrialStatus};
 
 /// Trials up to which all are listed as text; of more only those that run or failed.
@@ -83,15 +84,24 @@ fn as_text(view: &View) -> String {
     for trial in trials {
         table.add_row([
             trial.number.to_string(),
-            text::label(trial),
+            clean(&text::label(trial)),
             format!("{:?}", trial.status).to_lowercase(),
             format!("{}/{}", trial.epochs.len(), state.experiment.train.epochs),
             percent(trial.epochs.last().map(|e| e.validation.accuracy)),
             percent(trial.test.map(|m| m.accuracy)),
-            trial.failure.as_ref().map_or_else(String::new, |f| f.reason.clone()),
+            clean(&why(trial)),
         ]);
     }
     text + "\n" + &table.trim_fmt()
+}
+
+/// Why a trial did not finish, where something ended it.
+fn why(trial: &Trial) -> String {
+    match (&trial.failure, trial.timed_out) {
+        (Some(failure), _) => failure.reason.clone(),
+        (None, Some(limit)) => format!("no more time ({})", limit.key()),
+        (None, None) => String::new(),
+    }
 }
 
 #[cfg(test)]

@@ -110,7 +110,8 @@ impl View {
         let more = self.tally.trials().saturating_sub(state.trials.len());
         let more =
             if more > 0 { format!(", {} to be planned", thousands(more as u64)) } else { String::new() };
-        let stopped = match state.count(TrialStatus::Stopped) {
+        let timed_out = state.trials.iter().filter(|trial| trial.timed_out.is_some()).count();
+        let mut stopped = match state.count(TrialStatus::Stopped) - timed_out {
             0 => String::new(),
             some => {
                 let adapts = state.experiment.search.as_ref().is_some_and(|search| search.netadapt.is_some());
@@ -118,6 +119,9 @@ impl View {
                 format!(", {} {what}", thousands(some as u64))
             }
         };
+        if timed_out > 0 {
+            stopped += &format!(", {} without more time", thousands(timed_out as u64));
+        }
         let rejected = match state.count(TrialStatus::Rejected) {
             0 => String::new(),
             some => format!(", {} not trained for their latency", thousands(some as u64)),
@@ -133,6 +137,12 @@ impl View {
         if let Some(seconds) = self.seconds_left_now().filter(|_| !state.finished) {
             let what = if self.is_simulated() { " of simulated time" } else { "" };
             lines.push(format!("about {}{what} left", text::duration(seconds)));
+        }
+        if state.search_timed_out {
+            lines.push(
+                "the search had no more time (search.timeout); with a longer one the same command goes on"
+                    .into(),
+            );
         }
         if let Some(best) = text::best(state, &self.tally) {
             lines.push(format!("best so far: {best}"));
@@ -219,7 +229,10 @@ impl View {
                 "sd": point.accuracy.sd,
                 "seeds": point.accuracy.n,
             })).collect::<Vec<_>>(),
+            "timed_out": state.trials.iter().filter(|trial| trial.timed_out.is_some()).count(),
+            "search_timed_out": state.search_timed_out,
             "results_hash": state.results_hash(),
+            "reproducible": !state.is_timed_out(),
         })
     }
 
@@ -254,6 +267,7 @@ fn trial_json(t: &Trial) -> Value {
         "accuracy": t.epochs.last().map(|e| e.validation.accuracy),
         "test_accuracy": t.test.map(|m| m.accuracy),
         "failure": t.failure.as_ref().map(|f| f.reason.as_str()),
+        "timed_out": t.timed_out,
     })
 }
 

@@ -12,6 +12,7 @@ pub mod objective;
 pub mod phases;
 pub mod reward;
 pub mod search;
+mod timeout;
 pub mod train;
 pub mod trainer;
 pub mod yaml;
@@ -28,6 +29,7 @@ pub use objective::Objective;
 pub use phases::{Phase, Phases};
 pub use reward::RewardConfig;
 pub use search::{Baseline, SearchConfig, SpaceContent, StrategyKind};
+pub use timeout::Timeout;
 pub use train::{Precision, Schedule, StartWeights, TrainConfig};
 pub use trainer::{SimulatedConfig, TabularConfig, TrainerConfig};
 

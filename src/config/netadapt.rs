@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::Timeout;
 use super::objective::Objective;
 use super::search::{SearchConfig, StrategyKind, resolve};
 use super::yaml::{At, Node, Read};
@@ -41,7 +42,8 @@ pub enum Origin {
 }
 
 /// Keys of the section with this strategy.
-const KEYS: [&str; 7] = ["strategy", "from", "cost", "target", "delta", "fine_tune", "fine_tune_lr"];
+const KEYS: [&str; 8] =
+    ["strategy", "from", "cost", "target", "delta", "fine_tune", "fine_tune_lr", "timeout"];
 /// Keys of other strategies, and why this one has none of them.
 const OTHERS: [(&str, &str); 7] = [
     ("space", "it has no search space, but shrinks the network of `from`"),
@@ -104,6 +106,7 @@ impl NetAdaptConfig {
         Ok(SearchConfig {
             objectives: vec![Objective::Accuracy, cost],
             netadapt: Some(netadapt),
+            timeout: keys.optional("timeout").map(|at| Timeout::read(&at)).transpose()?,
             ..SearchConfig::new(PathBuf::new(), StrategyKind::NetAdapt, None)
         })
     }

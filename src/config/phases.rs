@@ -3,11 +3,11 @@
 //! A phase has all that the file says outside `phases`, with its own keys laid over it, one by one. Where it says
 //! `{phase: NAME}` in the place of a network, it means what that earlier phase has found.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use super::experiment::{Experiment, folder_name};
-use super::yaml::{Document, Node, Step};
+use super::yaml::{At, Document, Node, Step};
 use crate::error::Result;
 
 /// The key of the list, and of a reference to an item of it.
@@ -24,11 +24,14 @@ pub struct Phase {
 }
 
 /// The phases of an experiment file, in their order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Phases {
     /// Of the whole experiment.
     pub name: String,
     pub list: Vec<Phase>,
+    /// The file, read once: there may be thousands of phases.
+    document: Document,
+    path: PathBuf,
 }
 
 impl Phases {
@@ -37,6 +40,26 @@ impl Phases {
         let network = |(i, phase): (usize, &Phase)| (phase.name.clone(), format!("ir_e2_k3_s1_c{}", 16 + i));
         self.list.iter().enumerate().map(network).collect()
     }
+
+    /// The experiment of a phase, given what earlier ones have found, as block notation by their names.
+    ///
+    /// # Errors
+    /// A sentence with file, line and column (or the assignment) for each mistake.
+    pub fn load(&self, phase: &Phase, found: &BTreeMap<String, String>) -> Result<Experiment> {
+        let part = part(phase);
+        let (whole, own) = (self.document.at(&[]), self.document.at(&part));
+        let node = merged(whole, own, &self.path, phase, found);
+        Experiment::read(&At::root(&node), &self.path).map_err(|problem| {
+            let mut document = self.document.clone();
+            document.enter(&part, |_, _| node);
+            document.error(&problem)
+        })
+    }
+}
+
+/// The steps to a phase.
+fn part(phase: &Phase) -> [Step; 2] {
+    [Step::Key(LIST.to_owned()), Step::Item(phase.number)]
 }
 
 /// The phases of an experiment file; `None` where it is one study.
@@ -46,19 +69,20 @@ impl Phases {
 pub fn phases(path: &Path, overrides: &[String]) -> Result<Option<Phases>> {
     let mut document = Document::load(path, "experiment file")?;
     document.set(overrides)?;
-    let phases = document.read(|root| {
+    let read = document.read(|root| {
         let keys = root.any_keys("an experiment")?;
         let Some(at) = keys.optional(LIST) else { return Ok(None) };
         let mut phases: Vec<Phase> = Vec::new();
+        let mut names = BTreeSet::new();
         for (number, item) in at.list("a list of phases (lines that start with `- `)")?.iter().enumerate() {
             let name = item.any_keys("a phase")?.required("name", "name: search")?;
             let text = folder_name(&name, "a phase")?;
-            if phases.iter().any(|phase| phase.name == text) {
+            if !names.insert(text.clone()) {
                 return Err(name.problem(format!("two phases have the name `{text}`; rename one")));
             }
             let mut needs = Vec::new();
             references(item.node, &mut needs);
-            if let Some(unknown) = needs.iter().find(|need| !phases.iter().any(|phase| phase.name == **need)) {
+            if let Some(unknown) = needs.iter().find(|need| **need == text || !names.contains(*need)) {
                 return Err(item.problem(format!(
                     "`{{{REFERENCE}: {unknown}}}` names no earlier phase; the network comes from one of those before"
                 )));
@@ -69,12 +93,13 @@ pub fn phases(path: &Path, overrides: &[String]) -> Result<Option<Phases>> {
             return Err(at.problem("a list of phases has one at least"));
         }
         let name = keys.get("name").map(|at| folder_name(&at, "an experiment")).transpose()?;
-        Ok(Some(Phases { name: name.unwrap_or_else(|| stem(path)), list: phases }))
+        Ok(Some((name.unwrap_or_else(|| stem(path)), phases)))
     })?;
-    let Some(phases) = phases else { return Ok(None) };
+    let Some((name, list)) = read else { return Ok(None) };
+    let phases = Phases { name, list, document, path: path.to_owned() };
     let found = phases.stand_ins();
     for phase in &phases.list {
-        load(path, overrides, phase, &found)?;
+        phases.load(phase, &found)?;
     }
     Ok(Some(phases))
 }
@@ -84,23 +109,10 @@ fn stem(path: &Path) -> String {
     path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned()
 }
 
-/// The experiment of a phase, given what earlier ones have found, as block notation by their names.
-///
-/// # Errors
-/// A sentence with file, line and column (or the assignment) for each mistake.
-pub fn load(
-    path: &Path,
-    overrides: &[String],
-    phase: &Phase,
-    found: &BTreeMap<String, String>,
-) -> Result<Experiment> {
-    document(path, overrides, phase, found)?.read(|root| Experiment::read(&root, path))
-}
-
 /// The document of a phase.
 ///
 /// # Errors
-/// As [`load`].
+/// As [`Phases::load`].
 pub fn document(
     path: &Path,
     overrides: &[String],
@@ -109,22 +121,31 @@ pub fn document(
 ) -> Result<Document> {
     let mut document = Document::load(path, "experiment file")?;
     document.set(overrides)?;
-    let part = [Step::Key(LIST.to_owned()), Step::Item(phase.number)];
-    document.enter(&part, |whole, own| {
-        let (Node::Map(mut whole), Node::Map(mut own)) = (whole, own) else { return Node::Null };
-        whole.retain(|(key, _)| key != LIST);
-        own.retain(|(key, _)| key != "name");
-        let name = match whole.iter_mut().find(|(key, _)| key == "name") {
-            Some((_, Node::Text(name))) => std::mem::take(name),
-            _ => stem(path),
-        };
-        let mut node = Node::Map(whole);
-        lay(&mut node, Node::Map(own));
-        lay(&mut node, Node::Map(vec![("name".to_owned(), Node::Text(format!("{name}-{}", phase.name)))]));
-        resolve(&mut node, found);
-        node
-    });
+    document.enter(&part(phase), |whole, own| merged(Some(&whole), Some(&own), path, phase, found));
     Ok(document)
+}
+
+/// The file without its phases, with one of them laid over it.
+fn merged(
+    whole: Option<&Node>,
+    own: Option<&Node>,
+    path: &Path,
+    phase: &Phase,
+    found: &BTreeMap<String, String>,
+) -> Node {
+    let (Some(Node::Map(whole)), Some(Node::Map(own))) = (whole, own) else { return Node::Null };
+    let without = |entries: &[(String, Node)], left_out: &str| {
+        Node::Map(entries.iter().filter(|(key, _)| key != left_out).cloned().collect())
+    };
+    let name = match whole.iter().find(|(key, _)| key == "name") {
+        Some((_, Node::Text(name))) => name.clone(),
+        _ => stem(path),
+    };
+    let mut node = without(whole, LIST);
+    lay(&mut node, without(own, "name"));
+    lay(&mut node, Node::Map(vec![("name".to_owned(), Node::Text(format!("{name}-{}", phase.name)))]));
+    resolve(&mut node, found);
+    node
 }
 
 /// Lays one value over another: key by key where both are mappings.
@@ -196,14 +217,15 @@ mod tests {
     fn a_phase_is_the_file_with_its_own_keys_over_it() {
         let (_dir, path) = file(FILE);
         let set = ["phases[1].train.lr=0.5".to_owned(), "train.batch=8".to_owned()];
-        let Phases { name, list: phases } = phases(&path, &set).unwrap().unwrap();
+        let read = phases(&path, &set).unwrap().unwrap();
+        let Phases { name, list: phases, .. } = &read;
         assert_eq!(name, "two");
         let names: Vec<(&str, usize)> =
             phases.iter().map(|phase| (phase.name.as_str(), phase.needs.len())).collect();
         assert_eq!(names, [("first", 0), ("second", 1)]);
         let found = BTreeMap::from([("first".to_owned(), "ir_e6_k3_s1_c16".to_owned())]);
-        let first = load(&path, &set, &phases[0], &found).unwrap();
-        let second = load(&path, &set, &phases[1], &found).unwrap();
+        let first = read.load(&phases[0], &found).unwrap();
+        let second = read.load(&phases[1], &found).unwrap();
         assert_eq!((first.name.as_str(), second.name.as_str()), ("two-first", "two-second"));
         assert_eq!((first.seeds.len(), second.seeds.len()), (2, 1));
         let train = |e: &Experiment| (e.train.epochs, e.train.batch, e.train.lr);
@@ -239,6 +261,6 @@ mod tests {
         let error = Experiment::load(&path, &[]).unwrap_err().to_string();
         assert!(error.contains("phases"), "{error}");
         let (_dir, path) = file("name: one\ntrain: {epochs: 3}\n");
-        assert_eq!(phases(&path, &[]).unwrap(), None);
+        assert!(phases(&path, &[]).unwrap().is_none());
     }
 }

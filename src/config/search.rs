@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::Timeout;
 use super::budget::{Budget, BudgetKind};
 use super::latency::read_limit;
 use super::netadapt::NetAdaptConfig;
@@ -47,6 +48,9 @@ pub struct SearchConfig {
     /// What is run beside it at the same cost, to compare with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Baseline>,
+    /// Time that the study runs after which the search ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Timeout>,
     /// What the file held when it was read, once it was: a space of one name can be another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<SpaceContent>,
@@ -148,6 +152,7 @@ impl SearchConfig {
             reward: None,
             baseline: None,
             netadapt: None,
+            timeout: None,
             content: None,
         }
     }
@@ -188,6 +193,7 @@ impl SearchConfig {
             "population",
             "reward",
             "baseline",
+            "timeout",
         ];
         let keys = at.keys("search", &known)?;
         let at = keys.required("space", "space: ../search-spaces/quickstart.yaml")?;
@@ -268,6 +274,7 @@ impl SearchConfig {
             reward,
             baseline,
             netadapt: None,
+            timeout: keys.optional("timeout").map(|at| Timeout::read(&at)).transpose()?,
             content: None,
         })
     }

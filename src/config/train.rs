@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::Timeout;
 use super::search::resolve;
 use super::yaml::{At, Read};
 
@@ -31,6 +32,9 @@ pub struct TrainConfig {
     /// What every trial starts from, instead of fresh weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<StartWeights>,
+    /// Training time after which a trial ends at its next epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Timeout>,
 }
 
 /// A safetensors file to start from.
@@ -75,7 +79,7 @@ pub enum Schedule {
     },
 }
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "epochs",
     "batch",
     "lr",
@@ -88,6 +92,7 @@ const KEYS: [&str; 12] = [
     "label_smoothing",
     "precision",
     "weights",
+    "timeout",
 ];
 
 impl TrainConfig {
@@ -125,6 +130,7 @@ impl TrainConfig {
                 Some(at) => Some(StartWeights { path: resolve(folder, at.text()?), hash: None }),
                 None => None,
             },
+            timeout: keys.optional("timeout").map(|at| Timeout::read(&at)).transpose()?,
         };
         if config.nesterov && config.momentum == 0.0 {
             let place = keys.required("nesterov", "")?;

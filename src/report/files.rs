@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::study::folder::write_whole;
+use crate::study::folder::{sweep_folder, write_whole};
 
 /// Writes a file into `folder`, which is made where it is not there yet.
 ///
@@ -12,6 +12,7 @@ use crate::study::folder::write_whole;
 /// The folder cannot be made or written.
 pub fn write(folder: &Path, name: &str, content: &[u8]) -> Result<PathBuf> {
     let path = folder.join(name);
+    sweep_folder(folder);
     fs::create_dir_all(folder).and_then(|()| write_whole(&path, content)).map_err(|e| {
         Error::request(format!(
             "{}: the report cannot be written ({e}); choose a folder you may write to",

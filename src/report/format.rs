@@ -35,6 +35,8 @@ pub fn duration(seconds: f64) -> String {
     if !seconds.is_finite() || seconds < 0.0 {
         return NONE.to_owned();
     }
+    // -0 is 0.
+    let seconds = seconds + 0.0;
     let s = seconds.round() as u64;
     match s {
         0..10 => format!("{seconds:.1} s"),
@@ -81,6 +83,7 @@ mod tests {
         assert_eq!(points(-1.5), "-1.50");
         assert_eq!(p_value(0.000_2), "<0.001");
         assert_eq!(duration(3.21), "3.2 s");
+        assert_eq!(duration(-0.0), "0.0 s");
         assert_eq!(duration(725.0), "12 min 5 s");
         assert_eq!(duration(12_000.0), "3 h 20 min");
         assert_eq!(counted(1, "seed"), "1 seed");

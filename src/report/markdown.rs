@@ -91,11 +91,12 @@ pub fn progress(findings: &Findings) -> String {
     }
     let (all, done) = (study.trials.len(), study.count(TrialStatus::Finished));
     let failed = study.count(TrialStatus::Failed);
+    let timed_out = study.trials.iter().filter(|trial| trial.timed_out.is_some()).count();
     let mut text = format!(
         "{} of {} finished{}{}.",
         thousands(done as u64),
         counted(all, "trial"),
-        match study.count(TrialStatus::Stopped) {
+        match study.count(TrialStatus::Stopped) - timed_out {
             tuned @ 1.. if findings.adaptation.is_some() =>
                 format!(", {} fine-tuned", thousands(tuned as u64)),
             _ => String::new(),
@@ -114,6 +115,19 @@ pub fn progress(findings: &Findings) -> String {
                 "**This study is not finished: {text}** It is still running, or the same `run` command continues it; every figure below is of what is finished."
             );
         }
+    }
+    if study.search_timed_out {
+        text.push_str(" The search had no more time (`search.timeout`): candidates that it had not trained are left out.");
+    }
+    if timed_out > 0 {
+        let _ = write!(
+            text,
+            " {} had no more time and stopped before the last epoch: their figures are in trials.csv, and in no table or front.",
+            counted(timed_out, "trial")
+        );
+    }
+    if study.search_timed_out || timed_out > 0 {
+        text.push_str(" Where a limit on time ends something, another run gives other figures and another results hash.");
     }
     if !findings.has_results() {
         text.push_str(" **No trial has finished, so there is no accuracy to report yet.**");

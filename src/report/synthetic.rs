@@ -228,6 +228,7 @@ fn train(epochs: usize) -> TrainConfig {
         label_smoothing: 0.1,
         precision: Default::default(),
         weights: None,
+        timeout: None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! A table as data, and its two forms: Markdown and the terminal.
 
+use crate::text::cut;
 use comfy_table::{CellAlignment, ContentArrangement, TableComponent, presets};
 
 /// A table: the first column is text, the others as `right` says.
@@ -65,7 +66,8 @@ impl Table {
             self.rows.iter().map(|row| row.iter().map(|c| escape(c)).collect()).collect();
         let width = |i: usize| {
             let cells = rows.iter().filter_map(|r| r.get(i)).chain([&header[i]]);
-            cells.map(|c| c.chars().count()).max().unwrap_or(0).max(3)
+            // Beyond this a cell stands as it is: neither padding nor its width may grow without end.
+            cells.map(|c| c.chars().count()).max().unwrap_or(0).clamp(3, WIDEST)
         };
         let widths: Vec<usize> = (0..header.len()).map(width).collect();
         let line = |cells: &[String]| {
@@ -113,7 +115,12 @@ impl Table {
     }
 }
 
-/// Text from a file must not steer the terminal.
-fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+/// Most characters of a padded cell.
+const WIDEST: usize = 400;
+/// Most characters of a cell on a terminal: tables of terminals count their width in 16 bits.
+const LONGEST: usize = 1000;
+
+/// Text from a file must not steer the terminal, nor be wider than any.
+pub fn clean(text: &str) -> String {
+    cut(text, LONGEST).chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

@@ -111,7 +111,7 @@ fn row(trial: &Trial, factors: &[String], epochs: usize, end: End) -> Row {
         madds: candidate.madds,
         activation_memory: candidate.activation_memory,
         seed: trial.seed,
-        seconds: told.iter().map(|epoch| epoch.seconds).sum::<f64>() / told.len().max(1) as f64,
+        seconds: told.iter().map(|epoch| epoch.seconds).sum::<f64>() / told.len().max(1) as f64 + 0.0,
         epochs: told
             .iter()
             .map(|epoch| Epoch {

@@ -90,9 +90,9 @@ fn row(study: &StudySummary, trial: &Trial, factors: &[&str]) -> Vec<String> {
     cells.extend(metrics(result.map(|r| &r.train)));
     cells.extend(metrics(result.map(|r| &r.validation)));
     cells.extend(metrics(trial.test.as_ref()));
-    let seconds = result.map_or_else(|| trial.epochs.iter().map(|e| e.seconds).sum(), |r| r.seconds);
+    let seconds = result.map_or_else(|| trial.seconds(), |r| r.seconds);
     cells.push(seconds.to_string());
-    cells.push(status(trial.status).to_owned());
+    cells.push(if trial.timed_out.is_some() { "timeout" } else { status(trial.status) }.to_owned());
     let failure = trial.failure.as_ref();
     cells.push(failure.map_or(String::new(), |f| f.epoch.to_string()));
     cells.push(failure.map_or(String::new(), |f| f.reason.clone()));

@@ -87,6 +87,12 @@ pub enum Tried {
 /// Uniform draws in a row that fail before candidates are led to the constraints: were one candidate in a thousand
 /// acceptable, this would happen once in 20,000 searches.
 const PATIENCE: u64 = 10_000;
+/// Candidates that fail, and none that does not, before it is looked whether any can keep to the constraints.
+const LOOK: u64 = 200;
+/// A space of so many candidates is gone through sooner than that is found out.
+const LISTED: u128 = 2000;
+/// Descents for that, each from another draw.
+const DESCENTS: usize = 5;
 /// Times that a candidate is led to the constraints, each from another draw.
 const WALKS: usize = 30;
 /// Children of two parents, or changes of one, that are tried before chance takes over.
@@ -104,6 +110,8 @@ pub struct Breeder {
     spare: BTreeMap<String, Made>,
     made: u64,
     rejected: u64,
+    /// Whether it was looked at all whether anything can keep to the constraints.
+    looked: bool,
     /// Of those that break the constraints the one that does so least, and its reason; before it the first that is no network.
     least: Option<(f64, String)>,
 }
@@ -135,6 +143,7 @@ impl Breeder {
             spare: BTreeMap::new(),
             made: 0,
             rejected: 0,
+            looked: false,
             least: None,
         }
     }
@@ -256,6 +265,7 @@ impl Breeder {
             if let Some(made) = self.numbered(index) {
                 return Ok(Some(made));
             }
+            self.look()?;
         }
         for _ in 0..WALKS {
             let Some(index) = self.shuffle.next() else { return self.exhausted() };
@@ -264,6 +274,69 @@ impl Breeder {
             }
         }
         self.exhausted()
+    }
+
+    /// Once many candidates have failed and none has not, looks whether any can keep to the constraints: descents from several
+    /// draws, one gene at a time, that all end at the same least violation say that none can. Costs rise and fall with each gene
+    /// by itself, so a descent ends at the least there is; where two constraints pull against each other the ends may differ,
+    /// and the search goes on by chance.
+    ///
+    /// # Errors
+    /// As [`random`](Self::random), where none can.
+    pub fn look(&mut self) -> Result<()> {
+        if self.looked || self.made > 0 || self.rejected < LOOK || self.space.size() <= LISTED {
+            return Ok(());
+        }
+        self.looked = true;
+        // A stream of its own: what is proposed does not depend on the look.
+        let mut rng = self.rng.clone();
+        rng.set_stream(2);
+        let mut least: Option<f64> = None;
+        for _ in 0..DESCENTS {
+            let index = rng.random_range(0..self.space.size());
+            let Some(excess) = self.space.genome(index).and_then(|genome| self.descend(genome)) else {
+                return Ok(());
+            };
+            if least.is_some_and(|least| (least - excess).abs() > 1e-9 * least) {
+                return Ok(());
+            }
+            least = Some(excess);
+        }
+        Err(self.unsatisfiable())
+    }
+
+    /// How far from the constraints a candidate stays though each gene has its best level; `None` where one was found that keeps
+    /// to them, or that cannot be built.
+    fn descend(&mut self, mut genome: Genome) -> Option<f64> {
+        let mut excess = self.excess(&genome)?;
+        loop {
+            let before = excess;
+            for gene in 0..self.genes.len() {
+                for level in 0..self.genes[gene] {
+                    let mut other = genome.clone();
+                    other[gene] = level;
+                    let next = if other == genome { excess } else { self.excess(&other)? };
+                    if next < excess {
+                        (excess, genome) = (next, other);
+                    }
+                }
+            }
+            if excess >= before {
+                return excess.is_finite().then_some(excess);
+            }
+        }
+    }
+
+    /// By how much a candidate breaks the constraints; `None` where it does not. It is not taken by that.
+    fn excess(&mut self, genome: &[usize]) -> Option<f64> {
+        match self.make(genome) {
+            Tried::Breaks(excess) => Some(excess),
+            Tried::Made(made) => {
+                self.put_back(*made);
+                None
+            }
+            Tried::Taken => None,
+        }
     }
 
     /// Nothing new can be found.

@@ -27,6 +27,7 @@ impl Strategy for Grid {
                 self.made = true;
                 return Ok(Ask::Train(Box::new(made)));
             }
+            breeder.look()?;
         }
         Err(breeder.unsatisfiable())
     }

@@ -73,7 +73,7 @@ pub fn accepted_changes(
 /// Settings that differ and on which some trial depends.
 ///
 /// Words and places are left out: the name and description, the published figures, the baseline of the table, random search beside a search, what to do
-/// about failures and old checkpoints, and where files lie (data, tables and weights are compared by their hashes, the search
+/// about failures and old checkpoints, how long training may take, and where files lie (data, tables and weights are compared by their hashes, the search
 /// space by what it holds, the study that NetAdapt begins from by the network that it gave).
 fn differences(journal: &Experiment, file: &Experiment) -> Vec<Difference> {
     let (mut before, mut after) = (journal.clone(), file.clone());
@@ -84,6 +84,7 @@ fn differences(journal: &Experiment, file: &Experiment) -> Vec<Difference> {
         experiment.failures = Default::default();
         experiment.checkpoints = Default::default();
         experiment.data.path = None;
+        experiment.train.timeout = None;
         if let Some(weights) = &mut experiment.train.weights {
             weights.path = Default::default();
         }
@@ -93,6 +94,7 @@ fn differences(journal: &Experiment, file: &Experiment) -> Vec<Difference> {
         if let Some(search) = &mut experiment.search {
             search.space = Default::default();
             search.baseline = None;
+            search.timeout = None;
             if let Some(NetAdaptConfig { origin: Origin::Study(folder), .. }) = &mut search.netadapt {
                 *folder = Default::default();
             }

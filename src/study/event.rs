@@ -9,7 +9,7 @@ use crate::search::Adapted;
 use crate::space::Merged;
 
 /// Version of the journal's format, written in its first line.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// One line of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -97,6 +97,12 @@ pub enum Event {
         trial: usize,
         result: TrialResult,
     },
+    /// The trial has no more time, and stops after its last epoch, whose figures these are. It goes on where it is given more.
+    TrialTimedOut {
+        trial: usize,
+        limit: TimeLimit,
+        result: TrialResult,
+    },
     TrialFailed {
         trial: usize,
         epoch: usize,
@@ -114,8 +120,50 @@ pub enum Event {
         trial: usize,
         test: Metrics,
     },
+    /// The search has no more time: nothing more of it is trained in this run.
+    SearchTimedOut {
+        /// Seconds that were spent.
+        seconds: f64,
+    },
     StudyInterrupted,
     StudyFinished,
+}
+
+/// What limits the time of a trial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimeLimit {
+    Train,
+    Search,
+}
+
+impl TimeLimit {
+    /// Its key in an experiment file.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Train => "train.timeout",
+            Self::Search => "search.timeout",
+        }
+    }
+}
+
+impl Event {
+    /// Whether it says that a run begins, or was written by a command that trains nothing: what passed before it was no time
+    /// of the study.
+    pub fn is_between_runs(&self) -> bool {
+        matches!(self, Self::StudyResumed { .. } | Self::ExperimentEdited { .. } | Self::TrialRetried { .. })
+    }
+
+    /// Whether a run may end with it, or a command that adds a line to a study.
+    pub fn may_be_last(&self) -> bool {
+        matches!(
+            self,
+            Self::StudyFinished
+                | Self::StudyInterrupted
+                | Self::ExperimentEdited { .. }
+                | Self::TrialRetried { .. }
+        )
+    }
 }
 
 /// A setting of the experiment, before and after it was changed.

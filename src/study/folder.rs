@@ -47,10 +47,7 @@ pub fn create(dir: &Path) -> Result<()> {
 /// # Errors
 /// What the system says where the disk refuses; what was there before is then still there, or the new file is.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    // Its own name for every file and process, so that two at work in one folder never write into one another's.
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.tmp", std::process::id()));
-    let temporary = path.with_file_name(name);
+    let temporary = temporary(path);
     let write = || -> io::Result<()> {
         let mut file = disk::create(&temporary)?;
         disk::write(&mut file, &temporary, bytes)?;
@@ -64,17 +61,70 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     })
 }
 
-/// Removes what processes that were killed left half written. Only for the holder of the study's lock.
+/// What a file is called while it is written, such as `report.md.blocksmith-4711.tmp`: its own name for every file and process,
+/// so that two at work in one folder never write into one another's.
+fn temporary(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!("{MARK}{}{TEMPORARY}", std::process::id()));
+    path.with_file_name(name)
+}
+
+const MARK: &str = ".blocksmith-";
+const TEMPORARY: &str = ".tmp";
+
+/// The process that a temporary file is of, such as `x.blocksmith-4711.tmp` or `.blocksmith-4711-2.tmp`; `None` where it is none
+/// of ours.
+fn writer(name: &str) -> Option<u32> {
+    let numbers = name.strip_suffix(TEMPORARY)?.rsplit_once(MARK)?.1;
+    let (process, number) = numbers.split_once('-').unwrap_or((numbers, "0"));
+    number.parse::<u32>().ok()?;
+    process.parse().ok()
+}
+
+/// Removes what processes that were killed left half written in a study's folder, and leaves those that still write alone. A
+/// file of another host's process is taken for one that is gone: no two hosts write one study at once.
 pub fn sweep(dir: &Path) {
-    for folder in ["checkpoints", "logs"] {
-        let Ok(entries) = fs::read_dir(dir.join(folder)) else { continue };
-        for path in entries.flatten().map(|entry| entry.path()) {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if name.starts_with("trial-") && name.ends_with(".tmp") {
-                let _ = disk::remove(&path);
-            }
+    for folder in ["", "checkpoints", "logs"] {
+        sweep_folder(&dir.join(folder));
+    }
+}
+
+/// As [`sweep`], of one folder.
+pub fn sweep_folder(folder: &Path) {
+    let is_left = |name: &str| {
+        // Those of before had no mark.
+        let is_of_before = name.starts_with("trial-") && name.ends_with(TEMPORARY) && !name.contains(MARK);
+        is_of_before || writer(name).is_some_and(|writer| writer != std::process::id() && !lives(writer))
+    };
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        if is_left(&entry.file_name().to_string_lossy()) && entry.file_type().is_ok_and(|kind| kind.is_file())
+        {
+            let _ = disk::remove(&entry.path());
         }
     }
+}
+
+/// Whether a process may still be there: of a system without `/proc` no one can tell.
+pub fn lives(process: u32) -> bool {
+    let proc = Path::new("/proc");
+    !proc.join("self").exists() || proc.join(process.to_string()).exists()
+}
+
+/// Whether `path` still names the open file.
+#[cfg(unix)]
+pub fn is_at(file: &fs::File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    match (file.metadata(), fs::metadata(path)) {
+        (Ok(open), Ok(named)) => open.ino() == named.ino() && open.dev() == named.dev(),
+        _ => false,
+    }
+}
+
+/// Elsewhere an open file cannot be removed by others.
+#[cfg(not(unix))]
+pub fn is_at(_file: &fs::File, _path: &Path) -> bool {
+    true
 }
 
 /// What to say where the system refused to write `bytes` bytes (0: no matter how many) of `what` at `path`: a request that
@@ -87,12 +137,10 @@ pub fn unwritten(path: &Path, what: &str, bytes: u64, e: &io::Error) -> Error {
         StorageFull | QuotaExceeded | FileTooLarge => {
             let size =
                 if bytes > 0 { format!(", which takes {}", text::bytes(bytes)) } else { String::new() };
-            let free =
-                free_at(path).map_or_else(String::new, |free| format!(", {} is free", text::bytes(free)));
+            let (free, remedy) = shortage(e.kind(), free_at(path));
             Error::run(format!(
                 "{at}: no space for {what}{size}{free} ({e}): the study pauses and nothing that it finished is lost; \
-                 free some space (weights of finished studies go where their experiment says `checkpoints: {{keep: best}}`) \
-                 and give the same command again"
+                 {remedy} and give the same command again"
             ))
         }
         AlreadyExists | NotADirectory | PermissionDenied | ReadOnlyFilesystem => Error::request(format!(
@@ -105,15 +153,95 @@ pub fn unwritten(path: &Path, what: &str, bytes: u64, e: &io::Error) -> Error {
     }
 }
 
-/// Bytes that this user may still write on the disk of `path`, where the system tells.
+/// What a disk has left for this user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Free {
+    bytes: u64,
+    /// Files that may still be made; `None` where the file system does not count them.
+    files: Option<u64>,
+}
+
+/// What there is too little of, and what to do about it.
+fn shortage(kind: io::ErrorKind, free: Option<Free>) -> (String, &'static str) {
+    const SPACE: &str = "free some space (weights of finished studies go where their experiment says `checkpoints: {keep: best}`)";
+    let left = free.map_or_else(String::new, |free| format!(", {} is free", text::bytes(free.bytes)));
+    match (kind, free) {
+        (io::ErrorKind::QuotaExceeded, _) => (
+            format!(" within your quota{left} on the disk"),
+            "remove some of your files there, or ask for a larger quota,",
+        ),
+        (io::ErrorKind::StorageFull, Some(Free { files: Some(0), .. })) => (
+            format!("{left}, but no inode is: the disk holds as many files as it can"),
+            "remove some files, of any size,",
+        ),
+        (io::ErrorKind::FileTooLarge, _) => (left, "raise the limit on the size of a file (ulimit -f)"),
+        _ => (left, SPACE),
+    }
+}
+
+/// What is left on the disk of `path`, where the system tells.
 #[cfg(unix)]
-fn free_at(path: &Path) -> Option<u64> {
+fn free_at(path: &Path) -> Option<Free> {
     let folder = path.ancestors().skip(1).find(|folder| folder.is_dir())?;
     let disk = rustix::fs::statvfs(folder).ok()?;
-    disk.f_bavail.checked_mul(disk.f_frsize)
+    let bytes = disk.f_bavail.checked_mul(disk.f_frsize)?;
+    Some(Free { bytes, files: (disk.f_files > 0).then_some(disk.f_favail) })
 }
 
 #[cfg(not(unix))]
-fn free_at(_path: &Path) -> Option<u64> {
+fn free_at(_path: &Path) -> Option<Free> {
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_told_from_inodes_and_quotas() {
+        use io::ErrorKind::{QuotaExceeded, StorageFull};
+        let free = |bytes, files| Some(Free { bytes, files });
+        assert_eq!(shortage(StorageFull, free(4096, Some(17))).0, ", 4 KIB is free".replace("KIB", "KiB"));
+        // A file system that counts no files, as btrfs.
+        assert_eq!(shortage(StorageFull, free(0, None)).0, ", 0 B is free");
+        let (what, remedy) = shortage(StorageFull, free(1 << 30, Some(0)));
+        assert!(
+            what.contains("1.00 GiB is free, but no inode is") && remedy.contains("remove some files"),
+            "{what}"
+        );
+        let (what, remedy) = shortage(QuotaExceeded, free(1 << 30, Some(5)));
+        assert!(what.contains("within your quota") && remedy.contains("quota"), "{what}");
+        assert_eq!(shortage(StorageFull, None).0, "");
+    }
+
+    /// Files of processes that are gone go, in the study's folder and below; others stay, whatever they are called.
+    #[test]
+    fn what_killed_processes_left_is_swept() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("checkpoints")).unwrap();
+        // Far beyond any system's highest process number.
+        let gone = 4_000_000_000_u32;
+        let ours = std::process::id();
+        let (left, kept) = (
+            [
+                format!("report.md{MARK}{gone}.tmp"),
+                format!("checkpoints/trial-0001.unfinished{MARK}{gone}.tmp"),
+                format!("{MARK}{gone}-3.tmp"),
+                "checkpoints/trial-0002.safetensors.17.tmp".into(),
+            ],
+            [
+                format!("report.md{MARK}{ours}.tmp"),
+                "notes.tmp".into(),
+                format!("x{MARK}tmp"),
+                format!("a{MARK}1x.tmp"),
+                "report.md".into(),
+            ],
+        );
+        for name in left.iter().chain(&kept) {
+            fs::write(dir.path().join(name), "x").unwrap();
+        }
+        sweep(dir.path());
+        assert!(left.iter().all(|name| !dir.path().join(name).exists()));
+        assert!(kept.iter().all(|name| dir.path().join(name).exists()));
+    }
 }

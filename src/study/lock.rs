@@ -46,7 +46,7 @@ impl Lock {
             let refused = |e: &std::io::Error| folder::unwritten(&path, "the lock", 0, e);
             let mut file = disk::open(&path).map_err(|e| refused(&e))?;
             match file.try_lock() {
-                Ok(()) if !is_at(&file, &path) => continue,
+                Ok(()) if !folder::is_at(&file, &path) => continue,
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {
                     owner = owner_in(&mut file);
@@ -108,7 +108,7 @@ impl Lock {
 impl Drop for Lock {
     fn drop(&mut self) {
         // Somebody may have broken it and hold one of his own by that name.
-        if is_at(&self.file, &self.path) {
+        if folder::is_at(&self.file, &self.path) {
             let _ = disk::remove(&self.path);
         }
     }
@@ -121,8 +121,7 @@ impl Owner {
 
     /// Whether the process may still be there: of another host, or of a system without `/proc`, nobody can tell.
     fn lives(&self) -> bool {
-        let proc = Path::new("/proc");
-        self.host != host() || !proc.join("self").exists() || proc.join(self.pid.to_string()).exists()
+        self.host != host() || folder::lives(self.pid)
     }
 }
 
@@ -137,22 +136,6 @@ fn owner_in(file: &mut File) -> Option<Owner> {
     file.take(1024).read_to_string(&mut text).ok()?;
     let (pid, host) = text.trim().split_once(' ')?;
     Some(Owner { pid: pid.parse().ok()?, host: host.to_owned() })
-}
-
-/// Whether `path` still names the open file.
-#[cfg(unix)]
-fn is_at(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    match (file.metadata(), std::fs::metadata(path)) {
-        (Ok(open), Ok(named)) => open.ino() == named.ino() && open.dev() == named.dev(),
-        _ => false,
-    }
-}
-
-/// Elsewhere an open file cannot be removed by others.
-#[cfg(not(unix))]
-fn is_at(_file: &File, _path: &Path) -> bool {
-    true
 }
 
 fn host() -> String {

@@ -3,12 +3,14 @@
 //! [`Study::open`] claims a folder and replays its journal, [`Study::run`] trains what is left,
 //! and [`state::read`] gives what the journal says to whoever only looks.
 
+mod chain;
 mod checkpoint;
 pub mod difference;
 mod disk;
 pub mod display;
 pub mod environment;
 pub mod event;
+mod figures;
 pub mod folder;
 pub mod journal;
 mod line;
@@ -21,7 +23,9 @@ mod panics;
 pub mod plan;
 mod queue;
 mod quiet;
+mod rescue;
 mod retention;
+mod retold;
 pub mod runner;
 #[cfg(test)]
 pub(crate) mod simulated;
@@ -31,9 +35,11 @@ mod tests;
 mod trial;
 mod worker;
 
+pub use chain::Link;
 pub use display::Display;
 #[cfg(test)]
 pub use display::Silent;
+pub use panics::caught;
 pub use plan::{Ended, Next, Plan, PlannedTrial};
 pub use retention::{keeps_checkpoints, on_front};
 pub use runner::{RunSettings, Study};

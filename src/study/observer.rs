@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use super::checkpoint;
-use super::event::{EpochMetrics, Event, TrialResult};
+use super::event::{EpochMetrics, Event, TimeLimit, TrialResult};
 use super::folder;
 use super::state::{Trial, TrialStatus};
 use super::worker::{Pool, lock};
@@ -27,6 +27,8 @@ pub struct Observer<'p, 'a> {
     kept: Instant,
     /// How long it has waited for others who measured.
     paused: Cell<Duration>,
+    /// What left it no more time.
+    pub timed_out: Option<TimeLimit>,
 }
 
 impl<'p, 'a> Observer<'p, 'a> {
@@ -36,8 +38,9 @@ impl<'p, 'a> Observer<'p, 'a> {
         let is_stopped_at_rung = known.as_ref().is_some_and(|trial| trial.until().is_some());
         let (checkpoint, kept) = (None, Instant::now());
         let paused = Cell::default();
+        let (result, timed_out) = (None, None);
         let mut observer =
-            Self { pool, trial, epoch: 1, result: None, is_stopped_at_rung, checkpoint, kept, paused };
+            Self { pool, trial, epoch: 1, result, is_stopped_at_rung, checkpoint, kept, paused, timed_out };
         let found = known.as_ref().map_or(Ok(None), |known| checkpoint::read(pool.dir, known));
         let found = found.unwrap_or_else(|why| {
             pool.display.on_notice(&format!("trial {trial} starts anew: its checkpoint {why}"));
@@ -118,6 +121,13 @@ impl TrialObserver for Observer<'_, '_> {
 
     fn paused(&self) -> Duration {
         self.paused.get()
+    }
+
+    fn is_over_time(&mut self) -> bool {
+        let pool = self.pool;
+        let written = lock(&pool.written);
+        self.timed_out = written.1.trial(self.trial).and_then(|trial| written.1.time_limit(trial));
+        self.timed_out.is_some()
     }
 
     fn continues(&mut self) -> Option<Vec<u8>> {

@@ -46,6 +46,8 @@ impl<'a> Ended<'a> {
     pub fn at(trial: &'a Trial, rung: &Rung, latencies: &BTreeMap<String, Latency>) -> Option<Self> {
         let validation = match rung.end? {
             RungEnd::Reached(metrics) => Some(metrics),
+            // It counts for what it came to; at a rung it is not compared with those that had all epochs.
+            RungEnd::TimedOut(metrics) => rung.until.is_none().then_some(metrics),
             RungEnd::Failed | RungEnd::Rejected => None,
         };
         Some(Self {

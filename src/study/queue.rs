@@ -46,6 +46,7 @@ impl Pool<'_> {
             if self.halted() {
                 return Ok(None);
             }
+            self.end_search(&mut queue)?;
             if !queue.plan_ended && queue.ready.len() <= AHEAD / 2 {
                 self.top_up(&mut queue)?;
             }
@@ -65,6 +66,26 @@ impl Pool<'_> {
             let waited = self.trial_ended.wait_timeout(queue, Duration::from_millis(100));
             queue = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+
+    /// Leaves out what is left of a search that has no more time. Variants come before it.
+    fn end_search(&self, queue: &mut Queue<'_>) -> Result<()> {
+        let seconds = {
+            let state = &lock(&self.written).1;
+            let limit = state.experiment.search.as_ref().and_then(|search| search.timeout);
+            let seconds = state.search_seconds();
+            if state.search_timed_out || limit.is_none_or(|limit| seconds < limit.seconds()) {
+                return Ok(());
+            }
+            seconds
+        };
+        let before = queue.ready.len();
+        queue.ready.retain(|next| next.planned.candidate.is_variant);
+        if queue.ready.len() == before && queue.plan_ended {
+            return Ok(());
+        }
+        queue.plan_ended = true;
+        self.record(vec![Event::SearchTimedOut { seconds }])
     }
 
     /// Tells the plan how a trial ended.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::difference::accepted_changes;
 use super::display::Display;
-use super::event::{CandidateRecord, Change, Environment, Event, FORMAT};
+use super::event::{CandidateRecord, Change, Environment, Event, FORMAT, TimeLimit};
 use super::journal::Journal;
 use super::lock::Lock;
 use super::matching;
@@ -117,8 +117,13 @@ impl Study {
         let Some(state) = self.state.as_ref().filter(|s| s.finished && self.extension.is_none()) else {
             return Ok(None);
         };
+        if self.has_more_time(state) {
+            return Ok(None);
+        }
         let mut more = !self.matched(plan, |_, _, _| {})?.is_empty();
+        // A search that had no more time left something over.
         more |= plan.next()? != Next::End;
+        more &= !state.search_timed_out;
         if more {
             let what = "\n  the study is finished, and the experiment now proposes more trials";
             return Err(self.other_trials(what, true));
@@ -128,7 +133,7 @@ impl Study {
         retention::prune(&self.dir, &state, self.experiment.checkpoints.keep, |_| {});
         if state.experiment != self.experiment {
             let mut journal = self.journal()?;
-            for record in journal.append(vec![self.edited()])? {
+            for record in journal.append(vec![self.edited()], Vec::new)? {
                 state.apply(record).map_err(Error::run)?;
             }
         }
@@ -194,7 +199,7 @@ impl Study {
                 experiment: Box::new(self.experiment.clone()),
                 environment,
             };
-            let mut records = journal.append(vec![start])?;
+            let mut records = journal.append(vec![start], Vec::new)?;
             return StudyState::begin(records.remove(0)).map_err(Error::run);
         };
         let mut state = state.clone();
@@ -216,14 +221,14 @@ impl Study {
             None if state.experiment != self.experiment => events.push(self.edited()),
             None => {}
         }
-        for record in journal.append(events)? {
+        for record in journal.append(events, || self.state.iter().flat_map(StudyState::retold).collect())? {
             state.apply(record).map_err(Error::run)?;
         }
         Ok(state)
     }
 
     fn journal(&self) -> Result<Journal> {
-        Journal::open(&folder::journal(&self.dir), self.replay.whole)
+        Journal::open(&folder::journal(&self.dir), self.replay)
     }
 
     fn edited(&self) -> Event {
@@ -274,8 +279,25 @@ impl Study {
         }
     }
 
+    /// What leaves a trial no more time by the experiment as it is now.
+    fn time_limit(&self, trial: &Trial) -> Option<TimeLimit> {
+        self.state.as_ref()?.time_limit_by(&self.experiment, trial)
+    }
+
+    /// Whether something that ended for its time may go on now.
+    fn has_more_time(&self, state: &StudyState) -> bool {
+        let limit = self.experiment.search.as_ref().and_then(|search| search.timeout);
+        let search_goes_on = limit.is_none_or(|limit| state.search_seconds() < limit.seconds());
+        state.search_timed_out && search_goes_on
+            || state.trials.iter().any(|trial| trial.timed_out.is_some() && self.time_limit(trial).is_none())
+    }
+
     fn what_is_left(&self, trial: &Trial, display: &dyn Display) -> Left {
         match trial.status {
+            // With more time it goes on.
+            TrialStatus::Stopped if trial.timed_out.is_some() && self.time_limit(trial).is_none() => {
+                Left::Training
+            }
             TrialStatus::Stopped | TrialStatus::Failed | TrialStatus::Rejected => Left::Nothing,
             TrialStatus::Finished
                 if self.extension.is_some() && trial.is_short_of(self.experiment.train.epochs) =>

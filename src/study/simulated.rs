@@ -96,6 +96,10 @@ impl Trainer for Simulated {
                 validation: metrics(&format!("{key} validation"), epoch),
                 seconds: noise(&key),
             })?;
+            if epoch < task.until.unwrap_or(self.epochs) && observer.is_over_time() {
+                observer.keep(epoch.to_string().as_bytes())?;
+                return Ok(TrialEnd::TimedOut);
+            }
             if label == "stop" {
                 self.stop.store(true, Ordering::SeqCst);
             }
@@ -107,11 +111,16 @@ impl Trainer for Simulated {
         Ok(TrialEnd::Finished { weights: key.into_bytes() })
     }
 
-    fn test(&self, task: &TrialTask, weights: &[u8]) -> Result<Metrics> {
+    fn test(
+        &self,
+        task: &TrialTask,
+        weights: &[u8],
+        _: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Option<Metrics>> {
         self.tested.lock().unwrap().push(task.trial);
         // From the weights, so that a wrong checkpoint shows.
         let key = String::from_utf8(weights.to_vec()).unwrap();
-        Ok(metrics(&format!("{key} test"), self.epochs))
+        Ok(Some(metrics(&format!("{key} test"), self.epochs)))
     }
 }
 
@@ -143,6 +152,7 @@ pub fn experiment(labels: &[&str], seeds: &[u64]) -> Experiment {
             label_smoothing: 0.0,
             precision: Default::default(),
             weights: None,
+            timeout: None,
         },
         trainer: Default::default(),
         search: None,

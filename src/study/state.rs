@@ -6,9 +6,9 @@ use std::path::Path;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::event::{CandidateRecord, Environment, Event, Latency, Record};
+use super::event::{CandidateRecord, Environment, Event, Latency, Record, TimeLimit};
 pub use super::trial::{Failure, Rung, RungEnd, Trial, TrialStatus};
-use super::{folder, journal};
+use super::{figures, folder, journal};
 use crate::config::Experiment;
 use crate::error::{Error, Result};
 use crate::text::hex;
@@ -31,6 +31,12 @@ pub struct StudyState {
     pub extended: bool,
     /// Stopped by the user, and not continued since.
     pub interrupted: bool,
+    /// The search ended for its time, and has not gone on since.
+    pub search_timed_out: bool,
+    /// Milliseconds that runs of the study took, from event to event.
+    pub ran: u64,
+    /// Seconds of training of searched candidates, all epochs that were ever run.
+    pub searched_seconds: f64,
     /// Milliseconds since the Unix epoch, UTC, of the first and the last event.
     pub first_at: u64,
     pub last_at: u64,
@@ -52,6 +58,9 @@ impl StudyState {
                 finished: false,
                 extended: false,
                 interrupted: false,
+                search_timed_out: false,
+                ran: 0,
+                searched_seconds: 0.0,
                 first_at: record.at,
                 last_at: record.at,
             }),
@@ -64,12 +73,17 @@ impl StudyState {
     /// # Errors
     /// A clause for the user where the event cannot follow what came before.
     pub fn apply(&mut self, record: Record) -> std::result::Result<(), String> {
+        if !record.event.is_between_runs() {
+            self.ran += record.at.saturating_sub(self.last_at);
+        }
         self.last_at = record.at;
+        figures::check(&record.event)?;
+        self.check_images(&record.event)?;
         match record.event {
             Event::StudyStarted { .. } => return Err("the study has started already".into()),
             Event::StudyResumed { environment } => {
                 self.environments.push(*environment);
-                (self.finished, self.interrupted) = (false, false);
+                (self.finished, self.interrupted, self.search_timed_out) = (false, false, false);
                 self.abandon_running();
             }
             Event::ExperimentEdited { experiment } => self.experiment = *experiment,
@@ -84,6 +98,7 @@ impl StudyState {
                 if trial != expected {
                     return Err(format!("trial {trial} is queued where trial {expected} is next"));
                 }
+                self.check_costs(&candidate)?;
                 self.trials.push(Trial::queued(trial, candidate, seed, until));
             }
             Event::TrialContinued { trial, until } => {
@@ -116,10 +131,18 @@ impl StudyState {
                 }
                 trial.epochs.truncate(epochs);
                 trial.status = TrialStatus::Running;
+                trial.timed_out = None;
             }
-            Event::EpochFinished { trial, epoch } => self.trial_mut(trial)?.epochs.push(epoch),
+            Event::EpochFinished { trial, epoch } => {
+                let (trial, seconds) = (self.running(trial)?, epoch.seconds);
+                trial.next_epoch(epoch)?;
+                if !trial.candidate.is_variant {
+                    self.searched_seconds += seconds;
+                }
+            }
             Event::TrialFinished { trial: number, result } => {
-                let trial = self.trial_mut(number)?;
+                let trial = self.running(number)?;
+                trial.check_result(&result)?;
                 trial.ends(RungEnd::Reached(result.validation));
                 trial.epochs.shrink_to_fit();
                 if trial.until().is_some() {
@@ -129,6 +152,13 @@ impl StudyState {
                     trial.result = Some(result);
                     self.last_finished = Some(number);
                 }
+            }
+            Event::TrialTimedOut { trial, limit, result } => {
+                let trial = self.running(trial)?;
+                trial.check_result(&result)?;
+                trial.ends(RungEnd::TimedOut(result.validation));
+                trial.status = TrialStatus::Stopped;
+                trial.timed_out = Some(limit);
             }
             Event::TrialFailed { trial, again: true, .. } => {
                 self.trial_mut(trial)?.status = TrialStatus::Queued;
@@ -145,7 +175,14 @@ impl StudyState {
                 trial.failure = None;
                 self.finished = false;
             }
-            Event::TestEvaluated { trial, test } => self.trial_mut(trial)?.test = Some(test),
+            Event::TestEvaluated { trial: number, test } => {
+                let trial = self.trial_mut(number)?;
+                if trial.status != TrialStatus::Finished {
+                    return Err(format!("trial {number} is tested though it has not finished"));
+                }
+                trial.test = Some(test);
+            }
+            Event::SearchTimedOut { .. } => self.search_timed_out = true,
             Event::StudyInterrupted => {
                 self.interrupted = true;
                 self.abandon_running();
@@ -164,6 +201,33 @@ impl StudyState {
             latencies: self.latencies.clone(),
             ..*self
         }
+    }
+
+    /// Seconds that count against `search.timeout`: those that runs of the study took, without the pauses between them; where
+    /// nothing is trained, simulated seconds of searched candidates.
+    pub fn search_seconds(&self) -> f64 {
+        if self.experiment.trainer.is_network() { self.ran as f64 / 1000.0 } else { self.searched_seconds }
+    }
+
+    /// What leaves a trial no more time to go on, where something does.
+    pub fn time_limit(&self, trial: &Trial) -> Option<TimeLimit> {
+        self.time_limit_by(&self.experiment, trial)
+    }
+
+    /// As [`time_limit`](Self::time_limit), by another experiment than the journal's.
+    pub fn time_limit_by(&self, experiment: &Experiment, trial: &Trial) -> Option<TimeLimit> {
+        let train = experiment.train.timeout;
+        let search = experiment.search.as_ref().and_then(|search| search.timeout);
+        if train.is_some_and(|limit| trial.seconds() >= limit.seconds()) {
+            return Some(TimeLimit::Train);
+        }
+        let is_over = search.is_some_and(|limit| self.search_seconds() >= limit.seconds());
+        (is_over && !trial.candidate.is_variant).then_some(TimeLimit::Search)
+    }
+
+    /// Whether what it found depends on how fast the machine was.
+    pub fn is_timed_out(&self) -> bool {
+        self.search_timed_out || self.trials.iter().any(|trial| trial.timed_out.is_some())
     }
 
     /// A trial by its number.
@@ -217,6 +281,41 @@ impl StudyState {
             rows.iter().for_each(|row| digest.update(row));
         }
         hex(&digest.finalize())
+    }
+
+    /// Seeds of one candidate follow one another: one network has one cost.
+    fn check_costs(&self, candidate: &CandidateRecord) -> std::result::Result<(), String> {
+        let costs = |of: &CandidateRecord| (of.params, of.madds, of.activation_memory);
+        let before = self.trials.last().map(|trial| &trial.candidate).filter(|of| of.hash == candidate.hash);
+        match before {
+            Some(before) if costs(before) != costs(candidate) => Err(format!(
+                "{} has {} params here and {} before, or other costs",
+                candidate.label, candidate.params, before.params
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Where networks are trained, figures are of images.
+    fn check_images(&self, event: &Event) -> std::result::Result<(), String> {
+        let images = match event {
+            Event::EpochFinished { epoch, .. } => epoch.train.images.min(epoch.validation.images),
+            Event::TestEvaluated { test, .. } => test.images,
+            _ => return Ok(()),
+        };
+        if images == 0 && self.experiment.trainer.is_network() {
+            return Err("figures of no image".into());
+        }
+        Ok(())
+    }
+
+    /// A trial that runs.
+    fn running(&mut self, number: usize) -> std::result::Result<&mut Trial, String> {
+        let trial = self.trial_mut(number)?;
+        match trial.status {
+            TrialStatus::Running => Ok(trial),
+            _ => Err(format!("trial {number} goes on here, but it was not started")),
+        }
     }
 
     fn trial_mut(&mut self, number: usize) -> std::result::Result<&mut Trial, String> {

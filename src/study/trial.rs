@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use serde::Serialize;
 
-use super::event::{CandidateRecord, EpochMetrics, Metrics, TrialResult};
+use super::event::{CandidateRecord, EpochMetrics, Metrics, TimeLimit, TrialResult};
 
 /// One trial of a study.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +26,8 @@ pub struct Trial {
     pub test: Option<Metrics>,
     /// The epoch in which the trial failed, and why.
     pub failure: Option<Failure>,
+    /// What ended it before its last epoch, where it had no more time.
+    pub timed_out: Option<TimeLimit>,
 }
 
 /// A budget of a trial.
@@ -42,6 +44,8 @@ pub struct Rung {
 pub enum RungEnd {
     /// Figures of its last epoch.
     Reached(Metrics),
+    /// Figures of the epoch after which it had no more time.
+    TimedOut(Metrics),
     Failed,
     /// Not trained, for a measured cost.
     Rejected,
@@ -61,7 +65,7 @@ pub enum TrialStatus {
     Queued,
     /// Started and not ended. Whether anybody still works on it only the study's lock can say.
     Running,
-    /// It has reached the rung at which it was to stop, and may go on from there.
+    /// It has reached the rung at which it was to stop, or had no more time; it may go on from there.
     Stopped,
     Finished,
     Failed,
@@ -89,7 +93,14 @@ impl Trial {
             result: None,
             test: None,
             failure: None,
+            timed_out: None,
         }
+    }
+
+    /// Seconds of training of its epochs.
+    pub fn seconds(&self) -> f64 {
+        // The sum of nothing is -0.
+        self.epochs.iter().map(|epoch| epoch.seconds).sum::<f64>() + 0.0
     }
 
     /// Back to the queue, as though it had never started.
@@ -99,6 +110,40 @@ impl Trial {
         self.result = None;
         self.test = None;
         self.failure = None;
+        self.timed_out = None;
+    }
+
+    /// Adds an epoch.
+    ///
+    /// # Errors
+    /// A clause for the user where it is not the next one.
+    pub(super) fn next_epoch(&mut self, epoch: EpochMetrics) -> Result<(), String> {
+        let next = self.epochs.len() + 1;
+        if epoch.epoch != next {
+            return Err(format!(
+                "epoch {} of trial {} comes where epoch {next} is next",
+                epoch.epoch, self.number
+            ));
+        }
+        self.epochs.push(epoch);
+        Ok(())
+    }
+
+    /// Looks whether a result is that of the last epoch.
+    ///
+    /// # Errors
+    /// A clause for the user where it is not.
+    pub(super) fn check_result(&self, result: &TrialResult) -> Result<(), String> {
+        let bits = |m: &Metrics| (m.loss.to_bits(), m.accuracy.to_bits(), m.images);
+        let is_of = |last: &EpochMetrics| {
+            last.epoch == result.epochs
+                && bits(&last.train) == bits(&result.train)
+                && bits(&last.validation) == bits(&result.validation)
+        };
+        if self.epochs.last().is_some_and(is_of) {
+            return Ok(());
+        }
+        Err(format!("the result of trial {} is not that of its last epoch", self.number))
     }
 
     /// Epochs after which it stops, where these are not all.

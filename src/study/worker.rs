@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::checkpoint;
 use super::disk;
 use super::display::Display;
-use super::event::{EpochMetrics, Event};
+use super::event::{EpochMetrics, Event, TimeLimit};
 use super::folder;
 use super::journal::Journal;
 use super::observer::Observer;
@@ -22,7 +22,7 @@ use super::runner::RunSettings;
 use super::state::{StudyState, Trial, TrialStatus};
 use crate::arch::Network;
 use crate::config::{Experiment, Failures, Keep, LatencyConfig};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Signal};
 use crate::train::contract::{Trainer, TrialEnd, TrialTask};
 
 /// Trials keep their tensors on the heap; this is what a main thread usually has, for unoptimised builds.
@@ -155,7 +155,7 @@ impl<'a> Pool<'a> {
                 .1
                 .trials
                 .iter()
-                .filter(|t| t.status == TrialStatus::Stopped)
+                .filter(|t| t.status == TrialStatus::Stopped && t.timed_out.is_none())
                 .map(|t| t.number)
                 .collect();
             stopped.into_iter().for_each(|trial| checkpoint::remove(self.dir, &self.room, trial));
@@ -167,7 +167,8 @@ impl<'a> Pool<'a> {
     pub fn record(&self, events: Vec<Event>) -> Result<()> {
         let mut written = lock(&self.written);
         let (journal, state) = &mut *written;
-        for record in journal.append(events)? {
+        let records = journal.append(events, || state.retold())?;
+        for record in records {
             state.apply(record.clone().without_choices()).map_err(Error::run)?;
             self.display.on_event(state, &record);
         }
@@ -200,7 +201,8 @@ impl<'a> Pool<'a> {
         }
         if self.stop.load(Ordering::SeqCst) {
             self.record(vec![Event::StudyInterrupted])?;
-            return Err(Error::Interrupted);
+            // Which signal it was is known above.
+            return Err(Error::Interrupted(Signal::Interrupt));
         }
         Ok(())
     }
@@ -235,9 +237,13 @@ impl<'a> Pool<'a> {
                     self.failures_in_a_row.store(0, Ordering::SeqCst);
                     return Ok(());
                 }
+                (Ok(Ok(TrialEnd::TimedOut)), Some(result)) => {
+                    let limit = observer.timed_out.unwrap_or(TimeLimit::Train);
+                    return self.record(vec![Event::TrialTimedOut { trial, limit, result }]);
+                }
                 (Ok(Ok(TrialEnd::Interrupted)), _) if self.halted() => return Ok(()),
                 (Ok(Ok(TrialEnd::Failed { epoch, reason })), _) => (epoch, reason, false),
-                (Ok(Ok(TrialEnd::Finished { .. })), None) => {
+                (Ok(Ok(TrialEnd::Finished { .. } | TrialEnd::TimedOut)), None) => {
                     (1, "it ended without a single epoch".into(), false)
                 }
                 (Ok(Ok(TrialEnd::Interrupted)), _) => {
@@ -325,10 +331,12 @@ impl<'a> Pool<'a> {
             ))
         })?;
         let task = self.task(&Numbered { trial, planned });
-        let test = caught(|| self.trainer.test(&task, &weights)).unwrap_or_else(|panic| {
+        let test = caught(|| self.trainer.test(&task, &weights, &|| self.halted()));
+        let test = test.unwrap_or_else(|panic| {
             Err(Error::run(format!("testing trial {trial} {panic}: the same command tries again")))
         })?;
-        self.record(vec![Event::TestEvaluated { trial, test }])
+        // Where the study stops, it is tested when the study goes on.
+        test.map_or(Ok(()), |test| self.record(vec![Event::TestEvaluated { trial, test }]))
     }
 
     fn task(&self, next: &Numbered) -> TrialTask {

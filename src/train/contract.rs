@@ -57,6 +57,10 @@ pub trait TrialObserver {
     fn paused(&self) -> Duration {
         Duration::ZERO
     }
+    /// Asked after each epoch but the last; true ends the trial with [`TrialEnd::TimedOut`], after a last checkpoint.
+    fn is_over_time(&mut self) -> bool {
+        false
+    }
     /// What an earlier attempt left with [`keep`](Self::keep), if there was one; given once.
     fn continues(&mut self) -> Option<Vec<u8>>;
     /// What a trial with [`TrialTask::fine_tune`] inherits; within, why it cannot, which fails the trial.
@@ -92,6 +96,8 @@ pub enum TrialEnd {
         reason: String,
     },
     Interrupted,
+    /// It had no more time, and may go on.
+    TimedOut,
 }
 
 /// Trains trials; shared by all workers.
@@ -103,7 +109,16 @@ pub trait Trainer: Sync {
     fn train(&self, task: &TrialTask, observer: &mut dyn TrialObserver) -> Result<TrialEnd>;
 
     /// Reads the test split with the weights that [`train`](Self::train) returned: once per trial, after all training is done.
-    fn test(&self, task: &TrialTask, weights: &[u8]) -> Result<Metrics>;
+    /// `None` where `stop` said so before the end.
+    ///
+    /// # Errors
+    /// Weights that are not those of the trial.
+    fn test(
+        &self,
+        task: &TrialTask,
+        weights: &[u8],
+        stop: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Option<Metrics>>;
 
     /// The latency of a trial's network, while nothing else runs; `None` where `stop` said so.
     ///

@@ -29,6 +29,13 @@ pub fn beyond(need: u64, batch: usize, limit: u64) -> String {
     )
 }
 
+/// Whether the system gives so many bytes at once. They go back at once, and no page of them is touched: a limit on the
+/// process's memory shows here, before a buffer that cannot be had would end the whole process.
+pub fn is_given(bytes: u64) -> bool {
+    let mut room: Vec<u8> = Vec::new();
+    usize::try_from(bytes).is_ok_and(|bytes| room.try_reserve_exact(bytes).is_ok())
+}
+
 /// A number of bytes that trials take from and give back to.
 #[derive(Debug, Default)]
 pub struct Memory {

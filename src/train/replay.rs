@@ -31,6 +31,10 @@ pub fn replay(
             Ok(metrics) => {
                 observer.on_step(epoch, 1, 1);
                 observer.on_epoch(&metrics)?;
+                if epoch < epochs && observer.is_over_time() {
+                    observer.keep(epoch.to_string().as_bytes())?;
+                    return Ok(TrialEnd::TimedOut);
+                }
             }
             Err(reason) => return Ok(TrialEnd::Failed { epoch, reason }),
         }

@@ -55,6 +55,7 @@ mod tests {
             label_smoothing: 0.0,
             precision: Default::default(),
             weights: None,
+            timeout: None,
         }
     }
 

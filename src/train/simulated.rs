@@ -99,12 +99,12 @@ impl Trainer for SimulatedTrainer {
         replay(task.until.unwrap_or(self.epochs), weights(KIND, task), observer, of_epoch)
     }
 
-    fn test(&self, task: &TrialTask, kept: &[u8]) -> Result<Metrics> {
+    fn test(&self, task: &TrialTask, kept: &[u8], _: &(dyn Fn() -> bool + Sync)) -> Result<Option<Metrics>> {
         check(KIND, task, kept)?;
         let cost = cost::of(&task.network);
         let known = known(cost.params, cost.madds, self.epochs, self.epochs);
         // The last epoch gave a number, and so does this.
-        self.metrics(task, &known, "test").map_err(Error::run)
+        self.metrics(task, &known, "test").map(Some).map_err(Error::run)
     }
 
     fn latency(
@@ -208,8 +208,11 @@ mod tests {
     fn the_test_split_needs_the_weights_of_the_trial() {
         let trainer = trainer("50", 2.0);
         let TrialEnd::Finished { weights } = run(&trainer, 1).0 else { panic!() };
-        let test = trainer.test(&task(1), &weights).unwrap();
-        assert!((test.accuracy - 50.0).abs() < 12.0 && test == trainer.test(&task(1), &weights).unwrap());
-        assert_eq!(trainer.test(&task(2), &weights).unwrap_err().exit_code(), 2);
+        let test = trainer.test(&task(1), &weights, &|| false).unwrap().unwrap();
+        assert!(
+            (test.accuracy - 50.0).abs() < 12.0
+                && Some(test) == trainer.test(&task(1), &weights, &|| false).unwrap()
+        );
+        assert_eq!(trainer.test(&task(2), &weights, &|| false).unwrap_err().exit_code(), 2);
     }
 }

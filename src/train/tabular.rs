@@ -83,16 +83,16 @@ impl Trainer for TabularTrainer {
         replay(epochs, weights(KIND, task), observer, of_epoch)
     }
 
-    fn test(&self, task: &TrialTask, kept: &[u8]) -> Result<Metrics> {
+    fn test(&self, task: &TrialTask, kept: &[u8], _: &(dyn Fn() -> bool + Sync)) -> Result<Option<Metrics>> {
         check(KIND, task, kept)?;
         let epochs = self.epochs(task);
         let row = self.row(task, epochs).map_err(Error::request)?;
         let [_, validation, test] = self.table.about.images;
         match (&row.end, row.epochs.get(epochs.saturating_sub(1))) {
             (End::Finished { accuracy, loss }, _) if epochs == self.table.epochs => {
-                Ok(Metrics { loss: *loss, accuracy: *accuracy, images: test })
+                Ok(Some(Metrics { loss: *loss, accuracy: *accuracy, images: test }))
             }
-            (_, Some(last)) => Ok(last.validation(validation)),
+            (_, Some(last)) => Ok(Some(last.validation(validation))),
             // A trial that failed was never finished, so nobody asks.
             (_, None) => Err(Error::run(format!("trial {}: {} has no figures of it", task.trial, self.file))),
         }

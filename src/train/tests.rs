@@ -39,6 +39,7 @@ fn recipe(lr: f64) -> TrainConfig {
         label_smoothing: 0.1,
         precision: Default::default(),
         weights: None,
+        timeout: None,
     }
 }
 
@@ -105,7 +106,7 @@ fn a_network_for_other_images_is_refused() {
         let error = trainer.train(&task, &mut Watch::default()).unwrap_err();
         assert_eq!(error.exit_code(), 2);
         assert!(error.to_string().contains(expected), "{error}");
-        assert_eq!(trainer.test(&task, &[]).unwrap_err(), error);
+        assert_eq!(trainer.test(&task, &[], &|| false).unwrap_err(), error);
     }
 }
 
@@ -129,7 +130,8 @@ fn the_test_split_is_what_the_returned_weights_say_of_it() {
     let trainer = trainer(0.05, 1);
     let task = task(network(SIDE, 10), 1);
     let weights = weights(trainer.train(&task, &mut Watch::default()).unwrap());
-    let test = trainer.test(&task, &weights).unwrap();
+    let test = trainer.test(&task, &weights, &|| false).unwrap().unwrap();
+    assert_eq!(trainer.test(&task, &weights, &|| true).unwrap(), None, "it stops between two batches");
 
     // Another model, loaded with the bytes, asked for the logits of one image at a time.
     let mut model = Model::<f32>::new(task.network.clone(), [9; 32], Arc::new(Workers::new(1).unwrap()));
@@ -155,7 +157,7 @@ fn the_test_split_is_what_the_returned_weights_say_of_it() {
     assert_eq!(test.images, 50);
     assert_eq!(test.accuracy, 100.0 * right as f64 / 50.0);
     assert!((test.loss - loss / 50.0).abs() < 1e-4, "{} {}", test.loss, loss / 50.0);
-    assert!(trainer.test(&task, &weights[..weights.len() / 2]).is_err(), "half a checkpoint");
+    assert!(trainer.test(&task, &weights[..weights.len() / 2], &|| false).is_err(), "half a checkpoint");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use super::{Left, Trainer, TrialEnd, TrialObserver, TrialTask, learning_rate, st
 use crate::arch::Shape;
 use crate::config::{Augment, LatencyConfig, TrainConfig};
 use crate::data::{Batcher, Data, Split};
+use crate::engine::pool::exhausted;
 use crate::engine::weights::inherited as inherit;
 use crate::engine::{Batch, Latency, Model, Sgd, SgdSettings, Workers, latency};
 use crate::error::{Error, Result};
@@ -85,6 +86,9 @@ impl Trainer for NetworkTrainer {
                 return Ok(TrialEnd::Failed { epoch: 1, reason });
             }
         };
+        if !memory::is_given(need) {
+            return Ok(TrialEnd::Failed { epoch: 1, reason: exhausted(need) });
+        }
         let mut model = self.model(task)?;
         let kept = observer.continues();
         match (&kept, task.fine_tune, &self.start) {
@@ -113,7 +117,8 @@ impl Trainer for NetworkTrainer {
         if let Some(kept) = kept {
             at = checkpoint::read(&kept, &mut model, &mut sgd)?;
         }
-        while at.epoch <= task.until.unwrap_or(self.config.epochs) {
+        let last = task.until.unwrap_or(self.config.epochs);
+        while at.epoch <= last {
             let epoch = at.epoch;
             // Where the schedule is fitted to rungs, it ends with the one that this epoch belongs to.
             let rung = self.rungs.iter().copied().find(|rung| epoch <= *rung);
@@ -153,7 +158,7 @@ impl Trainer for NetworkTrainer {
                 at.done += 1;
                 observer.on_step(epoch, at.done, per_epoch);
             }
-            let Some(validation) = evaluate(&model, &self.data.validation, observer) else {
+            let Some(validation) = evaluate(&model, &self.data.validation, &|| observer.should_stop()) else {
                 at.seconds = before + trained(&start, observer);
                 observer.keep(&checkpoint::write(&at, &model, &mut sgd)?)?;
                 return Ok(TrialEnd::Interrupted);
@@ -166,6 +171,10 @@ impl Trainer for NetworkTrainer {
             let (lr, train) = (at.lr, at.sum.metrics());
             observer.on_epoch(&EpochMetrics { epoch, lr, train, validation, seconds })?;
             at = Progress { epoch: epoch + 1, ..Progress::default() };
+            if at.epoch <= last && observer.is_over_time() {
+                observer.keep(&checkpoint::write(&at, &model, &mut sgd)?)?;
+                return Ok(TrialEnd::TimedOut);
+            }
         }
         if observer.wants_last_checkpoint() {
             observer.keep(&checkpoint::write(&at, &model, &mut sgd)?)?;
@@ -173,11 +182,15 @@ impl Trainer for NetworkTrainer {
         Ok(TrialEnd::Finished { weights: safetensors::bytes(&model, &self.about(task), Naming::Ours)? })
     }
 
-    fn test(&self, task: &TrialTask, weights: &[u8]) -> Result<Metrics> {
+    fn test(
+        &self,
+        task: &TrialTask,
+        weights: &[u8],
+        stop: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Option<Metrics>> {
         let mut model = self.model(task)?;
         model.load_safetensors(weights)?;
-        let metrics = evaluate(&model, self.data.test.open_test(), &mut Unobserved);
-        metrics.ok_or(Error::Interrupted)
+        Ok(evaluate(&model, self.data.test.open_test(), stop))
     }
 
     fn latency(
@@ -207,13 +220,13 @@ fn reason(what: &str) -> String {
 }
 
 /// Loss and accuracy on a split in evaluation mode; `None` when asked to stop.
-fn evaluate(model: &Model<f32>, split: &Split, observer: &mut dyn TrialObserver) -> Option<Metrics> {
+fn evaluate(model: &Model<f32>, split: &Split, stop: &dyn Fn() -> bool) -> Option<Metrics> {
     let inference = model.inference();
     let mut batches = Batcher::eval(split, EVALUATION_BATCH);
     let (mut images, mut labels) = (Vec::new(), Vec::new());
     let mut sum = Sum::default();
     while batches.next_batch(&mut images, &mut labels) {
-        if observer.should_stop() {
+        if stop() {
             return None;
         }
         let outcome = inference.evaluate(Batch { images: &images, labels: &labels });
@@ -241,32 +254,5 @@ impl Sum {
         let images = self.images.max(1) as f64;
         let accuracy = 100.0 * self.correct as f64 / images;
         Metrics { loss: self.loss / images, accuracy, images: self.images }
-    }
-}
-
-/// Nobody looks, nobody stops.
-struct Unobserved;
-
-impl TrialObserver for Unobserved {
-    fn on_step(&mut self, _: usize, _: usize, _: usize) {}
-
-    fn on_epoch(&mut self, _: &EpochMetrics) -> Result<()> {
-        Ok(())
-    }
-
-    fn should_stop(&self) -> bool {
-        false
-    }
-
-    fn continues(&mut self) -> Option<Vec<u8>> {
-        None
-    }
-
-    fn wants_checkpoint(&self) -> bool {
-        false
-    }
-
-    fn keep(&mut self, _: &[u8]) -> Result<()> {
-        Ok(())
     }
 }

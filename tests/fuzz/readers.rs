@@ -204,8 +204,8 @@ impl Reader for Journals {
         let (hash, best) = (state.results_hash(), state.best().map(|trial| trial.number));
         let finished = state.count(TrialStatus::Finished);
         // What reads goes on: a torn line is cut off, and the next event follows.
-        let mut journal = Journal::open(&path, replay.whole).unwrap();
-        journal.append(vec![Event::StudyInterrupted]).unwrap();
+        let mut journal = Journal::open(&path, replay).unwrap();
+        journal.append(vec![Event::StudyInterrupted], Vec::new).unwrap();
         let continued = state::read(dir).map_err(|error| panic!("{error}")).unwrap();
         assert_eq!((continued.results_hash(), continued.trials.len()), (hash, state.trials.len()));
         Ok(format!("{records} events, {finished} finished, best {best:?}"))

@@ -7,7 +7,16 @@ use std::path::Path;
 /// File cache that the system gives up on request counts as available; swap does not count.
 pub fn bytes(root: &Path) -> Option<u64> {
     let machine = table(&root.join("proc/meminfo"), "MemAvailable:").map(|kib| kib * 1024);
-    machine.into_iter().chain(groups(root)).min()
+    machine.into_iter().chain(groups(root)).chain(own(root)).min()
+}
+
+/// What is left of the process's own limit (`ulimit -v`), where it has one.
+fn own(root: &Path) -> Option<u64> {
+    let limits = fs::read_to_string(root.join("proc/self/limits")).ok()?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max address space"))?;
+    let limit: u64 = line.split_whitespace().next()?.parse().ok()?;
+    let used = table(&root.join("proc/self/status"), "VmSize:")? * 1024;
+    Some(limit.saturating_sub(used))
 }
 
 /// The files of a control group that matter, by version of the interface.
@@ -130,6 +139,25 @@ mod tests {
             ("sys/fs/cgroup/memory/memory.stat", "inactive_file 7\ntotal_inactive_file 52428800\n"),
         ]);
         assert_eq!(bytes(v1.path()), Some(462 * MIB));
+    }
+
+    /// The line as `ulimit -v 1048576; cat /proc/self/limits` prints it.
+    #[test]
+    fn a_limit_of_the_process_counts() {
+        let limits = |soft: &str| {
+            format!(
+                "Limit  Soft Limit  Hard Limit  Units\nMax address space         {soft}           unlimited            bytes     \n"
+            )
+        };
+        let left = |soft: &str| {
+            let (limits, status) = (limits(soft), "VmPeak:\t  20000 kB\nVmSize:\t  10240 kB\n");
+            bytes(
+                system(&[MEMINFO, ("proc/self/limits", limits.as_str()), ("proc/self/status", status)])
+                    .path(),
+            )
+        };
+        assert_eq!(left("1073741824"), Some(1024 * MIB - 10 * MIB));
+        assert_eq!(left("unlimited"), Some(4096 * MIB));
     }
 
     /// What version 1 has for no limit is more than any machine; a group beyond its limit has nothing left.

@@ -101,6 +101,11 @@ impl Bars {
             Event::TrialFinished { trial, result } => {
                 self.trial_ended(inner, state, *trial, &text::finished(result));
             }
+            Event::TrialTimedOut { trial, limit, result } => {
+                let what = text::timed_out(*limit, result, inner.tally.epochs);
+                self.trial_ended(inner, state, *trial, &what);
+            }
+            Event::SearchTimedOut { seconds } => self.line(&text::search_timed_out(*seconds)),
             Event::TrialFailed { trial, epoch, reason, .. } => {
                 self.trial_ended(inner, state, *trial, &format!("failed in epoch {epoch}: {reason}"));
             }

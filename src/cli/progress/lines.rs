@@ -60,6 +60,11 @@ impl<W: Write> Inner<W> {
                 self.of_trial(state, *trial, &text::finished(result));
                 self.overall(state);
             }
+            Event::TrialTimedOut { trial, limit, result } => {
+                self.of_trial(state, *trial, &text::timed_out(*limit, result, state.experiment.train.epochs));
+                self.overall(state);
+            }
+            Event::SearchTimedOut { seconds } => self.line(&text::search_timed_out(*seconds)),
             Event::TrialFailed { trial, epoch, reason, .. } => {
                 self.of_trial(state, *trial, &format!("failed in epoch {epoch}: {reason}"));
                 self.overall(state);

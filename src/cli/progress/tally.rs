@@ -88,6 +88,7 @@ impl Tally {
             | Event::TrialContinued { trial, .. }
             | Event::EpochFinished { trial, .. }
             | Event::TrialFinished { trial, .. }
+            | Event::TrialTimedOut { trial, .. }
             | Event::TrialFailed { trial, .. }
             | Event::TrialRejected { trial, .. }
             | Event::TrialRetried { trial } => *trial,

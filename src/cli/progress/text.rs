@@ -1,8 +1,9 @@
 //! The words of the display, the same on a terminal and in a log.
 
 use super::tally::{Point, Tally};
-use crate::study::event::{EpochMetrics, TrialResult};
+use crate::study::event::{EpochMetrics, TimeLimit, TrialResult};
 use crate::study::{StudyState, Trial};
+use crate::text::cut;
 
 /// `trial 3/8 mix seed 1`, without the total where it is not known.
 pub fn name(trial: &Trial, total: Option<usize>) -> String {
@@ -10,9 +11,12 @@ pub fn name(trial: &Trial, total: Option<usize>) -> String {
     format!("trial {}{of} {}", trial.number, label(trial))
 }
 
+/// Most characters of a name in a line.
+const LONGEST_NAME: usize = 120;
+
 /// `mix seed 1`
 pub fn label(trial: &Trial) -> String {
-    format!("{} seed {}", trial.candidate.label, trial.seed)
+    format!("{} seed {}", cut(&trial.candidate.label, LONGEST_NAME), trial.seed)
 }
 
 /// `started | 0.363 M params, 81.43 M madds`
@@ -42,6 +46,26 @@ pub fn epoch(epoch: &EpochMetrics, epochs: usize) -> String {
 /// `finished | val acc 52.6% | 170 s`
 pub fn finished(result: &TrialResult) -> String {
     format!("finished | val acc {:.1}% | {}", result.validation.accuracy, duration(result.seconds))
+}
+
+/// `no more time (train.timeout) after epoch 3/5 | val acc 52.6% | 170 s`
+pub fn timed_out(limit: TimeLimit, result: &TrialResult, epochs: usize) -> String {
+    format!(
+        "no more time ({}) after epoch {}/{epochs} | val acc {:.1}% | {}",
+        limit.key(),
+        result.epochs,
+        result.validation.accuracy,
+        duration(result.seconds)
+    )
+}
+
+/// What ended a search.
+pub fn search_timed_out(seconds: f64) -> String {
+    format!(
+        "the search has no more time (search.timeout) after {}: what it has not trained is left out; the same command with a \
+         longer search.timeout goes on",
+        duration(seconds)
+    )
 }
 
 /// `3/8 trials done, 1 failed | about 12 min left | best mix seed 1 val acc 52.6%`
@@ -113,6 +137,8 @@ pub fn short(count: u64) -> String {
 
 /// Seconds for people: `0.8 s`, `34 s`, `12 min`, `3 h 05 min`.
 pub fn duration(seconds: f64) -> String {
+    // -0 is 0.
+    let seconds = seconds + 0.0;
     if seconds < 9.95 {
         return format!("{seconds:.1} s");
     }

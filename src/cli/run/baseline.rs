@@ -15,7 +15,7 @@ pub fn random(experiment: &Experiment, state: &StudyState) -> Experiment {
     if let Some(search) = &mut random.search {
         search.strategy = StrategyKind::Random;
         search.budget = Budget::default();
-        (search.reward, search.baseline) = (None, None);
+        (search.reward, search.baseline, search.timeout) = (None, None, None);
         // A space that is used up ends it earlier.
         search.trials = Some(spent.div_ceil(whole.max(1)).max(1));
     }

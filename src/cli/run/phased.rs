@@ -1,6 +1,6 @@
 //! An experiment of several phases: each a study in a folder of its own, one after another.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -11,12 +11,13 @@ use crate::cli::place::Place;
 use crate::cli::plan;
 use crate::cli::recorded::Recorded;
 use crate::cli::trained::Trained;
-use crate::cli::{adapted, output};
-use crate::config::phases::{self, Phase, Phases};
+use crate::cli::{adapted, interrupt, output};
+use crate::config::Experiment;
+use crate::config::phases::{Phase, Phases};
 use crate::error::{Error, Result};
 use crate::report::files;
 use crate::report::format::{counted, duration};
-use crate::study::{StudyState, TrialStatus, state};
+use crate::study::{StudyState, Trial, TrialStatus, state};
 
 /// A phase that is over.
 struct Over<'a> {
@@ -44,6 +45,7 @@ pub fn execute(args: &Args, phases: &Phases) -> Result<()> {
     let mut over: Vec<Over<'_>> = Vec::new();
     let mut results = Vec::new();
     for (number, phase) in phases.list.iter().enumerate() {
+        interrupt::check()?;
         let folder = dir.join(&phase.name);
         if let Some(missing) = phase.needs.iter().find(|need| !found.contains_key(*need)) {
             // Only a dry run comes here.
@@ -63,7 +65,7 @@ pub fn execute(args: &Args, phases: &Phases) -> Result<()> {
                 folder.display()
             ))?;
         }
-        let experiment = phases::load(&args.experiment, &args.set, phase, &found)?;
+        let experiment = phases.load(phase, &found)?;
         let place = Place {
             file: &args.experiment,
             what: "experiment file",
@@ -100,19 +102,34 @@ pub fn execute(args: &Args, phases: &Phases) -> Result<()> {
 /// What is wrong with the data and the named networks of any phase is said before the first begins: hours may lie between them.
 fn check(args: &Args, phases: &Phases) -> Result<()> {
     let found = phases.stand_ins();
+    let mut images = HashMap::new();
     for phase in &phases.list {
-        let experiment = phases::load(&args.experiment, &args.set, phase, &found)?;
+        let experiment = phases.load(phase, &found)?;
         let place = Place {
             file: &args.experiment,
             what: "experiment file",
             set: &args.set,
             phase: Some((phase, &found)),
         };
-        let trained = Trained::load(&experiment, args.data.as_deref(), place)?;
-        let (input, classes) = trained.shape();
+        // Thousands of phases may train on the same images.
+        let same = images_key(&experiment);
+        let (input, classes) = match images.get(&same) {
+            Some(known) => *known,
+            None => *images
+                .entry(same)
+                .or_insert(Trained::load(&experiment, args.data.as_deref(), place)?.shape()),
+        };
         plan::variants(&experiment, place, (input, classes), &Recorded::default())?;
     }
     Ok(())
+}
+
+/// All that decides what images a phase trains on.
+fn images_key(experiment: &Experiment) -> String {
+    let Experiment { data, seed, trainer, train, search, .. } = experiment;
+    let space = search.as_ref().map(|search| &search.space);
+    let (epochs, precision, weights) = (train.epochs, train.precision, &train.weights);
+    format!("{data:?} {seed} {trainer:?} {epochs} {precision:?} {weights:?} {space:?}")
 }
 
 /// What a study has found, as block notation: where `netadapt` came to, else its best candidate.
@@ -135,8 +152,7 @@ fn markdown(name: &str, over: &[Over<'_>]) -> String {
     let mut text = format!("# {name}\n\nAn experiment of {}.\n", counted(over.len(), "phase"));
     for Over { phase, dir, state, found } in over {
         let folder = dir.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let seconds: f64 =
-            state.trials.iter().flat_map(|trial| &trial.epochs).map(|epoch| epoch.seconds).sum();
+        let seconds = state.trials.iter().map(Trial::seconds).sum::<f64>() + 0.0;
         text += &format!(
             "\n## {}\n\n{}, {} of them finished, {} stopped early, {} failed; {} of training, summed over trials. Tables and plots: \
              [{folder}/report.md]({folder}/report.md).\n",

@@ -123,6 +123,11 @@ impl Document {
         self.root = merged(whole, own);
     }
 
+    /// The value at a path.
+    pub fn at(&self, path: &[Step]) -> Option<&Node> {
+        self.root.at(path)
+    }
+
     /// A path as the file has it.
     fn in_file(&self, path: &KeyPath) -> KeyPath {
         let Some((part, whole)) = &self.entered else { return path.clone() };

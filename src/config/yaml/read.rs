@@ -53,7 +53,7 @@ pub struct At<'a> {
 }
 
 impl<'a> At<'a> {
-    pub(super) fn root(node: &'a Node) -> Self {
+    pub fn root(node: &'a Node) -> Self {
         Self { node, path: KeyPath::default() }
     }
 

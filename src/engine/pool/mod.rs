@@ -7,12 +7,13 @@
 mod ranges;
 mod system;
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 use std::sync::{Mutex, PoisonError};
 
 use super::Real;
+use crate::text;
 use system::Segment;
 
 /// Buffers from this size on come from the pool.
@@ -47,22 +48,34 @@ pub fn forget_most_live() {
 }
 
 impl State {
-    fn take(&mut self, bytes: usize) -> usize {
+    /// The address of so many free bytes; `None` where the system gives no more.
+    fn take(&mut self, bytes: usize) -> Option<usize> {
+        let address = match self.segments.iter_mut().find_map(|segment| segment.take(bytes)) {
+            Some(address) => address,
+            None => {
+                let mut segment = Segment::new(bytes)?;
+                let address = segment.take(bytes)?;
+                self.segments.push(segment);
+                address
+            }
+        };
         self.live += bytes;
         self.most_live = self.most_live.max(self.live);
-        if let Some(address) = self.segments.iter_mut().find_map(|segment| segment.take(bytes)) {
-            return address;
-        }
-        let mut segment = Segment::new(bytes);
-        let address = segment.take(bytes).unwrap_or_default();
-        self.segments.push(segment);
-        address
+        Some(address)
     }
 
     fn give(&mut self, address: usize, bytes: usize) {
         self.live -= bytes;
         let _ = self.segments.iter_mut().any(|segment| segment.give(address, bytes));
     }
+}
+
+/// What to say where the system gives no memory.
+pub fn exhausted(bytes: u64) -> String {
+    format!(
+        "the system gives no {} of memory more: lower train.batch, give fewer --jobs, or raise the limit on memory",
+        text::bytes(bytes)
+    )
 }
 
 /// A buffer of numbers; its memory goes back when it is dropped.
@@ -79,20 +92,23 @@ unsafe impl<E: Real> Sync for Buf<E> {}
 
 impl<E: Real> Buf<E> {
     /// A buffer of `len` elements with unspecified contents: write before reading.
+    ///
+    /// # Panics
+    /// Where the system gives no memory: the study turns that into the failure of the trial that asked.
     pub fn take(len: usize) -> Self {
         let bytes = Self::bytes(len);
         let address = match bytes {
             0 => return Self { start: NonNull::dangling(), len },
             LARGE.. => {
                 let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
-                pool.take(bytes) as *mut E
+                pool.take(bytes).unwrap_or_default() as *mut E
             }
             // SAFETY: the size is not zero. Zeroed, so that what is read is at least some number.
             _ => unsafe { alloc_zeroed(Self::layout(bytes)) }.cast::<E>(),
         };
         match NonNull::new(address) {
             Some(start) => Self { start, len },
-            None => handle_alloc_error(Self::layout(bytes)),
+            None => panic!("{}", exhausted(bytes as u64)),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Memory from the system, in large pieces that are kept.
 #![allow(unsafe_code)]
 
-use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
+use std::alloc::{Layout, alloc_zeroed};
 
 use super::ranges::Ranges;
 
@@ -18,20 +18,18 @@ const HUGE: usize = 2 << 20;
 const SEGMENT: usize = 1 << 30;
 
 impl Segment {
-    /// A piece in which `at_least` bytes are free; all of it is zeros. Ends the program where the system gives none.
-    pub fn new(at_least: usize) -> Self {
+    /// A piece in which `at_least` bytes are free; all of it is zeros. `None` where the system gives none.
+    pub fn new(at_least: usize) -> Option<Self> {
         let ask = |len: usize| {
-            let layout = Layout::from_size_align(len + HUGE, 16).ok()?;
+            let layout = Layout::from_size_align(len.checked_add(HUGE)?, 16).ok()?;
             // SAFETY: the size is not zero.
             let start = unsafe { alloc_zeroed(layout) } as usize;
             (start != 0).then_some((start.next_multiple_of(HUGE), len))
         };
-        let least = at_least.next_multiple_of(HUGE);
-        let Some((start, len)) = ask(least.max(SEGMENT)).or_else(|| ask(least)) else {
-            handle_alloc_error(Layout::from_size_align(at_least, 16).unwrap_or(Layout::new::<u8>()));
-        };
+        let least = at_least.checked_next_multiple_of(HUGE)?;
+        let (start, len) = ask(least.max(SEGMENT)).or_else(|| ask(least))?;
         advise(start, len);
-        Self { start, len, ranges: Ranges::new(len) }
+        Some(Self { start, len, ranges: Ranges::new(len) })
     }
 
     /// The address of `len` free bytes.

@@ -1,6 +1,7 @@
 //! A picture as a list of shapes with positions in pixels, so that layout is computed once and can be tested.
 
 use super::style::{self, Color};
+use crate::text::cut;
 
 /// Where a text's position lies along its baseline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,6 +10,9 @@ pub enum Align {
     Center,
     Right,
 }
+
+/// Most characters of a text in a picture: more is beyond any edge.
+const LONGEST: usize = 600;
 
 /// One shape.
 #[derive(Debug, Clone, PartialEq)]
@@ -136,7 +140,7 @@ impl Scene {
         turned: bool,
     ) {
         // XML knows no control characters, not even escaped.
-        let text = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let text = cut(text, LONGEST).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         self.shapes.push(Shape::Text { at, text, size, color, bold, align, turned });
     }
 
@@ -144,6 +148,7 @@ impl Scene {
     pub fn heading(&mut self, left: f64, title: &str, subtitle: &str) -> f64 {
         let width = self.width - left - 16.0;
         let mut y = 12.0;
+        let (title, subtitle) = (&cut(title, LONGEST), &cut(subtitle, LONGEST));
         for line in style::wrap(title, style::TITLE * 1.08, width) {
             y += style::TITLE * 1.3;
             self.bold((left, y), &line, style::TITLE, style::INK, Align::Left);

@@ -4,7 +4,7 @@ use std::fs;
 
 use super::super::Study;
 use super::super::event::Event;
-use super::super::journal::Journal;
+use super::super::journal::{Journal, replay};
 use super::super::lock::{Lock, Owner};
 use super::super::simulated::experiment;
 use super::scratch;
@@ -67,16 +67,22 @@ fn a_stale_lock_can_be_broken() {
 fn an_ousted_process_writes_no_more() {
     let dir = scratch();
     let path = super::super::folder::journal(dir.path());
-    let mut ousted = Journal::open(&path, 0).unwrap();
-    ousted.append(vec![Event::StudyInterrupted]).unwrap();
-    let whole = fs::metadata(&path).unwrap().len();
-    let mut heir = Journal::open(&path, whole).unwrap();
-    heir.append(vec![Event::StudyInterrupted]).unwrap();
-    let error = ousted.append(vec![Event::StudyInterrupted]).unwrap_err();
+    super::run_simply(dir.path(), &experiment(&["a"], &[0]), 1).unwrap();
+    let before = fs::read_to_string(&path).unwrap().lines().count();
+    let mut ousted = Journal::open(&path, replay(&path, |_| Ok(())).unwrap()).unwrap();
+    ousted.append(vec![Event::StudyInterrupted], Vec::new).unwrap();
+    let read = replay(&path, |_| Ok(())).unwrap();
+    let mut heir = Journal::open(&path, read).unwrap();
+    heir.append(vec![Event::StudyInterrupted], Vec::new).unwrap();
+    let error = ousted.append(vec![Event::StudyInterrupted], Vec::new).unwrap_err();
     assert_eq!(error.exit_code(), 1);
     assert!(error.to_string().contains("another process has written to this journal"), "{error}");
-    heir.append(vec![Event::StudyInterrupted]).unwrap();
-    assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 3);
+    heir.append(vec![Event::StudyInterrupted], Vec::new).unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), before + 3);
+    // What the ousted one had to say is in a file of its own.
+    assert!(
+        fs::read_to_string(dir.path().join("journal.rescued.jsonl")).unwrap().lines().count() == before + 2
+    );
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::super::{
     Display, RunSettings, Silent, Study, StudyState, Trial, TrialStatus, checkpoint, folder, state,
 };
 use super::{count, events, journal_bytes, never, run, run_simply, scratch};
-use crate::error::Error;
+use crate::error::{Error, Signal};
 
 #[test]
 fn killed_at_every_byte() {
@@ -113,7 +113,7 @@ fn an_interrupted_study_continues() {
     let dir = scratch();
     let trainer = Simulated::new(3);
     let error = run(dir.path(), &experiment, &trainer, 2).unwrap_err();
-    assert_eq!(error, Error::Interrupted);
+    assert_eq!(error, Error::Interrupted(Signal::Interrupt));
     assert_eq!(error.exit_code(), 130);
     assert_eq!(events(dir.path()).last().unwrap(), "study_interrupted");
     let stopped = state::read(dir.path()).unwrap();
@@ -158,6 +158,7 @@ fn lost_weights_are_trained_again_and_said_so() {
     let trained = text.find(r#""event":"test_evaluated""#).unwrap();
     let line = text[..trained].rfind('\n').unwrap() + 1;
     fs::write(folder::journal(dir.path()), &text[..line]).unwrap();
+    fs::remove_file(dir.path().join("journal.end")).unwrap();
     fs::remove_file(folder::checkpoint(dir.path(), 2)).unwrap();
 
     let (stop, notices, trainer) = (never(), Notices(Mutex::default()), Simulated::new(3));

@@ -7,7 +7,7 @@ use super::super::event::{Event, Record};
 use super::super::simulated::{Simulated, environment, experiment, plan};
 use super::super::{RunSettings, Silent, Study, TrialStatus, folder, state};
 use super::{count, events, journal_bytes, never, run, run_simply, scratch};
-use crate::error::Error;
+use crate::error::{Error, Signal};
 
 #[test]
 fn jobs_do_not_change_the_results() {
@@ -142,7 +142,7 @@ fn a_long_plan_is_pulled_little_by_little() {
     let study = Study::open(dir.path(), &experiment).unwrap();
     let mut trials = plan(&experiment).into_iter();
     let error = study.run(&mut trials, &Simulated::new(1), &settings).unwrap_err();
-    assert_eq!(error, Error::Interrupted);
+    assert_eq!(error, Error::Interrupted(Signal::Interrupt));
     assert_eq!(trials.len(), 3000, "nothing was planned after the stop");
     assert!(journal_bytes(dir.path()).ends_with(b"\n"));
 }

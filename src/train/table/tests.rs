@@ -209,13 +209,16 @@ fn a_trial_is_the_row_of_its_candidate_and_seed() {
     let last = &epochs[1];
     assert_eq!((last.epoch, last.seconds, last.train.loss, last.train.accuracy), (2, 1.25, 1.71, 43.0));
     assert_eq!((last.validation.loss, last.validation.images, last.train.images), (1.76, 2000, 2500));
-    let test = trainer(2).test(&task("stem_c8 ir_c16", 1), &weights).unwrap();
+    let test = trainer(2).test(&task("stem_c8 ir_c16", 1), &weights, &|| false).unwrap().unwrap();
     assert_eq!((test.accuracy, test.loss, test.images), (39.9, 1.81, 1000));
-    assert_eq!(trainer(2).test(&task("stem_c8 ir_c16", 2), &weights).unwrap_err().exit_code(), 2);
+    assert_eq!(trainer(2).test(&task("stem_c8 ir_c16", 2), &weights, &|| false).unwrap_err().exit_code(), 2);
     // One epoch is the beginning of two, and the table has no test figures for it.
     let (_, epochs) = run(1, "stem_c8 ir_c16", 1);
     assert_eq!(accuracies(&epochs), [28.95]);
-    assert_eq!(trainer(1).test(&task("stem_c8 ir_c16", 1), &weights).unwrap().accuracy, 28.95);
+    assert_eq!(
+        trainer(1).test(&task("stem_c8 ir_c16", 1), &weights, &|| false).unwrap().unwrap().accuracy,
+        28.95
+    );
 }
 
 /// Of the seeds 1 and 2 an even seed takes the first, an odd one the second.
