@@ -13,7 +13,7 @@ use crate::config::{Experiment, Variant};
 use crate::cost;
 use crate::error::{Error, Result};
 use crate::search::{Figures, Order, Search, Timed};
-use crate::space::notation;
+use crate::space::{notation, text_hash};
 use crate::study::event::{CandidateRecord, Metrics};
 use crate::study::{Ended, Next, Plan, PlannedTrial};
 
@@ -257,11 +257,7 @@ pub fn variants(
 ) -> Result<Vec<Planned>> {
     let mut variants: Vec<Planned> = Vec::new();
     for (number, variant) in experiment.variants.iter().enumerate() {
-        let mut planned = self::variant(variant, number, place, input, classes)?;
-        if let Some((record, network)) = recorded.variant(&variant.name, &planned.1) {
-            (planned.0.hash, planned.0.text) = (record.hash.clone(), record.text.clone());
-            planned.1 = Network { name: planned.1.name, ..network };
-        }
+        let planned = self::variant(variant, number, place, (input, classes), recorded)?;
         if let Some(other) = variants.iter().position(|(other, _)| other.hash == planned.0.hash) {
             let steps = [Step::Key("variants".into()), Step::Item(number), Step::Key("network".into())];
             let message = same(variant, &experiment.variants[other], &planned.0.text);
@@ -287,14 +283,24 @@ fn same(variant: &Variant, other: &Variant, text: &str) -> String {
 }
 
 /// A variant as a candidate, its name the label.
-fn variant(variant: &Variant, number: usize, place: Place, input: Shape, classes: usize) -> Result<Planned> {
-    let Named { mut network, text } = profiled::variant(variant, number, place, input, classes)?;
+fn variant(
+    variant: &Variant,
+    number: usize,
+    place: Place,
+    (input, classes): (Shape, usize),
+    recorded: &Recorded,
+) -> Result<Planned> {
+    let Named { mut network, mut text, written } = profiled::variant(variant, number, place, input, classes)?;
+    let mut hash = network.hash();
+    if let Some((known, named)) = recorded.variant(&variant.name, &written, &network) {
+        (hash, text, network) = (text_hash(&known), known, named);
+    }
     network.name = variant.network.clone();
     let cost = cost::of(&network);
     let record = CandidateRecord {
         label: variant.name.clone(),
         is_variant: true,
-        hash: network.hash(),
+        hash,
         text,
         choices: Vec::new(),
         merged: None,

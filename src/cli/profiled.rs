@@ -131,7 +131,7 @@ fn named(network: &str, asked: &Asked) -> Result<Profiled> {
 }
 
 fn profiled(name: String, named: Named, asked: &Asked) -> Profiled {
-    let Named { network, text } = named;
+    let Named { network, text, .. } = named;
     let batch = asked.batch.unwrap_or(BATCH);
     Profiled {
         name,
@@ -180,7 +180,7 @@ fn space(path: &Path, asked: &Asked) -> Result<Profiled> {
         let size = super::numbers::large(space.size());
         format!("the first of {size} candidates; fix others with --set, or see `blocksmith enumerate`")
     });
-    let named = Named { network, text: candidate.text() };
+    let named = Named { network, text: candidate.text(), written: first.candidate.text() };
     Ok(Profiled { note, ..profiled(space.name, named, asked) })
 }
 

@@ -33,32 +33,34 @@ impl Recorded {
         self.by_hash.is_empty()
     }
 
-    /// What the journal knows a searched candidate by, where it has it as it is written.
-    pub fn hash(&self, candidate: &Candidate) -> Option<String> {
+    /// What such a study knows a candidate by, and whether it has searched it already; `None` where it knows networks by their
+    /// layers. What it has yet to train goes by its text too, as it would have done.
+    pub fn hash(&self, candidate: &Candidate) -> Option<(String, bool)> {
         if self.is_empty() {
             return None;
         }
         let hash = text_hash(&candidate.text());
-        self.by_hash.get(&hash).is_some_and(|record| !record.is_variant).then_some(hash)
+        let is_searched = self.by_hash.get(&hash).is_some_and(|record| !record.is_variant);
+        Some((hash, is_searched))
     }
 
-    /// The candidate that the journal knows by a hash, and its network with the names that its checkpoints have.
-    pub fn named(&self, hash: &str) -> Option<(&CandidateRecord, Network)> {
-        let record = self.by_hash.get(hash)?;
-        Some((record, self.network(record)?))
-    }
-
-    /// The variant of this name, where it is this network.
-    pub fn variant(&self, label: &str, network: &Network) -> Option<(&CandidateRecord, Network)> {
+    /// What such a study knows a variant by, its text, and its network with the names that its checkpoints have: as the journal
+    /// has the variant of this name where it is this network, else as it is `written`.
+    pub fn variant(&self, label: &str, written: &str, network: &Network) -> Option<(String, Network)> {
+        if self.is_empty() {
+            return None;
+        }
         let mut variants = self.by_hash.values();
-        let record = variants.find(|record| record.is_variant && record.label == label)?;
-        let recorded = self.network(record).filter(|recorded| recorded.hash() == network.hash())?;
-        Some((record, recorded))
+        let known = variants.find(|record| record.is_variant && record.label == label).and_then(|record| {
+            let recorded = self.network(&record.text)?;
+            (recorded.hash() == network.hash()).then(|| (record.text.clone(), recorded))
+        });
+        known.or_else(|| Some((written.to_owned(), self.network(written)?)))
     }
 
-    fn network(&self, record: &CandidateRecord) -> Option<Network> {
+    fn network(&self, text: &str) -> Option<Network> {
         let (input, classes) = self.images?;
         let options = zoo::Options { input: Some(input), classes: Some(classes), ..Default::default() };
-        zoo::as_written(&record.text, &options).ok().map(|named| named.network)
+        zoo::as_written(text, &options).ok().map(|named| named.network)
     }
 }

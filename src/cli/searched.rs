@@ -112,7 +112,7 @@ fn shrunk(
     let recorded = recorded.clone();
     let judge = Box::new(move |candidate: &Candidate| match build::network(candidate, input, classes) {
         Ok(network) => {
-            let hash = recorded.hash(candidate).unwrap_or_else(|| network.hash());
+            let hash = recorded.hash(candidate).map_or_else(|| network.hash(), |(text, _)| text);
             Judged::Fits(costs(&crate::cost::of(&network)), hash)
         }
         Err(reason) => Judged::NoNetwork { reason },
@@ -212,7 +212,8 @@ impl Seen {
         let hash = network.hash();
         let is_new = self.networks.insert(hash.clone());
         match self.recorded.hash(candidate) {
-            Some(recorded) => self.networks.insert(recorded.clone()).then_some(recorded),
+            Some((text, true)) => self.networks.insert(text.clone()).then_some(text),
+            Some((text, false)) => is_new.then_some(text),
             None => is_new.then_some(hash),
         }
     }
@@ -267,19 +268,18 @@ fn total(
     }
 }
 
-/// A proposal as a candidate with its network, its text that of the layers, or as the study has recorded it.
+/// A proposal as a candidate with its network, its text that of the layers, or as it is written where the
+/// study goes by that.
 ///
 /// # Errors
 /// Why it is no network for such images.
 pub fn planned(made: Made, (input, classes): (Shape, usize), recorded: &Recorded) -> Result<Planned> {
     let Made { candidate, choices, merged, hash, costs, adapted, .. } = made;
-    let (text, network) = match recorded.named(&hash) {
-        Some((record, network)) => (record.text.clone(), network),
-        None => {
-            let (canonical, network) =
-                canonical::network(&candidate, input, classes).map_err(Error::Request)?;
-            (canonical.text(), network)
-        }
+    let (candidate, network) = if recorded.is_empty() {
+        canonical::network(&candidate, input, classes).map_err(Error::Request)?
+    } else {
+        let network = build::network(&candidate, input, classes).map_err(Error::Request)?;
+        (candidate, network)
     };
     let Costs { params, madds, activation_memory, .. } = costs;
     let label = match &adapted {
@@ -289,7 +289,7 @@ pub fn planned(made: Made, (input, classes): (Shape, usize), recorded: &Recorded
     let record = CandidateRecord {
         label,
         is_variant: false,
-        text,
+        text: candidate.text(),
         hash,
         choices,
         merged: merged.map(Box::new),

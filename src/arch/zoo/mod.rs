@@ -40,6 +40,8 @@ pub struct Named {
     /// Block notation, or a name with the options that differ from its defaults, such as `shufflenet_v2 width=0.5`:
     /// [`resolve`] reads it back. One network at its input and classes has one text, however it was asked for.
     pub text: String,
+    /// The same as it was asked for: what journals of before have.
+    pub written: String,
 }
 
 const ENTRIES: &[Entry] = &[
@@ -126,8 +128,9 @@ pub fn resolve(network: &str, options: &Options) -> Result<Named> {
         Definition::Notation(text) => {
             let candidate = notation::parse(&text(&settings))
                 .map_err(|what| Error::run(format!("the definition of {name} is broken: {what}")))?;
+            let written = candidate.text();
             let (candidate, built) = canonical::network(&candidate, input, classes).map_err(impossible)?;
-            Ok(Named { network: Network { name: name.into(), ..built }, text: candidate.text() })
+            Ok(Named { network: Network { name: name.into(), ..built }, text: candidate.text(), written })
         }
         Definition::Built(make) => {
             let make = |settings: &Settings<'_>| {
@@ -136,8 +139,9 @@ pub fn resolve(network: &str, options: &Options) -> Result<Named> {
             let built = make(&settings).map_err(impossible)?;
             let hash = built.hash();
             let is_same = |other: &Settings<'_>| make(other).is_ok_and(|other| other.hash() == hash);
+            let written = settings.text();
             let text = plainest(settings, is_same).text();
-            Ok(Named { network: Network { name: name.into(), ..built }, text })
+            Ok(Named { network: Network { name: name.into(), ..built }, text, written })
         }
     }
 }
@@ -223,9 +227,10 @@ fn notation_with_options(network: &str, options: &Options) -> Result<Named> {
     }
     let candidate = notation::parse(network).map_err(Error::Request)?;
     let (input, classes) = (options.input.unwrap_or(Shape::new(3, 32, 32)), options.classes.unwrap_or(10));
+    let written = candidate.text();
     let (candidate, network) = canonical::network(&candidate, input, classes)
         .map_err(|what| Error::request(format!("{network} at {input}: {what}")))?;
-    Ok(Named { network, text: candidate.text() })
+    Ok(Named { network, text: candidate.text(), written })
 }
 
 /// The network of [`resolve`] alone.
