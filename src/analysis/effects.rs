@@ -105,6 +105,7 @@ mod tests {
                 result: Some(TrialResult { epochs: 1, train: metrics, validation: metrics, seconds: 1.0 }),
                 test: None,
                 failure: None,
+                timed_out: None,
             }
         };
         StudySummary {
@@ -114,6 +115,7 @@ mod tests {
             span: None,
             trials: candidates.iter().enumerate().map(trial).collect(),
             latencies: BTreeMap::new(),
+            search_timed_out: false,
         }
     }
 
