@@ -6,6 +6,7 @@
 //! `export` (weights and networks in the formats of others) -> `train` (the epoch loop) -> `study` (the journal) -> `analysis` (statistics) -> `report` (tables, plots).
 //! `cli` stands over all and, with the progress display, is the only room that prints.
 #![deny(unsafe_code)]
+#![deny(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
 
 pub mod analysis;
 pub mod arch;
@@ -16,6 +17,7 @@ pub mod data;
 pub mod engine;
 pub mod error;
 pub mod export;
+pub mod file;
 pub mod report;
 pub mod search;
 pub mod space;

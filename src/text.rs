@@ -1,4 +1,6 @@
-//! Numbers and bytes as text, the same way in every room.
+//! Numbers and bytes as text, and text from others as text that can be shown, the same way in every room.
+
+pub mod cell;
 
 use std::borrow::Cow;
 
@@ -50,6 +52,42 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Whether a character is not to be seen, or steers how others are shown: control characters (C0, DEL, C1), separators of lines
+/// and paragraphs, marks that turn the direction of text, marks without width, tags and noncharacters. Joiners stay: scripts and
+/// emoji need them.
+pub fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}'
+            | '\u{e0000}'..='\u{e007f}')
+}
+
+/// Text for a terminal or a report: hidden characters are written as escapes such as `\u{202e}`. Line breaks and tabs stay.
+pub fn shown(text: &str) -> Cow<'_, str> {
+    escaped(text, |c| is_hidden(c) && !matches!(c, '\n' | '\t'))
+}
+
+/// As [`shown`], on one line: what is a name, a label or a path, and cannot begin lines of its own.
+pub fn line(text: &str) -> Cow<'_, str> {
+    escaped(text, is_hidden)
+}
+
+fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&is_escaped) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if is_escaped(c) {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
+}
+
 /// A text of at most so many characters: of a longer one the beginning and the end.
 pub fn cut(text: &str, most: usize) -> Cow<'_, str> {
     // Bytes are counted at once, characters are not.
@@ -66,18 +104,10 @@ pub fn cut(text: &str, most: usize) -> Cow<'_, str> {
 /// Most characters of a sentence for the user, whatever it quotes.
 const LONGEST_SENTENCE: usize = 1200;
 
-/// A sentence as one line: control characters are written as escapes, and of one that quotes a whole file only the beginning
+/// A sentence as one line: hidden characters are written as escapes, and of one that quotes a whole file only the beginning
 /// and the end are left.
 pub fn one_line(sentence: &str) -> String {
-    let mut line: Vec<char> = Vec::new();
-    for c in sentence.chars() {
-        // The separators of lines and paragraphs are none to char::is_control.
-        if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
-            line.extend(c.escape_default());
-        } else {
-            line.push(c);
-        }
-    }
+    let mut line: Vec<char> = self::line(sentence).chars().collect();
     if line.len() > LONGEST_SENTENCE {
         let half = LONGEST_SENTENCE / 2;
         line.splice(half..line.len() - half, " ... ".chars());
@@ -96,6 +126,34 @@ mod tests {
         let long = one_line(&format!("start {} end", "é".repeat(100_000)));
         assert!(long.starts_with("start é") && long.ends_with("é end") && long.contains("é ... é"), "{long}");
         assert_eq!(long.chars().count(), LONGEST_SENTENCE + 5);
+    }
+
+    /// Unicode 16: Cc, Bidi_Control, and Default_Ignorable_Code_Point without the joiners and variation selectors.
+    #[test]
+    fn what_cannot_be_seen_is_written_out() {
+        assert_eq!(shown("a\tb\nc"), "a\tb\nc");
+        assert_eq!(line("a\tb\nc"), "a\\tb\\nc");
+        for (c, escape) in [
+            ('\u{1b}', "\\u{1b}"),
+            ('\u{7f}', "\\u{7f}"),
+            ('\u{9b}', "\\u{9b}"),
+            ('\r', "\\r"),
+            ('\u{202a}', "\\u{202a}"),
+            ('\u{202e}', "\\u{202e}"),
+            ('\u{2066}', "\\u{2066}"),
+            ('\u{2069}', "\\u{2069}"),
+            ('\u{200e}', "\\u{200e}"),
+            ('\u{200f}', "\\u{200f}"),
+            ('\u{61c}', "\\u{61c}"),
+            ('\u{2028}', "\\u{2028}"),
+            ('\u{feff}', "\\u{feff}"),
+            ('\u{e0041}', "\\u{e0041}"),
+        ] {
+            assert_eq!(shown(&format!("a{c}b")), format!("a{escape}b"));
+        }
+        for plain in ["é", "日本", "👩\u{200d}🔬", "می\u{200c}خواهم", "±"] {
+            assert_eq!(shown(plain), plain);
+        }
     }
 
     #[test]

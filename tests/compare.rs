@@ -275,7 +275,7 @@ fn mistakes_are_named() {
         (["--cost", "size"], "--cost: give params, madds or activation_memory"),
         (["--cost", "macs"], "`macs` is not a cost (accuracy, loss, params, madds, "),
         (["--curves", &absent], "no-folder/curves.json: cannot be written"),
-        (["--out", &table], "table.csv/strategies.svg: the report cannot be written"),
+        (["--out", &table], "table.csv: this is not a folder"),
     ] {
         let args = compare(&table, &space, &[&["--seeds", "1"], &more[..]].concat());
         let found = refusal(&args);

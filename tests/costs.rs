@@ -64,7 +64,8 @@ fn files_are_profiled() {
     assert_eq!(space["params"], 362_992);
     assert!(space["note"].as_str().unwrap().starts_with("the first of "));
     let fixed = run(&["profile", "search-spaces/quickstart.yaml", "--set", "stages[2].block=cse", "--json"]);
-    assert!(fixed["text"].as_str().unwrap().contains("cse_r1_k3_s2_c48_cap4_rr4"), "{fixed}");
+    // The cap of 4 with a reduction of 4 squeezes 64 pixels to 4, as the default reduction alone does, so it is not told.
+    assert!(fixed["text"].as_str().unwrap().contains("cse_r1_k3_s2_c48_rr16"), "{fixed}");
     let variants = run(&["profile", "experiments/mix-ablation.yaml", "--json"]);
     let params: Vec<_> = variants["variants"].as_array().unwrap().iter().map(|v| &v["params"]).collect();
     assert_eq!(params, [2_253_738, 425_746, 228_362, 362_992]);
@@ -137,21 +138,100 @@ fn a_huge_space_is_estimated() {
 #[test]
 fn nothing_that_satisfies_is_said() {
     let folder = Folder::new();
-    let space = |constraints: &str, kernel: usize| {
-        let stages = format!("stages:\n- {{block: ir, expand: [1, 2], kernel: {kernel}, channels: 8}}\n");
+    let space = |constraints: &str, block: &str| {
+        let stages = format!("stages:\n- {{block: {block}, channels: 8}}\n");
         format!("name: t\ninput: 3x4x4\nclasses: 10\n{stages}{constraints}")
     };
-    let tight = folder.write("tight.yaml", space("constraints:\n  params: <= 10\n", 3));
+    let tight = folder.write("tight.yaml", space("constraints:\n  params: <= 10\n", "ir, expand: [1, 2]"));
     let message = refusal(&["enumerate", &tight]);
     assert!(
         message.starts_with(&format!("{tight}:7:11: constraints.params: none of the 2 candidates satisfies")),
         "{message}"
     );
     assert!(message.contains("loosen"), "{message}");
-    let wide = folder.write("wide.yaml", space("", 7));
+    let wide = folder.write("wide.yaml", space("", "cse, reduction: [32, 64]"));
     for command in ["enumerate", "profile"] {
         let message = refusal(&[command, &wide]);
         assert!(message.starts_with(&format!("{wide}:5:3: stages[0]: ")), "{message}");
-        assert!(message.contains("a 7x7 kernel is larger than the 4x4 map; use a smaller"), "{message}");
+        assert!(message.contains("a 4x4 map has fewer pixels than the reduction 32; lower"), "{message}");
     }
+}
+
+/// Kernels larger than their map are padded, and valid. The counts are those of the papers' tables with PyTorch's shapes, summed by
+/// hand; 6,124,928 is what PyTorch counts.
+#[test]
+fn padded_kernels_fit_every_map() {
+    for (network, input, params, madds) in [
+        ("mobilenet_v2", "3x32x32", 2_236_682, 6_124_928),
+        ("mobilenet_v1", "3x32x32", 3_217_226, 11_596_288),
+        ("mobilenet_v2", "3x8x8", 2_236_682, 2_295_056),
+        ("mobilenet_v1", "3x8x8", 3_217_226, 3_322_240),
+    ] {
+        let profile = run(&["profile", network, "--input", input, "--classes", "10", "--json"]);
+        assert_eq!(
+            (&profile["params"], &profile["madds"]),
+            (&json!(params), &json!(madds)),
+            "{network} {input}"
+        );
+    }
+    // A 7x7 depthwise kernel on one pixel: 8 * 49 multiply-adds, and 8 * 4 and 4 * 10 beside it.
+    let tiny = run(&["profile", "ir_k7_h8_c4", "--input", "1x1x1", "--classes", "10", "--json"]);
+    assert_eq!(tiny["madds"], 8 + 8 * 49 + 8 * 4 + 4 * 10);
+    let folder = Folder::new();
+    let stage = "- {block: ir, expand: [2, 4, 6], kernel: [3, 5, 7], channels: 8, stride: 4}\n";
+    let space = format!(
+        "name: t\ninput: 3x32x32\nclasses: 10\nstem: {{channels: 8, stride: 2}}\nstages:\n{}",
+        stage.repeat(3)
+    );
+    let space = folder.write("space.yaml", space);
+    let counted = run(&["enumerate", &space, "--json"]);
+    assert_eq!((&counted["size"], &counted["satisfying"]["count"]), (&json!(729), &json!(729)));
+    assert_eq!(counted["satisfying"]["unbuildable"], 0);
+    assert!(!stdout(&["enumerate", &space]).contains("built"));
+    let bundled = run(&["enumerate", "search-spaces/mobilenet-v3-small.yaml", "--json"]);
+    assert_eq!(bundled["satisfying"]["unbuildable"], 0);
+}
+
+/// Of 4 x 3 candidates those with a squeeze of 64 / 128 or 64 / 256 units are none, and those whose head has 3 groups of 8 channels.
+#[test]
+fn what_cannot_be_built_is_counted_with_its_reason() {
+    let folder = Folder::new();
+    let space = folder.write(
+        "space.yaml",
+        "name: t\ninput: 3x8x8\nclasses: 10\nstages:\n- {block: cse, reduction: [4, 8, 128, 256], channels: 8}\n\
+         head: {channels: 24, groups: [1, 3, 8]}\n",
+    );
+    let satisfying = run(&["enumerate", &space, "--json"])["satisfying"].clone();
+    assert_eq!((&satisfying["count"], &satisfying["unbuildable"]), (&json!(4), &json!(8)));
+    let expected = json!([
+        {"key": "stages[0].reduction", "reason": "a 8x8 map has fewer pixels than the reduction 128", "count": 3},
+        {"key": "stages[0].reduction", "reason": "a 8x8 map has fewer pixels than the reduction 256", "count": 3},
+        {"key": "head.groups", "reason": "8 input and 24 output channels do not divide into 3 groups", "count": 2},
+    ]);
+    assert_eq!(satisfying["unbuildable_reasons"], expected);
+    let sentence = "8 of 12 candidates cannot be built: 3 x a 8x8 map has fewer pixels than the reduction 128 \
+                    (stages[0].reduction); 3 x a 8x8 map has fewer pixels than the reduction 256 (stages[0].reduction); \
+                    2 x 8 input and 24 output channels do not divide into 3 groups (head.groups)";
+    assert!(stdout(&["enumerate", &space]).contains(sentence));
+    // The log of a run and its report say it, the report also when the study goes on.
+    let experiment = "name: e\ndata: {format: shapes, side: 8}\ntrain: {epochs: 2, schedule: constant}\n\
+                      trainer: simulated\nsearch: {space: space.yaml, strategy: random, trials: TRIALS}\n";
+    let file = folder.write("e.yaml", experiment.replace("TRIALS", "2"));
+    let dir = folder.at("study");
+    let said = |more: &[&str]| {
+        let output = support::output(&[&["run", &file, "--out", &dir], more].concat());
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{stderr}");
+        let report = std::fs::read_to_string(folder.join("study/report.md")).unwrap();
+        (stderr.replace('\n', " "), report)
+    };
+    let (log, report) = said(&[]);
+    assert!(log.contains(sentence), "{log}");
+    // Words of a space are escaped or not, the counts stand.
+    let in_report = |report: &str| report.contains("8 of 12 candidates cannot be built: 3 x a 8x8 map");
+    assert!(in_report(&report), "{report}");
+    assert!(in_report(&said(&[]).1));
+    folder.write("e.yaml", experiment.replace("TRIALS", "3"));
+    let (log, report) = said(&["--extend"]);
+    assert!(log.contains(sentence) && in_report(&report), "{log}");
 }

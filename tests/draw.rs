@@ -220,6 +220,60 @@ fn without_out_the_file_has_the_networks_name() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
 }
 
+/// What a name does not say, its options do: in the caption and in the name of the file.
+#[test]
+fn options_are_in_the_caption_and_the_name() {
+    let folder = Folder::new();
+    for (args, name, caption) in [
+        (
+            &["draw", "mobilenet_v3_small", "--set", "width=0.75"][..],
+            "mobilenet_v3_small-width0.75.svg",
+            "mobilenet_v3_small width=0.75",
+        ),
+        (
+            &["draw", "mobilenet_v3_small width=0.5"],
+            "mobilenet_v3_small-width0.5.svg",
+            "mobilenet_v3_small width=0.5",
+        ),
+        (&["draw", "mobilenet_v3_small"], "mobilenet_v3_small.svg", "mobilenet_v3_small"),
+        (
+            &["draw", "mobilenet_v2", "--set", "stem=cifar", "--input", "3x32x32", "--classes", "10"],
+            "mobilenet_v2-stemcifar-3x32x32-classes10.svg",
+            "mobilenet_v2 stem=cifar",
+        ),
+    ] {
+        let mut command = support::blocksmith(args);
+        let output = command.current_dir(folder.path()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let svg = fs::read_to_string(folder.join(name)).unwrap();
+        assert!(svg.contains(&format!(">{caption}</text>")), "{name}");
+        assert!(svg.contains(&format!("<title>Architecture of {caption}</title>")), "{name}");
+    }
+}
+
+/// The end of the name says what is written: a PNG is one, 300 dots an inch.
+#[test]
+fn a_png_is_a_png() {
+    let folder = Folder::new();
+    let file = folder.at("mix.PNG");
+    let told = json(&["draw", "mix", "--out", &file, "--json"]);
+    let bytes = fs::read(&file).unwrap();
+    // The signature of the PNG specification, section 5.2, and the size in its first chunk.
+    assert_eq!(bytes[..8], [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n']);
+    let side = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
+    let dots = |points: &serde_json::Value| (points.as_f64().unwrap() * 300.0 / 72.0).round() as u32;
+    assert_eq!([side(16), side(20)], [dots(&told["width"]), dots(&told["height"])]);
+    let picture = image::open(&file).unwrap().into_rgb8();
+    let ink = picture.pixels().filter(|rgb| rgb.0 != [255; 3]).count();
+    let share = ink as f64 / f64::from(picture.width() * picture.height());
+    assert!((0.05..0.7).contains(&share), "{share}");
+    for name in ["mix.pdf", "mix.jpg", "mix", "mix.svg.gz"] {
+        let message = refusal(&["draw", "mix", "--out", &folder.at(name)]);
+        assert!(message.contains("a drawing is written as .svg or .png"), "{message}");
+        assert!(!folder.join(name).exists());
+    }
+}
+
 #[test]
 fn a_file_is_drawn_by_its_first_candidate() {
     let folder = Folder::new();
@@ -238,7 +292,7 @@ fn what_cannot_be_drawn_is_refused() {
     let message = refusal(&["draw", "mix", "--out", &folder.at("none/mix.svg")]);
     assert!(message.contains("cannot be written") && message.contains("--out"), "{message}");
     let message = refusal(&["draw", "mix", "--out", &folder.at("")]);
-    assert!(message.contains("a folder; name the file"), "{message}");
+    assert!(message.contains("this is a folder: name a file in it"), "{message}");
     let kept = folder.write("notes.svg", "mine");
     let message = refusal(&["draw", "mix", "--out", &kept]);
     assert!(message.contains("there already") && message.contains("--force"), "{message}");

@@ -45,7 +45,7 @@ fn a_trained_trial_classifies_as_the_study_measured_it() {
         side: Some(16),
         validation: 60.0,
         limit: Limit { train: Some(240), validation: None, test: Some(60) },
-        augment: Augment { pad_crop: 0, flip: false },
+        augment: Augment::OFF,
     };
     let data = blocksmith::data::load(&config, 1, None).unwrap();
     let test = data.test.open_test();
@@ -136,7 +136,10 @@ fn weights_that_cannot_classify_are_refused() {
         (&["--weights", &dir, "--network", "mix"], "a study's trial has its own"),
         (&["--weights", &dir, "--labels", &labels], "2 names for 10 classes"),
         (&["--weights", &random, "--trial", "1"], "is not a study's folder"),
-        (&["--weights", &random, "--mean", "0,0,0", "--std", "1,1,0"], "standard deviations are above 0"),
+        (
+            &["--weights", &random, "--mean", "0,0,0", "--std", "1,1,0"],
+            "--std: 0 is no standard deviation, which is above 0",
+        ),
         (&["--weights", &random, "--network", "mix"], "the weights do not fit"),
         (&["--weights", &picture], "not a safetensors file"),
     ] {

@@ -57,6 +57,7 @@ fn write_journal(path: &Path, experiment: Experiment, trials: usize) -> u64 {
                 train: 90,
                 validation: 10,
                 test: 10,
+                reading: Default::default(),
             },
         }),
     });

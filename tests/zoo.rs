@@ -28,6 +28,11 @@ const ROWS: &[(&str, u64, &str)] = &[
     ("mobilenet_v2 --classes 100 --set conv_bias=true", 2_369_028, ""),
     ("mobilenet_v3_large", 5_483_032, "216.6"),
     ("mobilenet_v3_small", 2_542_856, "56.5"),
+    // timm's, and torchvision's with the same width_mult.
+    ("mobilenet_v3_small --set variant=paper --set width=0.75", 2_041_872, "43.399344"),
+    ("mobilenet_v3_small --set variant=paper --set width=0.5", 1_593_224, "24.188688"),
+    ("mobilenet_v3_large --set variant=paper --set width=0.75", 3_993_528, "154.560624"),
+    ("mobilenet_v3_small --set width=0.75", 1_653_920, "39.1"),
     ("mobilenet_v3_large --set variant=book", 5_476_416, "219.8"),
     ("mobilenet_v3_small --set variant=book", 2_938_368, "60.1"),
     ("shufflenet_v1 --set groups=1", 1_531_936, "143.1"),
@@ -129,6 +134,17 @@ fn the_table_marks_what_differs_and_says_why() {
     assert!(note("vgg16", 1000).contains("convolutions only"));
     assert!(note("mobilenet_v2 stem=cifar conv_bias=true", 100).contains("printed again"));
     assert_eq!(line("shufflenet_v2", 1000)["agreement"]["params"], "rounded");
+    // MobileNetV3 below width 1: the paper prints 4.0M, 155M and 2.0M, 44M.
+    for (size, params) in [("large", 3_993_528), ("small", 2_041_872)] {
+        for width in ["0.75", "0.5", "0.35"] {
+            let ours = line(&format!("mobilenet_v3_{size} width={width}"), 1000);
+            assert!(ours["note"].as_str().unwrap().contains("variant=paper"), "{ours}");
+            line(&format!("mobilenet_v3_{size} variant=paper width={width}"), 1000);
+        }
+        let paper = line(&format!("mobilenet_v3_{size} variant=paper width=0.75"), 1000);
+        assert_eq!((&paper["params"], &paper["agreement"]["params"]), (&params.into(), &"rounded".into()));
+    }
+    assert_eq!(line("mobilenet_v3_large variant=paper width=0.75", 1000)["agreement"]["madds"], "rounded");
     assert_eq!(line("mobilenet_v1", 1000)["agreement"]["madds"], "rounded");
     assert!(text.contains("≠ 6.9M") && text.contains("~ 290M"));
 }

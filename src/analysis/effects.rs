@@ -4,7 +4,7 @@
 //! conditions), part of a difference is theirs. A network that several combinations of levels lead to is trained once, and counts
 //! for each of these, as though each had been trained: a full grid stays balanced, and no level vanishes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -54,6 +54,28 @@ pub fn effects(study: &StudySummary, split: Split) -> Vec<Effect> {
         .collect();
     found.sort_by(|a, b| b.range.total_cmp(&a.range).then(a.factor.cmp(&b.factor)));
     found
+}
+
+/// Whether the candidates with an accuracy have every combination of their levels, each once: then every level of a factor
+/// comes with the same levels of the others. A network that several combinations lead to has all of these, and no other
+/// network has one of them.
+pub fn is_grid(study: &StudySummary, split: Split) -> bool {
+    let candidates = study.candidates();
+    let seen = candidates.iter().filter(|candidate| candidate.accuracy(split).is_some());
+    let seen: Vec<_> = seen.map(|candidate| candidate.record).filter(|of| !of.choices.is_empty()).collect();
+    let mut levels: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut rows: BTreeSet<BTreeMap<&str, &str>> = BTreeSet::new();
+    let mut cells = 0_usize;
+    for record in &seen {
+        for (factor, level, _) in record.levels() {
+            levels.entry(factor).or_default().insert(level);
+        }
+        rows.insert(record.choices.iter().map(|(factor, level)| (factor.as_str(), level.as_str())).collect());
+        let spellings = record.merged.as_ref().map_or(1, |merged| merged.spellings);
+        cells = cells.saturating_add(usize::try_from(spellings).unwrap_or(usize::MAX));
+    }
+    let all = levels.values().try_fold(1_usize, |all, levels| all.checked_mul(levels.len()));
+    all == Some(cells) && rows.len() == seen.len() && rows.iter().all(|row| row.len() == levels.len())
 }
 
 fn effect(factor: &str, levels: BTreeMap<&str, Vec<(f64, u64)>>) -> Effect {
@@ -116,6 +138,7 @@ mod tests {
             trials: candidates.iter().enumerate().map(trial).collect(),
             latencies: BTreeMap::new(),
             search_timed_out: false,
+            seeds_begun: Default::default(),
         }
     }
 

@@ -73,6 +73,8 @@ pub struct StudySummary {
     /// Where it was started, then where it was resumed.
     pub environments: Vec<Environment>,
     pub progress: Progress,
+    /// The seeds that it had before more were added to it with figures to be seen.
+    pub seeds_begun: Option<Vec<u64>>,
     /// Milliseconds since the Unix epoch of the first and the last record.
     pub span: Option<(u64, u64)>,
     /// By trial number.
@@ -93,6 +95,7 @@ impl StudySummary {
                 experiment: None,
                 environments: Vec::new(),
                 progress: Progress::Empty,
+                seeds_begun: None,
                 span: None,
                 trials: Vec::new(),
                 latencies: BTreeMap::new(),
@@ -114,6 +117,7 @@ impl StudySummary {
                 (false, false) => Progress::Unfinished,
             },
             experiment: Some(state.experiment),
+            seeds_begun: state.seeds_begun,
             environments: state.environments,
             span: Some((state.first_at, state.last_at)),
             trials: state.trials,
@@ -148,6 +152,12 @@ impl StudySummary {
             }
         }
         found
+    }
+
+    /// Whether its strategy is NetAdapt, whose proposals are fine-tuned.
+    pub fn adapts(&self) -> bool {
+        let search = self.experiment.as_ref().and_then(|experiment| experiment.search.as_ref());
+        search.is_some_and(|search| search.netadapt.is_some())
     }
 
     /// Finished trials.

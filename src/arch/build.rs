@@ -10,9 +10,6 @@ pub struct Builder {
     conv_bias: bool,
     /// The constants of every batch norm from now on.
     pub norm: Norm,
-    /// Whether a kernel may be larger than the map it runs over, as published networks have it on small images: their
-    /// padding makes up for it. In a search space such a kernel is refused, for much of it would be wasted.
-    pub large_kernels: bool,
     /// The last block's expanded tensor, for a shortcut between expansions.
     pub(super) expanded: Option<LayerId>,
 }
@@ -55,12 +52,7 @@ impl Builder {
         }
         let layer = Layer { name: "input".into(), op: Op::Input, inputs: vec![], output: input };
         let norm = Norm::default();
-        Ok(Self { layers: vec![layer], conv_bias, norm, large_kernels: false, expanded: None })
-    }
-
-    /// A published network that holds its input alone: kernels may be larger than the map.
-    pub fn published(input: Shape, conv_bias: bool) -> Built<Self> {
-        Ok(Self { large_kernels: true, ..Self::new(input, conv_bias)? })
+        Ok(Self { layers: vec![layer], conv_bias, norm, expanded: None })
     }
 
     /// The shape of a layer's output.
@@ -72,13 +64,7 @@ impl Builder {
     pub fn push(&mut self, name: impl Into<String>, op: Op, inputs: &[LayerId]) -> Built<LayerId> {
         let name = name.into();
         let shapes: Vec<Shape> = inputs.iter().map(|&id| self.shape(id)).collect();
-        let refused = |what| format!("{name}: {what}");
-        if let (Op::Conv { kernel, .. }, Some(x), false) = (&op, shapes.first(), self.large_kernels)
-            && (*kernel > x.h || *kernel > x.w)
-        {
-            return Err(refused(too_large(*kernel, *x)));
-        }
-        let output = infer(&op, &shapes).map_err(refused)?;
+        let output = infer(&op, &shapes).map_err(|what| format!("{name}: {what}"))?;
         self.layers.push(Layer { name, op, inputs: inputs.to_vec(), output });
         Ok(self.layers.len() - 1)
     }
@@ -199,7 +185,7 @@ fn conv_shape(
         ));
     }
     if kernel > x.h + 2 * pad || kernel > x.w + 2 * pad {
-        return Err(too_large(kernel, x));
+        return Err(too_large("kernel", kernel, pad, x));
     }
     if out_channels == 0 || kernel == 0 || stride == 0 {
         return Err(format!(
@@ -210,11 +196,13 @@ fn conv_shape(
     Ok(Shape::new(out_channels, side(x.h), side(x.w)))
 }
 
-fn too_large(kernel: usize, x: Shape) -> String {
-    format!(
-        "a {kernel}x{kernel} kernel is larger than the {}x{} map; use a smaller kernel, fewer strides or a larger input",
-        x.h, x.w
-    )
+/// A kernel or window that its map does not hold, padding and all: PyTorch refuses it too.
+fn too_large(what: &str, kernel: usize, pad: usize, x: Shape) -> String {
+    let map = match pad {
+        0 => format!("{}x{} map", x.h, x.w),
+        pad => format!("{}x{} map with a padding of {pad}", x.h, x.w),
+    };
+    format!("a {kernel}x{kernel} {what} is larger than the {map}; use fewer strides or a larger input")
 }
 
 fn pooled(x: Shape, window: Window) -> Built<Shape> {
@@ -223,10 +211,7 @@ fn pooled(x: Shape, window: Window) -> Built<Shape> {
         return Err(format!("no windows of {kernel}x{kernel}, stride {stride}, padding {pad}"));
     }
     if kernel > x.h + 2 * pad || kernel > x.w + 2 * pad {
-        return Err(format!(
-            "a {kernel}x{kernel} window is larger than the {}x{} map; use fewer strides or a larger input",
-            x.h, x.w
-        ));
+        return Err(too_large("window", kernel, pad, x));
     }
     let side = |n: usize| {
         let span = n + 2 * pad - kernel;

@@ -44,6 +44,7 @@ pub fn note_origin(experiment: &mut Experiment, dir: Option<&Path>, place: Place
         factors: Default::default(),
         constraints: Default::default(),
         first: config.notation.clone(),
+        unbuildable: None,
     });
     Ok(())
 }

@@ -11,13 +11,15 @@ use super::output;
 use crate::analysis::stats;
 use crate::config::{Objective, RewardConfig, SearchConfig, StrategyKind};
 use crate::error::{Error, Result};
+use crate::file::Output;
+use crate::report::escape;
 use crate::report::figure::canvas;
 use crate::report::figure::race::{Race, Runner};
 use crate::report::files;
 use crate::report::format::counted;
 use crate::report::table::{self, Table as Text};
+use crate::report::warnings;
 use crate::space::SearchSpace;
-use crate::study::folder;
 use crate::train::Table;
 
 /// Race strategies on a table of trials: what each has found after so many evaluations, over many seeds.
@@ -63,10 +65,17 @@ pub struct Args {
     /// File for every run's hypervolume: {"strategy": {"budget": [values over seeds]}}
     #[arg(long, value_name = "FILE")]
     curves: Option<PathBuf>,
+    /// Replace files that are there already
+    #[arg(long)]
+    force: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
+
+/// What is written with `--out`, the report first, which begins with the title.
+const FILES: [&str; 3] = ["strategies.md", "strategies.svg", "strategies.png"];
+const TITLE: &str = "# Strategies on a table";
 
 /// One strategy at every budget.
 struct Raced {
@@ -79,7 +88,20 @@ struct Raced {
 /// # Errors
 /// A sentence for what is wrong with the table, the space or the strategies' names.
 pub fn execute(args: &Args) -> Result<()> {
+    if let Some(path) = args.curves.as_ref().filter(|path| path.extension().is_some_and(|end| end != "json"))
+    {
+        return Err(Error::request(format!(
+            "--curves {}: curves are written as JSON: end the name in .json",
+            path.display()
+        )));
+    }
+    let curves_file =
+        args.curves.as_ref().map(|path| Output::new(path, "--curves", args.force)).transpose()?;
+    if let Some(dir) = &args.out {
+        files::claim(dir, &FILES, TITLE, args.force)?;
+    }
     let table = Table::read(&args.table)?;
+    let warnings = table.warnings();
     let space = SearchSpace::load(&args.space)?;
     let cost = named("a cost", &args.cost, &Objective::NAMES)?;
     if !cost.is_exact() || cost == Objective::Size {
@@ -94,6 +116,9 @@ pub fn execute(args: &Args) -> Result<()> {
         return Err(Error::request("--budgets: give numbers of evaluations from 1, such as 50,100"));
     }
     let course = Course::new(table, space, cost, budgets)?;
+    for warning in &warnings {
+        output::complain(&format!("warning: {}: {warning}", args.table.display()));
+    }
     let mut results = Vec::new();
     for name in &args.strategies {
         let strategy = named("a strategy", name, &StrategyKind::NAMES)?;
@@ -105,23 +130,20 @@ pub fn execute(args: &Args) -> Result<()> {
         let config = config(strategy, &course, args);
         results.push(Raced { name: strategy.name(), runs: course.race(&config, args.seeds) });
     }
-    if let Some(path) = &args.curves {
-        let text = curves(&course, &results).to_string();
-        folder::write_whole(path, text.as_bytes()).map_err(|e| {
-            Error::request(format!(
-                "{}: cannot be written ({e}): name a file in a folder that is there",
-                path.display()
-            ))
-        })?;
+    if let Some(file) = &curves_file {
+        file.write(curves(&course, &results).to_string().as_bytes())?;
     }
     if let Some(dir) = &args.out {
         let scene = figure(&course, &results, args).scene();
-        files::write(dir, "strategies.svg", canvas::svg(&scene)?.as_bytes())?;
-        files::write(dir, "strategies.png", &canvas::png(&scene)?)?;
-        files::write(dir, "strategies.md", markdown(&course, &results, args).as_bytes())?;
+        files::write(dir, FILES[1], canvas::svg(&scene)?.as_bytes())?;
+        files::write(dir, FILES[2], &canvas::png(&scene)?)?;
+        files::write(dir, FILES[0], markdown(&course, &results, args, &warnings).as_bytes())?;
+    }
+    if curves_file.is_some_and(|file| file.is_stdout()) {
+        return Ok(());
     }
     if args.json {
-        return output::print_json(&as_json(&course, &results));
+        return output::print_json(&as_json(&course, &results, &warnings));
     }
     output::print(&text(&course, &results, args))
 }
@@ -229,12 +251,13 @@ fn text(course: &Course, results: &[Raced], args: &Args) -> String {
     )
 }
 
-fn markdown(course: &Course, results: &[Raced], args: &Args) -> String {
+fn markdown(course: &Course, results: &[Raced], args: &Args, warnings: &[String]) -> String {
     let verdicts: String = against_random(course, results).iter().map(|line| format!("- {line}\n")).collect();
     format!(
-        "# Strategies on a table\n\n{}.\n\n![Strategies](strategies.svg)\n\n{HYPERVOLUME}:\n\n{}\n\n{REGRET}:\n\n{}\n\n\
+        "{TITLE}\n\n{}.\n\n{}![Strategies](strategies.svg)\n\n{HYPERVOLUME}:\n\n{}\n\n{REGRET}:\n\n{}\n\n\
          By Welch's test at 5 % of the hypervolumes:\n\n{verdicts}",
-        about(course, args),
+        escape::inline(&about(course, args)),
+        warnings::section(warnings),
         measure(course, results, |standing| standing.hypervolume).markdown(),
         measure(course, results, |standing| standing.regret).markdown(),
     )
@@ -252,7 +275,7 @@ fn curves(course: &Course, results: &[Raced]) -> Value {
     Value::Object(results.iter().map(|result| (result.name.to_owned(), of(result))).collect())
 }
 
-fn as_json(course: &Course, results: &[Raced]) -> Value {
+fn as_json(course: &Course, results: &[Raced], warnings: &[String]) -> Value {
     let summary = |values: &[f64]| {
         let interval = stats::median_interval(values);
         json!({
@@ -277,6 +300,7 @@ fn as_json(course: &Course, results: &[Raced]) -> Value {
         "epochs": course.epochs(),
         "strategies": results.iter().map(of).collect::<Vec<_>>(),
         "verdicts": against_random(course, results),
+        "warnings": warnings,
     })
 }
 

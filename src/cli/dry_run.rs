@@ -20,10 +20,11 @@ use super::shares::Shares;
 use super::trained::Trained;
 use super::view::simulated;
 use crate::arch::Network;
-use crate::config::Experiment;
-use crate::data::{Batcher, CHANNELS, Data};
+use crate::config::{Experiment, TrainConfig};
+use crate::data::{CHANNELS, Data, epoch_images};
 use crate::error::Result;
 use crate::report::format::{counted, thousands};
+use crate::report::recipe;
 use crate::study::event::CandidateRecord;
 use crate::study::{Next, Plan, StudyState};
 
@@ -37,6 +38,8 @@ pub struct Request<'a> {
     pub file: &'a Path,
     pub dir: &'a Path,
     pub experiment: &'a Experiment,
+    /// What looks wrong with it.
+    pub warnings: &'a [String],
     pub trained: &'a Trained<'a>,
     pub shares: &'a Shares,
     /// Whether the study that the folder has goes on with this experiment.
@@ -188,7 +191,8 @@ fn look(request: &Request<'_>, plan: &mut ExperimentPlan) -> Result<(Vec<Looked>
 
 /// Steps of an epoch.
 fn steps(experiment: &Experiment, data: &Data) -> u64 {
-    Batcher::train(&data.train, experiment.train.batch, 0, experiment.data.augment).batches() as u64
+    let TrainConfig { batch, drop_last, .. } = experiment.train;
+    epoch_images(data.train.len(), batch, drop_last).div_ceil(batch) as u64
 }
 
 fn image_bytes(data: &Data) -> u64 {
@@ -239,6 +243,9 @@ impl Foretold {
             format!(", {} steps of {} images", thousands(steps), experiment.train.batch)
         });
         line("epochs", format!("{}{steps}", thousands(self.epochs)));
+        if let Some(data) = request.trained.images() {
+            line("", format!("each takes {}", recipe::epoch(&experiment.train, data.train.len())));
+        }
         let what = if self.steps.is_none() { " of simulated time" } else { "" };
         let shared = format!(
             "{} at once on {} each",
@@ -262,6 +269,7 @@ impl Foretold {
             );
         }
         shares.notices.iter().for_each(|notice| line("", notice.clone()));
+        lines.extend(request.warnings.iter().map(|warning| format!("warning: {warning}")));
         if self.steps.is_none() {
             lines.push(simulated(&experiment.trainer).into());
         }
@@ -281,6 +289,7 @@ impl Foretold {
             "ended": self.ended,
             "epochs": self.epochs,
             "steps": self.steps,
+            "warnings": request.warnings,
             "jobs": shares.jobs,
             "threads": shares.threads,
             "seconds": self.seconds,

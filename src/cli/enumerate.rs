@@ -20,6 +20,7 @@ use crate::cost::spellings;
 use crate::error::{Error, Result};
 use crate::report::format::thousands;
 use crate::report::table::{self, Table};
+use crate::report::unbuildable;
 use crate::space::{Choices, Drawn, SearchSpace};
 
 /// Spaces up to this size are listed whole: a second or two.
@@ -34,8 +35,9 @@ const LABEL: usize = 32;
 /// The size is exact, whatever it is: it is computed, not listed. A candidate counts as satisfying where its network can
 /// be built and its exact params, multiply-adds and activation memory are within the constraints. Up to 200,000
 /// candidates are judged one by one; of a larger space 20,000 are drawn by chance, and the number is an estimate
-/// with its 95 % interval (Wilson's). The output says which. Where all were judged it also says how many distinct networks the
-/// satisfying candidates are, and which levels lead to one network.
+/// with its 95 % interval (Wilson's). The output says which, and why
+/// candidates cannot be built: how many for each reason, with the key of the space that it is about. Where all were judged it
+/// also says how many distinct networks the satisfying candidates are, and which levels lead to one network.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     blocksmith enumerate search-spaces/quickstart.yaml\n  \
@@ -144,7 +146,7 @@ fn nothing(feasible: &Feasible, place: Place) -> Error {
         return place.key("stages", "there are no candidates; give every list at least one level");
     };
     let reason = rejection.reason();
-    place.rejection(rejection, &match (rejection, feasible.violating, feasible.unbuildable) {
+    place.rejection(rejection, &match (rejection, feasible.violating, feasible.unbuildable.count) {
         (Rejection::Shape(_), 0, _) => format!("{of} can be built (the first: {reason})"),
         (_, _, 0) => format!(
             "{of} satisfies the constraints (the first: {reason}); loosen the constraints or widen the choices"
@@ -196,6 +198,9 @@ fn as_text(space: &SearchSpace, feasible: &Feasible, known: Option<&Distinct>, r
     text += &format!("\nsize        {}\n", large(feasible.size));
     text += &format!("satisfying  {}\n", satisfying(feasible));
     text += &format!("networks    {}\n", networks(feasible.size, known));
+    if let Some(sentence) = unbuildable::sentence(&feasible.unbuildable) {
+        text += &format!("not built   {sentence}\n");
+    }
     let ranges = [
         ("params", feasible.range(|c| c.params), thousands as fn(u64) -> String),
         ("madds", feasible.range(|c| c.madds), thousands),
@@ -232,7 +237,7 @@ fn as_text(space: &SearchSpace, feasible: &Feasible, known: Option<&Distinct>, r
 
 fn satisfying(feasible: &Feasible) -> String {
     let bounds = feasible.bounds();
-    let rejected = match (feasible.violating, feasible.unbuildable) {
+    let rejected = match (feasible.violating, feasible.unbuildable.count) {
         (0, 0) => String::new(),
         (violating, 0) => format!("; {} break the constraints", thousands(violating)),
         (0, unbuildable) => format!("; {} cannot be built", thousands(unbuildable)),
@@ -293,7 +298,8 @@ fn as_json(
         "judged": feasible.judged,
         "satisfied": feasible.satisfying.len(),
         "violating": feasible.violating,
-        "unbuildable": feasible.unbuildable,
+        "unbuildable": feasible.unbuildable.count,
+        "unbuildable_reasons": feasible.unbuildable.reasons,
     });
     satisfying[if feasible.exact { "count" } else { "estimate" }] = exact_json(bounds.count);
     let factors: Vec<Value> =

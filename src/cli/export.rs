@@ -8,8 +8,8 @@ use super::{numbers, output};
 use crate::cost;
 use crate::error::{Error, Result};
 use crate::export::{self, About, Naming, fold};
+use crate::file::Output;
 use crate::report::format::thousands;
-use crate::study::folder;
 
 /// Write a network with its weights as safetensors or ONNX
 ///
@@ -19,7 +19,8 @@ use crate::study::folder;
 ///
 /// ONNX files have opset 17, the input `input` of normalised images (batch x channels x height x width, any batch) and the
 /// output `logits`. Safetensors files say in their metadata which network they are for, and with --names torchvision they
-/// load into torchvision's model (mobilenet_v2, mobilenet_v3, shufflenet_v2).
+/// load into torchvision's model (mobilenet_v2, mobilenet_v3, shufflenet_v2), with --names timm into timm's (mobilenet_v2,
+/// mobilenet_v3).
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     blocksmith export reports/quickstart --out best.onnx\n  \
@@ -31,9 +32,10 @@ pub struct Args {
     /// A named network, a candidate in block notation, a study's folder, or a file of weights
     #[arg(value_name = "NETWORK|STUDY_DIR")]
     network: String,
-    /// The trial of the study [default: the one with the highest validation accuracy]
-    #[arg(long, value_name = "N")]
-    trial: Option<usize>,
+    /// The trial of the study: its number, or the candidate's hash (or its beginning) or name [default: the one with the highest
+    /// validation accuracy]
+    #[arg(long, value_name = "N|HASH|NAME")]
+    trial: Option<String>,
     /// File to write
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -43,12 +45,12 @@ pub struct Args {
     /// Fold batch norm into the layer before it
     #[arg(long)]
     fold: bool,
-    /// Take the weights from this safetensors file, in our names or torchvision's
+    /// Take the weights from this safetensors file, in our names, torchvision's or timm's; a prefix of all names is passed over
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
-    /// Seed of random weights, where no others are given
-    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "weights")]
-    seed: u64,
+    /// Seed of random weights, where no others are given [default: 1]
+    #[arg(long, value_name = "N", conflicts_with = "weights")]
+    seed: Option<u64>,
     /// Whose names the weights have in a safetensors file
     #[arg(long, value_enum, default_value_t = Names::Ours)]
     names: Names,
@@ -74,6 +76,7 @@ pub enum Format {
 pub enum Names {
     Ours,
     Torchvision,
+    Timm,
 }
 
 /// Writes the file and says what is in it.
@@ -82,7 +85,7 @@ pub enum Names {
 /// A sentence for what is wrong with the request; a file that cannot be written.
 pub fn execute(args: &Args) -> Result<()> {
     let format = format(args)?;
-    check_out(args)?;
+    let file = Output::new(&args.out, "--out", args.force)?;
     let Loaded { mut model, mut about, source } = load(args)?;
     let params = cost::of(&model.network).params;
     if args.fold && !about.folded {
@@ -93,20 +96,19 @@ pub fn execute(args: &Args) -> Result<()> {
         (Format::Onnx, _) => {
             (export::onnx::bytes(&model, &about)?, format!("ONNX opset {}", export::onnx::OPSET))
         }
-        (Format::Safetensors, Names::Ours) => {
-            (export::safetensors::bytes(&model, &about, Naming::Ours)?, "safetensors".into())
+        (Format::Safetensors, names) => {
+            let (naming, kind) = match names {
+                Names::Ours => (Naming::Ours, "safetensors"),
+                Names::Torchvision => (Naming::Torchvision, "safetensors with torchvision's names"),
+                Names::Timm => (Naming::Timm, "safetensors with timm's names"),
+            };
+            (export::safetensors::bytes(&model, &about, naming)?, kind.into())
         }
-        (Format::Safetensors, Names::Torchvision) => (
-            export::safetensors::bytes(&model, &about, Naming::Torchvision)?,
-            "safetensors with torchvision's names".into(),
-        ),
     };
-    folder::write_whole(&args.out, &bytes).map_err(|e| {
-        Error::run(format!(
-            "{}: cannot be written ({e}): make its folder, free some space, or name another file with --out",
-            args.out.display()
-        ))
-    })?;
+    file.write(&bytes)?;
+    if file.is_stdout() {
+        return Ok(());
+    }
     let About { network, input, classes, .. } = &about;
     if args.json {
         let format = if format == Format::Onnx { "onnx" } else { "safetensors" };
@@ -139,7 +141,8 @@ fn load(args: &Args) -> Result<Loaded> {
                 "--weights, --set, --input and --classes are for named networks; a study's trial has its own",
             ));
         }
-        return loaded::of_study(path, args.trial);
+        unseeded(args)?;
+        return loaded::of_study(path, args.trial.as_deref());
     }
     if args.trial.is_some() {
         return Err(Error::request(format!(
@@ -149,8 +152,19 @@ fn load(args: &Args) -> Result<Loaded> {
     }
     match &args.weights {
         Some(weights) => loaded::of_file(weights, Some(&args.network), &asked),
-        None if is_safetensors(path) => loaded::of_file(path, None, &asked),
-        None => loaded::of_network(&args.network, &asked, args.seed),
+        None if is_safetensors(path) => unseeded(args).and_then(|()| loaded::of_file(path, None, &asked)),
+        None => loaded::of_network(&args.network, &asked, args.seed.unwrap_or(1)),
+    }
+}
+
+/// Weights that are there are not drawn at random.
+fn unseeded(args: &Args) -> Result<()> {
+    match args.seed {
+        Some(_) => Err(Error::request(format!(
+            "--seed: {} has weights, so none are drawn at random: leave --seed out",
+            args.network
+        ))),
+        None => Ok(()),
     }
 }
 
@@ -164,30 +178,35 @@ fn format(args: &Args) -> Result<Format> {
         Some(end) if end == "safetensors" => Some(Format::Safetensors),
         _ => None,
     };
+    if let (Some(asked), Some(named)) = (args.format, named)
+        && asked != named
+    {
+        return Err(Error::request(format!(
+            "--out {}: the end of the name says another format than --format: leave --format out, or name another file",
+            args.out.display()
+        )));
+    }
+    let foreign = args.out.extension().map(|end| end.to_string_lossy().to_ascii_lowercase());
+    if let Some(end) = foreign.filter(|end| named.is_none() && FOREIGN.contains(&end.as_str())) {
+        return Err(Error::request(format!(
+            "--out {}: .{end} is the name of another format than is written: end it in .onnx or .safetensors",
+            args.out.display()
+        )));
+    }
     let format = args.format.or(named).ok_or_else(|| {
         Error::request(format!(
             "--out {}: the end of the name does not say the format: end it in .onnx or .safetensors, or give --format",
             args.out.display()
         ))
     })?;
-    if format == Format::Onnx && args.names == Names::Torchvision {
+    if format == Format::Onnx && args.names != Names::Ours {
         return Err(Error::request(
-            "--names: torchvision's names are for safetensors; an ONNX file needs none to run elsewhere",
+            "--names: the names of other libraries are for safetensors; an ONNX file needs none to run elsewhere",
         ));
     }
     Ok(format)
 }
 
-/// Before anything is computed.
-fn check_out(args: &Args) -> Result<()> {
-    let out = args.out.display();
-    if args.out.is_dir() {
-        return Err(Error::request(format!("--out {out}: this is a folder: name a file in it")));
-    }
-    if args.out.symlink_metadata().is_ok() && !args.force {
-        return Err(Error::request(format!(
-            "--out {out}: the file is there already: name another, or replace it with --force"
-        )));
-    }
-    Ok(())
-}
+/// Ends of names that say a format that is not written, whatever --format says.
+const FOREIGN: [&str; 12] =
+    ["pt", "pth", "ckpt", "h5", "keras", "tflite", "pb", "npz", "json", "yaml", "svg", "png"];

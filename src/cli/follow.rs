@@ -1,6 +1,5 @@
 //! `blocksmith status --follow`: a study as it goes.
 
-use std::io::{IsTerminal, stdout};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -86,7 +85,7 @@ enum Shown {
 
 impl Shown {
     fn new(json: bool) -> Self {
-        if json || !stdout().is_terminal() {
+        if json || !output::is_terminal() {
             return Self::Lines { json, last: String::new() };
         }
         let screen = MultiProgress::with_draw_target(ProgressDrawTarget::stdout());
@@ -102,7 +101,7 @@ impl Shown {
                 Ok(true)
             }
             Self::Lines { json, last } => {
-                let line = if *json { new.json().to_string() } else { new.line() };
+                let line = if *json { output::json_line(&new.json()) } else { new.line() };
                 if line == *last {
                     return Ok(true);
                 }
@@ -143,7 +142,7 @@ impl Shown {
             lines.push(line);
         }
         for (line, text) in lines.iter().zip(text) {
-            line.set_message(text);
+            output::set_message(line, &text);
         }
         *drawn = Instant::now();
     }

@@ -6,9 +6,9 @@
 //! case, which loses nothing but the steps since the last checkpoints. A SIGHUP that was ignored when the program began, as
 //! `nohup` has it, stays ignored.
 
-use std::io::{Write, stderr};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
+use super::output;
 use crate::error::{Error, Result, Signal};
 
 /// Set by the first signal.
@@ -65,16 +65,15 @@ fn on(signal: Signal) {
     CAME.store(signal.number(), Ordering::SeqCst);
     let again = STOP.swap(true, Ordering::SeqCst);
     if TRAINS.load(Ordering::SeqCst) && !again {
-        let _ = writeln!(
-            stderr(),
-            "{}: stopping after the step under way; {} stops at once",
-            signal.name(),
-            if signal == Signal::Interrupt { "Ctrl-C once more" } else { "a second signal" }
-        );
+        let again = if signal == Signal::Interrupt { "Ctrl-C once more" } else { "a second signal" };
+        output::complain(&format!(
+            "{}: stopping after the step under way; {again} stops at once",
+            signal.name()
+        ));
         return;
     }
     if !again {
-        let _ = writeln!(stderr(), "interrupted by {}", signal.name());
+        output::complain(&format!("interrupted by {}", signal.name()));
     }
     std::process::exit(i32::from(Error::Interrupted(signal).exit_code()));
 }

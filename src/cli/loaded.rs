@@ -4,16 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::memory::Budget;
-use super::numbers;
 use super::profiled::{self, Asked, Target};
-use crate::arch::Network;
-use crate::arch::zoo;
+use super::{numbers, output, studied};
+use crate::arch::{Network, zoo};
 use crate::config::Keep;
 use crate::cost;
 use crate::engine::{Model, Workers};
 use crate::error::{Error, Result};
 use crate::export::{About, Weights, fold};
-use crate::study::{StudyState, Trial, TrialStatus, folder, state};
+use crate::study::{folder, state};
 
 /// A model and what is known of it.
 pub struct Loaded {
@@ -85,11 +84,11 @@ fn as_written(network: Network, text: &str, weights: &Weights, folded: bool) -> 
     }
 }
 
-/// A trained trial of a study: the numbered one, or the one with the highest validation accuracy.
+/// A trained trial of a study: the one that is named, or the one with the highest validation accuracy.
 ///
 /// # Errors
 /// A sentence where there is no such trial, it did not finish, or its weights are gone.
-pub fn of_study(dir: &Path, number: Option<usize>) -> Result<Loaded> {
+pub fn of_study(dir: &Path, pick: Option<&str>) -> Result<Loaded> {
     let study = state::read(dir)?;
     if !study.experiment.trainer.is_network() {
         return Err(Error::request(format!(
@@ -97,7 +96,7 @@ pub fn of_study(dir: &Path, number: Option<usize>) -> Result<Loaded> {
             dir.display()
         )));
     }
-    let trial = choose(&study, dir, number)?;
+    let trial = studied::choose(&study, dir, pick, true)?;
     let path = folder::checkpoint(dir, trial.number);
     let keep = study.experiment.checkpoints.keep;
     if keep != Keep::All && !path.exists() {
@@ -112,44 +111,13 @@ pub fn of_study(dir: &Path, number: Option<usize>) -> Result<Loaded> {
     let said = weights.about()?;
     let record = study.environments.first().map(|environment| &environment.data);
     let class_names = record.map(|record| record.classes.clone()).unwrap_or_default();
-    let options = zoo::Options {
-        classes: Some(class_names.len()),
-        // Studies of before weights said what they are for have images of the format's own side, or of the experiment's.
-        input: said.as_ref().map(|about| about.input).or_else(|| profiled::images_of(&study.experiment)),
-        ..Default::default()
-    };
-    // Its weights have the names of the text that they were trained under.
-    let named = zoo::as_written(&trial.candidate.text, &options)?;
-    let mut network = named.network;
-    network.name.clone_from(&trial.candidate.label);
+    let named = studied::network(&study, dir, trial, said.as_ref())?;
+    let network = named.network;
     let own = About { class_names, ..About::new(named.text, network.input(), network.classes) };
     let about = said.unwrap_or(own);
     let about = About { trial: Some((study.experiment.name.clone(), trial.number)), ..about };
     let source = format!("weights of trial {} of {}", trial.number, study.experiment.name);
     load(network, about, &weights, source)
-}
-
-fn choose<'a>(study: &'a StudyState, dir: &Path, number: Option<usize>) -> Result<&'a Trial> {
-    let wrong = |what: String| Error::request(format!("{}: {what}", dir.display()));
-    let Some(number) = number else {
-        return study.best().ok_or_else(|| {
-            wrong("no trial of this study has finished yet: give the command again once one has".into())
-        });
-    };
-    let trials = study.trials.len();
-    let Some(trial) = study.trial(number) else {
-        return Err(wrong(format!("there is no trial {number}: the study has trials 1 to {trials}")));
-    };
-    match (trial.status, &trial.failure) {
-        (TrialStatus::Finished, _) => Ok(trial),
-        (_, Some(failure)) => Err(wrong(format!(
-            "trial {number} failed ({}), so it has no weights: name another with --trial",
-            failure.reason
-        ))),
-        _ => Err(wrong(format!(
-            "trial {number} has not finished, so it has no weights yet: name another with --trial"
-        ))),
-    }
 }
 
 /// The network of a name, and its text.
@@ -165,7 +133,9 @@ fn find(network: &str, asked: &Asked<'_>) -> Result<(Network, String)> {
 fn load(network: Network, about: About, weights: &Weights, source: String) -> Result<Loaded> {
     let network = if about.folded { fold::structure(&network) } else { network };
     // Before a model is made: what does not fit may be far too large.
-    weights.check(&network)?;
+    for note in weights.check(&network)? {
+        output::note(&note);
+    }
     let mut model = fresh(network, [0; 32])?;
     weights.load_into(&mut model)?;
     Ok(Loaded { model, about, source })

@@ -4,6 +4,7 @@ mod adapted;
 pub mod bench;
 mod break_lock;
 mod breakdown;
+mod claim;
 pub mod compare;
 pub mod draw;
 mod dry_run;
@@ -33,6 +34,7 @@ pub mod searched;
 mod shares;
 mod start;
 pub mod status;
+mod studied;
 pub mod table;
 mod threads;
 mod trained;
@@ -41,8 +43,10 @@ pub mod zoo;
 
 use clap::{Parser, Subcommand};
 
+use crate::config::yaml::read_once;
 use crate::error::{Error, Result};
 use crate::study::caught;
+use crate::text;
 
 /// Neural architecture search and ablation for small image networks.
 ///
@@ -50,6 +54,8 @@ use crate::study::caught;
 /// choice is worth, with the spread over seeds: Pareto fronts, ablation tables and learning curves.
 #[derive(Debug, Parser)]
 #[command(
+    // Not what the file happens to be called: help and messages say it.
+    bin_name = "blocksmith",
     version,
     propagate_version = true,
     max_term_width = 100,
@@ -92,11 +98,45 @@ enum Command {
     Compare(compare::Args),
 }
 
+/// The command line; its exit code where it is wrong or asks for help, which is printed.
+///
+/// # Errors
+/// 0 after help, 2 after a message about what is wrong.
+pub fn parse() -> std::result::Result<Cli, u8> {
+    Cli::try_parse().map_err(|error| {
+        let error = plain(error);
+        // Where no one reads any more there is no one to tell.
+        let _ = error.print();
+        u8::try_from(error.exit_code()).unwrap_or(2)
+    })
+}
+
+/// A message about the command line in which what it quotes cannot steer the terminal; clap's own colours stay.
+fn plain(mut error: clap::Error) -> clap::Error {
+    use clap::error::ContextValue;
+    let line = |text: &String| text::line(text).into_owned();
+    let quoted: Vec<_> = error
+        .context()
+        .filter_map(|(kind, value)| match value {
+            ContextValue::String(text) => Some((kind, ContextValue::String(line(text)))),
+            ContextValue::Strings(texts) => {
+                Some((kind, ContextValue::Strings(texts.iter().map(line).collect())))
+            }
+            _ => None,
+        })
+        .collect();
+    for (kind, value) in quoted {
+        error.insert(kind, value);
+    }
+    error
+}
+
 /// Carries out what the command line asks.
 ///
 /// # Errors
 /// A sentence for the user; its exit code is the program's.
 pub fn execute(cli: Cli) -> Result<()> {
+    read_once();
     interrupt::watch()?;
     threads::start()?;
     let done = caught(|| dispatch(cli.command)).unwrap_or_else(|panic| {

@@ -1,5 +1,6 @@
 //! `blocksmith predict`: images classified by a trained network.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -11,6 +12,8 @@ use super::{numbers, output};
 use crate::data::{CHANNELS, Normalisation, images};
 use crate::engine::{Inference, foretell};
 use crate::error::{Error, Result};
+use crate::file;
+use crate::text::line;
 
 /// Classify images with trained weights: the most likely classes of each
 ///
@@ -31,9 +34,10 @@ pub struct Args {
     /// A study's folder or a safetensors file
     #[arg(long, value_name = "W")]
     weights: PathBuf,
-    /// The trial of the study [default: the one with the highest validation accuracy]
-    #[arg(long, value_name = "N")]
-    trial: Option<usize>,
+    /// The trial of the study: its number, or the candidate's hash (or its beginning) or name [default: the one with the highest
+    /// validation accuracy]
+    #[arg(long, value_name = "N|HASH|NAME")]
+    trial: Option<String>,
     /// The network of the weights, where the file does not say
     #[arg(long, value_name = "NETWORK")]
     network: Option<String>,
@@ -43,7 +47,7 @@ pub struct Args {
     /// Mean of each channel that images are normalised by, from 0 to 1, instead of the weights' own
     #[arg(long, value_name = "R,G,B", value_parser = three, requires = "std")]
     mean: Option<[f64; CHANNELS]>,
-    /// Standard deviation of each channel
+    /// Standard deviation of each channel, on the same scale
     #[arg(long, value_name = "R,G,B", value_parser = three, requires = "mean")]
     std: Option<[f64; CHANNELS]>,
     /// File with the name of a class on each line, instead of the weights' own
@@ -98,10 +102,10 @@ pub fn execute(args: &Args) -> Result<()> {
                 Err(what) => json!({"image": shown, "error": what}),
             });
         } else if let Ok(predictions) = &predictions {
-            output::print(&format!("{shown}\n{}", classifier.text(predictions)))?;
+            output::print(&format!("{}\n{}", line(&shown), classifier.text(predictions)))?;
         }
         if let Err(what) = predictions {
-            bad.push(format!("{shown} ({what})"));
+            bad.push(line(&format!("{shown} ({what})")).into_owned());
         }
     }
     if args.json {
@@ -119,16 +123,14 @@ pub fn execute(args: &Args) -> Result<()> {
 
 fn classifier(args: &Args) -> Result<Classifier> {
     let weights = args.weights.display();
+    let flags = args.mean.zip(args.std).map(|(mean, std)| Normalisation::given(mean, std)).transpose();
+    let flags = flags.map_err(|(which, why)| Error::request(format!("--{which}: {why}")))?;
     let Loaded { model, about, .. } = load(args)?;
     let input = model.network.input();
     if input.c != CHANNELS {
         return Err(Error::request(format!(
             "{weights}: the network takes {input} images, and files have 3 channels"
         )));
-    }
-    let flags = args.mean.zip(args.std).map(|(mean, std)| Normalisation { mean, std });
-    if flags.is_some_and(|flags| flags.std.iter().any(|std| *std <= 0.0)) {
-        return Err(Error::request("--std: standard deviations are above 0"));
     }
     let Some(normalisation) = flags.or(about.normalisation) else {
         return Err(Error::request(format!(
@@ -167,7 +169,7 @@ fn load(args: &Args) -> Result<Loaded> {
                 "--network, --set, --input and --classes are for files of weights; a study's trial has its own",
             ));
         }
-        return loaded::of_study(weights, args.trial);
+        return loaded::of_study(weights, args.trial.as_deref());
     }
     if args.trial.is_some() {
         return Err(Error::request(format!(
@@ -178,14 +180,25 @@ fn load(args: &Args) -> Result<Loaded> {
     loaded::of_file(weights, args.network.as_deref(), &asked)
 }
 
+/// Largest file of names.
+const MOST_BYTES: u64 = 64 << 20;
+
 /// The names of all classes.
-fn labels(file: &Path, classes: usize) -> Result<Vec<String>> {
-    let text = std::fs::read_to_string(file).map_err(|e| {
-        Error::request(format!(
-            "--labels {}: cannot be read ({e}): give a text file with one name a line",
-            file.display()
-        ))
-    })?;
+fn labels(path: &Path, classes: usize) -> Result<Vec<String>> {
+    let wrong = |what: String| Error::request(format!("--labels {}: {what}", path.display()));
+    let unreadable =
+        |e: std::io::Error| wrong(format!("cannot be read ({e}): give a text file with one name a line"));
+    let mut bytes = Vec::new();
+    let names = file::stream(path).map_err(unreadable)?;
+    names.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(wrong(format!(
+            "more than {} MiB: give a text file with one name a line",
+            MOST_BYTES >> 20
+        )));
+    }
+    let text =
+        file::text(bytes).map_err(|file::NotText { line, why }| wrong(format!("line {line}: {why}")))?;
     let names: Vec<String> =
         text.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect();
     if names.len() == classes {
@@ -193,7 +206,7 @@ fn labels(file: &Path, classes: usize) -> Result<Vec<String>> {
     }
     Err(Error::request(format!(
         "--labels {}: {} names for {classes} classes: give one name a line",
-        file.display(),
+        path.display(),
         names.len()
     )))
 }
@@ -201,6 +214,9 @@ fn labels(file: &Path, classes: usize) -> Result<Vec<String>> {
 impl Classifier {
     /// The most likely classes, the likeliest first; of equals the first.
     fn predict(&self, path: &Path) -> std::result::Result<Vec<Prediction>, String> {
+        if path.is_dir() {
+            return Err(format!("a folder: name the images in it, such as {}", path.join("*.png").display()));
+        }
         let bytes = images::read_one(path, self.side)?;
         let channels = self.normalisation.scale_and_shift();
         let normalised = bytes.iter().zip(channels.iter().cycle());
@@ -226,8 +242,9 @@ impl Classifier {
     }
 
     fn text(&self, predictions: &[Prediction]) -> String {
-        let line = |p: &Prediction| format!("  {:6.2} %  {}", 100.0 * p.probability, self.name(p.index));
-        predictions.iter().map(line).collect::<Vec<_>>().join("\n")
+        let row =
+            |p: &Prediction| format!("  {:6.2} %  {}", 100.0 * p.probability, line(&self.name(p.index)));
+        predictions.iter().map(row).collect::<Vec<_>>().join("\n")
     }
 
     fn json(&self, predictions: &[Prediction]) -> Vec<Value> {

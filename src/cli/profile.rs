@@ -6,7 +6,7 @@ use super::numbers::bytes;
 use super::output;
 use super::profiled::{self, Asked, Profiled, Target};
 use crate::cost::LayerCost;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::report::format::{NONE, thousands};
 use crate::report::table::{self, Table};
 
@@ -17,7 +17,7 @@ use crate::report::table::{self, Table};
 /// live activations of one image in inference, 4 bytes a value; training memory is what a process that takes one training
 /// step of --batch images is foretold to need at its peak. Shapes are channels x height x width.
 ///
-/// NETWORK is a named network (`blocksmith zoo` lists them), a candidate in block notation (in quotes), a search space file (its first candidate), or an experiment file (a line for each of its variants).
+/// NETWORK is a named network (`blocksmith zoo` lists them), a candidate in block notation (in quotes), a search space file (its first candidate), an experiment file (a line for each of its variants), or the folder of a study (its best trial, or that of --trial).
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     blocksmith profile mix\n  \
@@ -25,14 +25,25 @@ use crate::report::table::{self, Table};
     blocksmith profile 'stem_c16 ir_s2_e4_c24 cse_s2_c48_cap8_rr4' --layers blocks\n  \
     blocksmith profile search-spaces/quickstart.yaml --set 'stages[2].block=cse'\n  \
     blocksmith profile experiments/mix-ablation.yaml\n  \
+    blocksmith profile reports/quickstart --trial 3\n  \
     blocksmith profile mix --json | jq '{params, madds}'\n\n\
+    Block notation is timm's block strings, with these differences:\n  \
+    `ir_e1` has no expansion convolution, as timm's `ds`; timm's `ir_e1` keeps it: write `ir_e1_keep`\n  \
+    a fractional `e` gives the nearest whole width; timm rounds it to a multiple of 8: write the width, as in `h88`\n  \
+    `se` is a share of the expanded width, rounded to a multiple of 8, as in timm's MobileNetV3; in timm's EfficientNet\n  \
+    and MnasNet strings it is a share of the block's input: divide it by `e`\n  \
+    an activation that is not written is ReLU6 (PReLU in `cse`); in timm it is the model's\n\n\
     --json prints `params`, `madds`, `activation_memory`, `training_memory_bytes` at `batch`, `text`, `hash`, `input`,\n  \
     `classes`, `layers` (each with `name`, `op`, `inputs`, `output` as [channels, height, width], `params`, `madds`) and\n  \
     `blocks`; of an experiment file a list of these as `variants`.")]
 pub struct Args {
-    /// A named network, a candidate in block notation, or a YAML file
-    #[arg(value_name = "NETWORK|CANDIDATE|FILE.yaml")]
+    /// A named network, a candidate in block notation, a YAML file, or a study's folder
+    #[arg(value_name = "NETWORK|CANDIDATE|FILE.yaml|STUDY_DIR")]
     network: String,
+    /// The trial of the study: its number, or the candidate's hash (or its beginning) or name [default: the one with the highest
+    /// validation accuracy]
+    #[arg(long, value_name = "N|HASH|NAME")]
+    trial: Option<String>,
     #[command(flatten)]
     options: profiled::Options,
     /// Images of the training step whose memory is foretold [default: 64, or the experiment's train.batch]
@@ -41,9 +52,9 @@ pub struct Args {
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// A line for every layer, or one for every block
-    #[arg(long, value_enum, default_value_t = Layers::All)]
-    layers: Layers,
+    /// A line for every layer, or one for every block [default: all]
+    #[arg(long, value_enum)]
+    layers: Option<Layers>,
 }
 
 /// What a line of the table is.
@@ -58,14 +69,20 @@ pub enum Layers {
 /// # Errors
 /// A sentence where there is no such network, or none for such images.
 pub fn execute(args: &Args) -> Result<()> {
-    let asked = Asked { batch: args.batch.map(|n| n as usize), ..args.options.asked()? };
+    let trial = args.trial.as_deref();
+    let asked = Asked { batch: args.batch.map(|n| n as usize), trial, ..args.options.asked()? };
     match profiled::find(&args.network, &asked)? {
         Target::Network(network) if args.json => output::print_json(&as_json(&network)),
-        Target::Network(network) => output::print(&as_text(&network, args.layers)),
+        Target::Network(network) => output::print(&as_text(&network, args.layers.unwrap_or(Layers::All))),
         Target::Experiment(name, variants) if args.json => {
             let variants: Vec<Value> = variants.iter().map(as_json).collect();
             output::print_json(&json!({"experiment": name, "variants": variants}))
         }
+        Target::Experiment(_, variants) if args.layers.is_some() => Err(Error::request(format!(
+            "--layers: {} has several networks, of which a line each is shown: name one of them ({}), or leave --layers out",
+            args.network,
+            variants.iter().map(|variant| variant.text.as_str()).collect::<Vec<_>>().join("; ")
+        ))),
         Target::Experiment(name, variants) => output::print(&summary(&name, &variants)),
     }
 }

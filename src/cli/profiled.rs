@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::adapted;
 use super::place::Place;
+use super::{adapted, studied};
 use crate::arch::zoo::{self, Named};
 use crate::arch::{Network, Shape, canonical};
 use crate::config::yaml::{Document, Step};
@@ -12,7 +12,9 @@ use crate::config::{DataFormat, Experiment, Variant};
 use crate::cost::{Profile, Rejection};
 use crate::engine::foretell;
 use crate::error::{Error, Result};
+use crate::file;
 use crate::space::SearchSpace;
+use crate::study::state;
 
 /// What the command line asks beside the network.
 #[derive(Debug, Clone)]
@@ -22,6 +24,8 @@ pub struct Asked<'a> {
     pub classes: Option<usize>,
     /// Images of a training step.
     pub batch: Option<usize>,
+    /// Which trial of a study.
+    pub trial: Option<&'a str>,
 }
 
 /// Images of a training step where neither the command line nor an experiment says.
@@ -55,7 +59,13 @@ impl Options {
     /// `--input` is no shape.
     pub fn asked(&self) -> Result<Asked<'_>> {
         let input = self.input.as_deref().map(input).transpose()?;
-        Ok(Asked { set: &self.set, input, classes: self.classes.map(|n| n as usize), batch: None })
+        Ok(Asked {
+            set: &self.set,
+            input,
+            classes: self.classes.map(|n| n as usize),
+            batch: None,
+            trial: None,
+        })
     }
 }
 
@@ -90,9 +100,17 @@ pub enum Target {
 /// A sentence where there is no such network, or none for such images.
 pub fn find(network: &str, asked: &Asked) -> Result<Target> {
     let path = Path::new(network);
+    if path.is_dir() {
+        return trial(path, asked).map(|found| Target::Network(Box::new(found)));
+    }
+    if asked.trial.is_some() {
+        return Err(Error::request(format!(
+            "--trial: {network} is not a study's folder: name the folder that `blocksmith run` wrote"
+        )));
+    }
     let is_yaml =
         path.extension().is_some_and(|e| e.eq_ignore_ascii_case("yaml") || e.eq_ignore_ascii_case("yml"));
-    if !is_yaml && !path.is_file() {
+    if !is_yaml && !path.is_file() && !file::is_stream(path) {
         return named(network, asked).map(|found| Target::Network(Box::new(found)));
     }
     if is_experiment(path)? {
@@ -126,7 +144,16 @@ fn named(network: &str, asked: &Asked) -> Result<Profiled> {
         set.insert(key.trim().to_owned(), value.trim().to_owned());
     }
     let options = zoo::Options { set, classes: asked.classes, input: asked.input };
-    let named = zoo::resolve(network, &options)?;
+    let named = zoo::resolve(network, &options).map_err(|error| {
+        let is_hash = (6..=16).contains(&network.len()) && network.chars().all(|c| c.is_ascii_hexdigit());
+        match is_hash && network.contains(|c: char| c.is_ascii_digit()) {
+            true => Error::request(format!(
+                "`{network}` looks like the hash of a candidate, which only its study knows: name the study's folder and give \
+                 --trial {network}"
+            )),
+            false => error,
+        }
+    })?;
     Ok(profiled(named.network.name.clone(), named, asked))
 }
 
@@ -143,6 +170,33 @@ fn profiled(name: String, named: Named, asked: &Asked) -> Profiled {
         training_memory: foretell::training_bytes(&network, batch),
         network,
     }
+}
+
+/// A trial of the study in `dir`.
+fn trial(dir: &Path, asked: &Asked) -> Result<Profiled> {
+    if !asked.is_nothing() {
+        return Err(Error::request(format!(
+            "{}: --set, --input and --classes are for networks by name; a study's trial has its own",
+            dir.display()
+        )));
+    }
+    let study = state::read(dir)?;
+    let trial = studied::choose(&study, dir, asked.trial, false)?;
+    let named = studied::network(&study, dir, trial, None)?;
+    let asked = Asked { batch: asked.batch.or(Some(study.experiment.train.batch)), ..asked.clone() };
+    let best = if asked.trial.is_none() && trial.result.is_some() {
+        ", the one with the highest validation accuracy; --trial names another"
+    } else {
+        ""
+    };
+    let note = Some(format!(
+        "trial {} of {} ({}), seed {}{best}",
+        trial.number,
+        study.experiment.name,
+        dir.display(),
+        trial.seed
+    ));
+    Ok(Profiled { note, ..profiled(named.network.name.clone(), named, &asked) })
 }
 
 /// Tells the two kinds of file apart by the keys that only one of them has.

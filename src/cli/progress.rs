@@ -7,11 +7,13 @@ pub mod tally;
 mod tests;
 pub mod text;
 
-use std::io::{IsTerminal, stderr};
+use std::io::IsTerminal;
 
+use super::output::standard_error;
 use crate::study::Display;
 
 /// The display that suits standard error.
 pub fn display() -> Box<dyn Display> {
-    if stderr().is_terminal() { Box::new(bars::Bars::new()) } else { Box::new(lines::Lines::new(stderr())) }
+    let err = standard_error();
+    if err.is_terminal() { Box::new(bars::Bars::new()) } else { Box::new(lines::Lines::new(err)) }
 }

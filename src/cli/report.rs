@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::output;
 use crate::error::{Error, Result};
-use crate::report::{self, Findings, Headline};
+use crate::report::{self, Findings, Headline, files};
 use crate::study::event::Record;
 use crate::study::{folder, journal};
 
@@ -31,6 +31,10 @@ pub struct ReportArgs {
     #[arg(long, value_name = "FOLDER")]
     pub out: Option<PathBuf>,
 
+    /// Replace files of other reports that are in that folder already
+    #[arg(long, requires = "out")]
+    pub force: bool,
+
     /// Print the figures as JSON instead of tables (the files are written all the same)
     #[arg(long)]
     pub json: bool,
@@ -52,6 +56,9 @@ pub fn run(args: &ReportArgs) -> Result<()> {
     let records = read(&args.dir)?;
     let out = args.out.as_deref().unwrap_or(&args.dir);
     let random = random(&args.dir)?;
+    if args.out.is_some() && !is_same(out, &args.dir) {
+        files::claim(out, &report::FILES, &report::title(&records), args.force)?;
+    }
     let written = report::write(&records, random.as_deref(), out)?;
     if args.json {
         let findings = Findings::beside(&records, random.as_deref());
@@ -62,6 +69,11 @@ pub fn run(args: &ReportArgs) -> Result<()> {
         return output::print_json(&figures);
     }
     output::print(&format!("{}\n\nreport: {}", written.summary, written.report.display()))
+}
+
+/// Whether two paths name one folder.
+fn is_same(a: &Path, b: &Path) -> bool {
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
 /// Folder within a study's of random search at the same cost.
@@ -106,7 +118,7 @@ mod tests {
     #[test]
     fn a_folder_without_a_study_is_named_with_a_remedy() {
         let folder = tempfile::tempdir().expect("a folder");
-        let args = ReportArgs { dir: folder.path().join("nothing"), out: None, json: false };
+        let args = ReportArgs { dir: folder.path().join("nothing"), out: None, force: false, json: false };
         let error = run(&args).expect_err("no study");
         assert_eq!(error.exit_code(), 2);
         assert!(error.to_string().contains("name the folder that `blocksmith run` wrote"));
@@ -120,8 +132,14 @@ mod tests {
         lines.extend(b"{\"at\":17");
         fs::write(folder::journal(study.path()), lines).expect("the journal");
         assert_eq!(read(study.path()).expect("records"), records);
-        let args = ReportArgs { dir: study.path().to_owned(), out: Some(out.path().to_owned()), json: true };
+        let args = ReportArgs {
+            dir: study.path().to_owned(),
+            out: Some(out.path().to_owned()),
+            force: false,
+            json: true,
+        };
         run(&args).expect("a report");
+        run(&args).expect("its own report is replaced");
         assert!(out.path().join("report.md").exists());
         assert!(!study.path().join("report.md").exists());
     }

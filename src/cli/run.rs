@@ -2,6 +2,7 @@
 
 mod baseline;
 mod phased;
+mod unused;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::adapted;
 use super::break_lock::break_lock;
+use super::claim;
 use super::dry_run::{self, Fits};
 use super::interrupt::Training;
 use super::measured::{self, Step};
@@ -29,7 +31,7 @@ use crate::cost;
 use crate::engine::measure::Work;
 use crate::error::{Error, Result};
 use crate::report;
-use crate::study::difference::accepted_changes;
+use crate::study::difference::{accepted_changes, keeps_trials};
 use crate::study::{Plan, RunSettings, Study, StudyState, TrialStatus, environment, folder, state};
 
 /// Run an experiment: train its variants and searched candidates, and write the report.
@@ -59,9 +61,9 @@ pub struct Args {
     /// Memory that all trials may take together, such as 8GiB [default: 90 % of what is available]
     #[arg(long, value_name = "SIZE", value_parser = memory::size)]
     memory: Option<u64>,
-    /// Seconds between the checkpoints of a running trial: what a kill can cost it at most
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
-    checkpoint_every: u64,
+    /// Seconds between the checkpoints of a running trial: what a kill can cost it at most [default: 30]
+    #[arg(long, value_name = "SECONDS")]
+    checkpoint_every: Option<u64>,
     /// What to train on
     #[arg(long, value_enum, default_value_t = Device::Cpu)]
     device: Device,
@@ -75,7 +77,8 @@ pub struct Args {
     /// Folder of the study [default: reports/NAME, after the experiment's name]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Safetensors file that every trial starts from, instead of the experiment's `train.weights`
+    /// Safetensors file that every trial starts from, instead of the experiment's `train.weights`, in our names, torchvision's or
+    /// timm's; with `--set train.classifier=fresh` all but the classifier, for data of other classes
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
     /// File or folder of the images, instead of the experiment's `data.path`
@@ -89,7 +92,7 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     /// Take over a study whose lock a process of another machine holds that is known to be gone
-    #[arg(long)]
+    #[arg(long, conflicts_with = "dry_run")]
     break_lock: bool,
 }
 
@@ -110,6 +113,8 @@ pub fn execute(args: &Args) -> Result<()> {
     let experiment = Experiment::load(&args.experiment, &args.set)?;
     let place = Place { file: &args.experiment, what: "experiment file", set: &args.set, phase: None };
     let dir = args.out.clone().unwrap_or_else(|| Path::new("reports").join(&experiment.name));
+    let data = args.data.as_deref().or(experiment.data.path.as_deref());
+    claim::check(&dir, &[], data, args.out.is_some())?;
     match run_study(args, experiment, &dir, place)? {
         Some(said) => output::print_json(&said),
         None => Ok(()),
@@ -121,6 +126,7 @@ pub fn execute(args: &Args) -> Result<()> {
 /// # Errors
 /// As [`execute`].
 pub fn run_study(args: &Args, mut experiment: Experiment, dir: &Path, place: Place) -> Result<Option<Value>> {
+    unused::check(args, &experiment, place)?;
     let start = Start::read(&mut experiment, args.weights.as_ref(), Budget::new(args.memory), place)?;
     if args.break_lock && folder::journal(dir).exists() {
         break_lock(dir)?;
@@ -128,10 +134,14 @@ pub fn run_study(args: &Args, mut experiment: Experiment, dir: &Path, place: Pla
     // A study that exists is claimed before anything is read; the folder of a new one is made only once all that can be
     // known to be wrong is known, so that a mistake leaves nothing behind.
     let exists = folder::journal(dir).exists();
-    searched::note_content(&mut experiment)?;
+    searched::note_content(&mut experiment, !exists || args.extend)?;
     adapted::note_origin(&mut experiment, exists.then_some(dir), place)?;
     let claim = if args.extend { Study::extend } else { Study::open };
     let existing = (exists && !args.dry_run).then(|| claim(dir, &experiment)).transpose()?;
+    let adds = existing.as_ref().is_none_or(Study::adds);
+    for notice in unused::notices(args, &experiment, dir, exists, adds) {
+        progress::display().on_notice(&notice);
+    }
     let earlier = match &existing {
         Some(study) => study.searched()?,
         None if exists && args.extend => state::searched(dir)?,
@@ -144,12 +154,14 @@ pub fn run_study(args: &Args, mut experiment: Experiment, dir: &Path, place: Pla
     let recorded = Recorded::of(begun, input, classes);
     let variants = plan::variants(&experiment, place, (input, classes), &recorded)?;
     trained.check(&variants, place)?;
+    let record = trained.record();
+    let warnings = report::warnings::of(&experiment, variants.iter().map(|(of, _)| of), &record);
     let searched = searched::candidates(&experiment, &variants, (&earlier, &recorded), input, classes)
         .map_err(|error| place.located(error))?;
     let mut plan = ExperimentPlan::new(&experiment.seeds, experiment.train.epochs, variants, searched);
-    start.check(plan.look_ahead(LOOK_AHEAD).map(|(_, network)| network), place)?;
+    let notes = start.check(plan.look_ahead(LOOK_AHEAD).map(|(_, network)| network), place)?;
     if args.dry_run {
-        return dry_run(args, dir, &experiment, &trained, &mut plan, place).map(|()| None);
+        return dry_run(args, dir, (&experiment, &warnings), &trained, &mut plan, place).map(|()| None);
     }
     let before = existing.as_ref().and_then(Study::state);
     let shares = shares(args, &experiment, &trained, &mut plan, before, place);
@@ -182,12 +194,21 @@ pub fn run_study(args: &Args, mut experiment: Experiment, dir: &Path, place: Pla
                 output::print(&text)?;
             }
             let display = progress::display();
-            shares.notices.iter().for_each(|notice| display.on_notice(notice));
+            let content = experiment.search.as_ref().and_then(|search| search.content.as_ref());
+            let unbuildable = content.and_then(|content| content.unbuildable.as_ref());
+            let unbuildable = unbuildable.and_then(report::unbuildable::sentence);
+            warnings.iter().for_each(|warning| display.on_warning(warning));
+            let notices = notes.iter().chain(&unbuildable).chain(&shares.notices);
+            notices.for_each(|notice| display.on_notice(notice));
+            if trained.images().is_some() {
+                let epoch = report::recipe::epoch(&experiment.train, record.train);
+                display.on_notice(&format!("an epoch takes {epoch}"));
+            }
             let training = Training::begin();
             let settings = RunSettings {
                 jobs: shares.jobs,
-                checkpoint_every: Duration::from_secs(args.checkpoint_every),
-                environment: environment::detect(shares.jobs, shares.threads, trained.record()),
+                checkpoint_every: Duration::from_secs(args.checkpoint_every.unwrap_or(30)),
+                environment: environment::detect(shares.jobs, shares.threads, record),
                 stop: training.stop(),
                 display: display.as_ref(),
             };
@@ -220,7 +241,7 @@ pub fn run_study(args: &Args, mut experiment: Experiment, dir: &Path, place: Pla
 fn dry_run(
     args: &Args,
     dir: &Path,
-    experiment: &Experiment,
+    (experiment, warnings): (&Experiment, &[String]),
     trained: &Trained,
     plan: &mut ExperimentPlan,
     place: Place,
@@ -232,7 +253,9 @@ fn dry_run(
     };
     let fits = if is_accepted(args.extend) {
         Fits::Yes
-    } else if is_accepted(true) {
+    } else if is_accepted(true)
+        && before.as_ref().is_none_or(|state| keeps_trials(dir, &state.experiment, experiment))
+    {
         Fits::Extended
     } else {
         Fits::No
@@ -244,6 +267,7 @@ fn dry_run(
         file: &args.experiment,
         dir,
         experiment,
+        warnings,
         trained,
         shares: &shares,
         fits,
@@ -265,11 +289,12 @@ fn report(dir: &Path, state: &StudyState, json: bool) -> Result<Option<Value>> {
             "failed": state.count(TrialStatus::Failed),
             "best": state.best().map(|t| t.number),
             "results_hash": state.results_hash(),
+            "warnings": written.warnings,
             "reproducible": !state.is_timed_out(),
             "report": written.report,
         }))
     } else {
-        super::report::run(&ReportArgs { dir: dir.to_path_buf(), out: None, json: false })?;
+        super::report::run(&ReportArgs { dir: dir.to_path_buf(), out: None, force: false, json: false })?;
         None
     };
     let failed = state.count(TrialStatus::Failed);

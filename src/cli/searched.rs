@@ -8,8 +8,9 @@ use super::plan::{Planned, Searched};
 use super::recorded::Recorded;
 use crate::arch::{Network, Shape, build, canonical};
 use crate::config::{Experiment, SearchConfig, SpaceContent, StrategyKind};
+use crate::cost::feasible::{self, Counting, Feasible};
 use crate::cost::spellings::{self, Spellings};
-use crate::cost::{Cost, Rejection, feasible};
+use crate::cost::{Cost, Rejection};
 use crate::error::{Error, Result};
 use crate::search::{self, Costs, Judged, Made, Search};
 use crate::space::{Candidate, Constraints, Range, SearchSpace};
@@ -176,11 +177,16 @@ fn kept(
     earlier.iter().filter_map(keep).collect()
 }
 
-/// Notes in the experiment what its search space holds, so that a study knows it again.
+/// Candidates that a new study looks at to say what of its space cannot be built: all of a space of so many, else a sample. A
+/// tenth of a second.
+const COUNTED: Counting = Counting { list: 5_000, sample: 2_000, seed: 0 };
+
+/// Notes in the experiment what its search space holds, so that a study knows it again; with `count`, also what of it cannot be
+/// built.
 ///
 /// # Errors
 /// What is wrong with the space.
-pub fn note_content(experiment: &mut Experiment) -> Result<()> {
+pub fn note_content(experiment: &mut Experiment, count: bool) -> Result<()> {
     let Some(config) = experiment.search.as_mut().filter(|search| search.netadapt.is_none()) else {
         return Ok(());
     };
@@ -193,6 +199,9 @@ pub fn note_content(experiment: &mut Experiment) -> Result<()> {
         factors: space.factors().into_iter().map(|factor| (factor.name, factor.levels)).collect(),
         constraints: ranges.into_iter().filter_map(constraint).collect(),
         first: space.get(0).map_or_else(String::new, |drawn| drawn.candidate.text()),
+        unbuildable: count
+            .then(|| Feasible::count(&space, COUNTED).unbuildable)
+            .filter(|unbuildable| unbuildable.count > 0),
     });
     Ok(())
 }

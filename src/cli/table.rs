@@ -8,11 +8,12 @@ use crate::arch::{Shape, zoo};
 use crate::config::Experiment;
 use crate::cost;
 use crate::error::{Error, Result};
+use crate::file::Output;
 use crate::report::format::{counted, thousands};
 use crate::report::tabulated::{self, Tabulated};
 use crate::space::SearchSpace;
+use crate::study::StudyState;
 use crate::study::event::CandidateRecord;
-use crate::study::{StudyState, folder};
 use crate::train::table::End;
 
 /// Write a study as a table that `trainer: tabular` replays
@@ -51,7 +52,8 @@ pub fn execute(args: &Args) -> Result<()> {
     let dir = args.dir.display();
     let out = args.out.clone().unwrap_or_else(|| args.dir.join("table.csv"));
     let records = report::read(&args.dir)?;
-    check_out(args, &out)?;
+    check_ending(&out)?;
+    let file = Output::new(&out, "--out", args.force)?;
     let study = StudySummary::fold(&records);
     let placed = |error: Error| match error {
         Error::Request(message) => Error::request(format!("{dir}: {message}")),
@@ -62,23 +64,25 @@ pub fn execute(args: &Args) -> Result<()> {
     let made = tabulated::table(&study, input, &results).map_err(placed)?;
     let gzip = out.extension().is_some_and(|end| end == "gz");
     let bytes = made.table.bytes(gzip)?;
-    folder::write_whole(&out, &bytes).map_err(|e| {
-        Error::run(format!(
-            "{}: cannot be written ({e}): make its folder, free some space, or name another file with --out",
-            out.display()
-        ))
-    })?;
+    file.write(&bytes)?;
+    for warning in made.table.warnings() {
+        output::complain(&format!("warning: {}: {warning}", out.display()));
+    }
+    if file.is_stdout() {
+        return Ok(());
+    }
     say(args, &out, bytes.len(), &made)
 }
 
-fn check_out(args: &Args, out: &Path) -> Result<()> {
-    let name = out.display();
-    if out.is_dir() {
-        return Err(Error::request(format!("--out {name}: this is a folder: name a file in it")));
-    }
-    if out.symlink_metadata().is_ok() && !args.force {
+/// Refuses a name whose ending says another format.
+fn check_ending(out: &Path) -> Result<()> {
+    // A name without an end says nothing that is not so.
+    let shown = out.to_string_lossy().to_ascii_lowercase();
+    let is_other = out.extension().is_some() && ![".csv", ".csv.gz"].iter().any(|end| shown.ends_with(end));
+    if is_other && !out.is_dir() {
         return Err(Error::request(format!(
-            "{name}: the file is there already: name another with --out, or replace it with --force"
+            "--out {}: a table is written as .csv or .csv.gz: end the name in one of these",
+            out.display()
         )));
     }
     Ok(())

@@ -9,8 +9,8 @@ use super::profiled;
 use super::start::Start;
 use crate::arch::{Network, Shape};
 use crate::config::yaml::Step;
-use crate::config::{DataFormat, Experiment, RungSchedule, SimulatedConfig};
-use crate::data::{self, Data, DataRecord};
+use crate::config::{DataFormat, Experiment, RungSchedule, SimulatedConfig, TrainConfig};
+use crate::data::{self, Data, DataRecord, Reading, epoch_images};
 use crate::engine::units;
 use crate::error::{Error, Result};
 use crate::report::format::{counted, thousands};
@@ -48,13 +48,23 @@ impl<'a> Trained<'a> {
         units(experiment.train.precision)
             .map_err(|error| place.located(Error::request(format!("train.precision: {error}"))))?;
         let loaded = data::load(&experiment.data, experiment.seed, path);
-        loaded.map(|data| Self::Images(Arc::new(data))).map_err(|error| match (&experiment.data.path, path) {
+        let data = loaded.map_err(|error| match (&experiment.data.path, path) {
             // What is wrong with the file that `data.path` names is wrong there.
             (Some(named), None) if error.to_string().starts_with(&*named.to_string_lossy()) => {
                 place.located(Error::request(format!("data.path: {error}")))
             }
             _ => place.located(error),
-        })
+        })?;
+        let TrainConfig { batch, drop_last, .. } = experiment.train;
+        if epoch_images(data.train.len(), batch, drop_last) == 0 {
+            let message = format!(
+                "{} training images do not fill a batch of {batch}, so an epoch would have none: lower train.batch, or take \
+                 drop_last away",
+                thousands(data.train.len() as u64)
+            );
+            return Err(place.error(&keys(&["train", "drop_last"]), &message));
+        }
+        Ok(Self::Images(Arc::new(data)))
     }
 
     /// The table of a file, which must have as many epochs as the experiment asks for.
@@ -127,6 +137,7 @@ impl<'a> Trained<'a> {
                 train: 0,
                 validation: 0,
                 test: 0,
+                reading: Default::default(),
             },
             Self::Tabular { table, hash, file } => {
                 let [train, validation, test] = table.about.images;
@@ -146,6 +157,7 @@ impl<'a> Trained<'a> {
                     train,
                     validation,
                     test,
+                    reading: Reading { warnings: table.warnings() },
                 }
             }
         }

@@ -73,6 +73,15 @@ impl Budget {
         }
         let keys = at.keys("a budget", &["kind", "min_epochs", "eta", "schedule"])?;
         let kind = keys.required("kind", "kind: asha")?.one_of("a budget", &kinds)?;
+        if kind == BudgetKind::Full {
+            let mut others = keys.iter().filter(|(key, _)| *key != "kind");
+            return match others.next() {
+                Some((key, at)) => Err(at.problem(format!(
+                    "the budget full has no rungs, so `{key}` has no effect: take it away, or take `kind: asha`"
+                ))),
+                None => Ok(Self::default()),
+            };
+        }
         let whole = Self::halving(kind, epochs);
         let schedules = [("continue", RungSchedule::Continue), ("fit", RungSchedule::Fit)];
         let budget = Self {
@@ -86,7 +95,7 @@ impl Budget {
             schedule: keys
                 .or("schedule", whole.schedule, |at| at.one_of("a schedule of rungs", &schedules))?,
         };
-        if kind != BudgetKind::Full && budget.epochs(epochs).len() < 2 {
+        if budget.epochs(epochs).len() < 2 {
             return Err(at.problem(format!(
                 "{epochs} epochs are too few for two rungs: with eta {} and min_epochs {} it takes train.epochs of {} at least",
                 budget.eta,

@@ -45,10 +45,36 @@ pub enum DataFormat {
 /// Augmentation of training images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Augment {
-    /// Zero padding (after normalisation) on each side before a random crop back to size; 0 is off.
+    /// Pixels of padding on each side before a random crop back to size; 0 is off.
     pub pad_crop: usize,
     /// Horizontal flip with probability one half.
     pub flip: bool,
+    /// What the padding is.
+    #[serde(default, skip_serializing_if = "Pad::is_zero")]
+    pub pad: Pad,
+}
+
+/// What lies around an image that is padded before it is cropped.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pad {
+    /// Zeros after normalisation: pixels of the mean colour.
+    #[default]
+    Zero,
+    /// Black pixels: zeros before normalisation, as torchvision's `RandomCrop(padding=N)` has them in its usual place before
+    /// `Normalize`.
+    Black,
+    /// The image mirrored at its edge, which is not repeated (`reflect` of NumPy and torchvision).
+    Reflect,
+}
+
+impl Pad {
+    const NAMED: [(&'static str, Self); 3] =
+        [("zero", Self::Zero), ("black", Self::Black), ("reflect", Self::Reflect)];
+
+    fn is_zero(&self) -> bool {
+        *self == Self::Zero
+    }
 }
 
 impl DataConfig {
@@ -67,6 +93,11 @@ impl DataConfig {
 
     /// Reads the section. Only `format` must be there.
     pub(super) fn read(at: &At<'_>) -> Read<Self> {
+        if let Some(at) = at.any_keys("data")?.get("drop_last") {
+            return Err(
+                at.problem("`drop_last` stands in the section `train`, next to `batch`; move it there")
+            );
+        }
         let keys = at.keys("data", &["format", "path", "side", "validation", "limit", "augment"])?;
         let format = keys.required("format", "format: cifar10")?.one_of(
             "a data format",
@@ -97,15 +128,23 @@ impl DataConfig {
 /// A fraction, or a number of images: 1 would be both everything and one image, so it is neither.
 fn validation(at: &At<'_>) -> Read<f64> {
     let what = "a validation split (a fraction above 0 and below 1, or a number of images from 2)";
+    if matches!(at.node, Node::Text(_)) {
+        return at.share(f64::MIN_POSITIVE..1.0, what);
+    }
     let value = at.number(f64::MIN_POSITIVE..1e12, what)?;
-    if value < 1.0 || (value >= 2.0 && value.fract() == 0.0) { Ok(value) } else { Err(at.is_not(what)) }
+    if value < 1.0 || (value >= 2.0 && value.fract() == 0.0) {
+        return Ok(value);
+    }
+    let remedy = at.if_percent(f64::MIN_POSITIVE..1.0).unwrap_or_default();
+    Err(at.problem(format!("{} is not {what}{remedy}", at.node.describe())))
 }
 
 impl Limit {
     fn read(at: &At<'_>) -> Read<Self> {
         let keys = at.keys("limit", &["train", "validation", "test"])?;
         let images = |key| {
-            let count = |at: At<'_>| at.count(1..=1 << 40, "a number of images (a whole number from 1)");
+            let count =
+                |at: At<'_>| at.count(1..=1 << 40, "a number of images (a whole number from 1, not a share)");
             keys.optional(key).map(count).transpose()
         };
         Ok(Self { train: images("train")?, validation: images("validation")?, test: images("test")? })
@@ -113,25 +152,37 @@ impl Limit {
 }
 
 impl Augment {
+    /// Images as they are.
+    pub const OFF: Self = Self { pad_crop: 0, flip: false, pad: Pad::Zero };
+    /// What is usual for photographs of 32x32.
+    pub const USUAL: Self = Self { pad_crop: 4, flip: true, pad: Pad::Zero };
+
     /// Nothing for the built-in shapes, whose classes a flip may change; the usual 4 pixels and flip for photographs.
     fn default_of(format: DataFormat) -> Self {
         match format {
-            DataFormat::Shapes => Self { pad_crop: 0, flip: false },
-            DataFormat::Cifar10 | DataFormat::Images => Self { pad_crop: 4, flip: true },
+            DataFormat::Shapes => Self::OFF,
+            DataFormat::Cifar10 | DataFormat::Images => Self::USUAL,
         }
     }
 
     /// A mapping, or `off`.
     fn read(at: &At<'_>, format: DataFormat) -> Read<Self> {
         if at.is_text("off") || at.is_text("none") || *at.node == Node::Bool(false) {
-            return Ok(Self { pad_crop: 0, flip: false });
+            return Ok(Self::OFF);
         }
         let default = Self::default_of(format);
-        let keys = at.keys("augment", &["pad_crop", "flip"])?;
+        let keys = at.keys("augment", &["pad_crop", "flip", "pad"])?;
         let pad = |at: At<'_>| at.count(0..=256, "a padding in pixels (a whole number, 0 to 256; 0 is off)");
-        Ok(Self {
+        let augment = Self {
             pad_crop: keys.or("pad_crop", default.pad_crop, pad)?,
             flip: keys.or("flip", default.flip, |at| at.bool())?,
-        })
+            pad: keys.or("pad", default.pad, |at| at.one_of("a padding", &Pad::NAMED))?,
+        };
+        match keys.get("pad") {
+            Some(at) if augment.pad_crop == 0 => Err(at.problem(
+                "`pad` says what the padding of `pad_crop` is, and there is none: add `pad_crop: 4`, say, or take `pad` away",
+            )),
+            _ => Ok(augment),
+        }
     }
 }

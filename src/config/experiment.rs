@@ -9,6 +9,7 @@ use super::search::resolve;
 use super::yaml::{At, Document, Keys, Node, Read, nearest};
 use super::{Checkpoints, DataConfig, Failures, LatencyConfig, SearchConfig, TrainConfig, TrainerConfig};
 use crate::error::Result;
+use crate::file;
 
 /// An experiment: what to train (a search over a space, named variants, or both), on what, how, and how often.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -63,7 +64,7 @@ pub struct Published {
     pub accuracy: Option<f64>,
 }
 
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "name",
     "description",
     "seed",
@@ -77,10 +78,17 @@ const KEYS: [&str; 13] = [
     "failures",
     "checkpoints",
     "latency",
+    // Read by `phases`, before this.
+    "phases",
 ];
 
 /// Most trial seeds of a study.
 const MAX_SEEDS: u64 = 1000;
+
+/// The path of a file for names and paths that are relative to it: a pipe stands nowhere.
+pub(super) fn place(path: &Path) -> &Path {
+    if file::is_stream(path) { Path::new("") } else { path }
+}
 
 impl Experiment {
     /// Reads an experiment file, with assignments such as `train.epochs=5` laid over it.
@@ -90,7 +98,7 @@ impl Experiment {
     pub fn load(path: &Path, overrides: &[String]) -> Result<Self> {
         let mut document = Document::load(path, "experiment file")?;
         document.set(overrides)?;
-        document.read(|root| Self::read(&root, path))
+        document.read(|root| Self::read(&root, place(path)))
     }
 
     pub(super) fn read(root: &At<'_>, path: &Path) -> Read<Self> {
@@ -208,11 +216,10 @@ impl Published {
             let read = |at: At<'_>| at.amount("an amount (a number such as 363000, 363k or 0.363M)");
             keys.optional(key).map(read).transpose()
         };
-        let percent = |at: At<'_>| at.number(0.0..=100.0, "an accuracy in percent (0 to 100)");
         Ok(Self {
             params: amount("params")?,
             madds: amount("madds")?,
-            accuracy: keys.optional("accuracy").map(percent).transpose()?,
+            accuracy: keys.optional("accuracy").map(|at| at.percent("an accuracy")).transpose()?,
         })
     }
 }

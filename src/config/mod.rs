@@ -15,11 +15,12 @@ pub mod search;
 mod timeout;
 pub mod train;
 pub mod trainer;
+pub mod warnings;
 pub mod yaml;
 
 pub use budget::{Budget, BudgetKind, RungSchedule};
 pub use checkpoints::{Checkpoints, Keep};
-pub use data::{Augment, DataConfig, DataFormat, Limit};
+pub use data::{Augment, DataConfig, DataFormat, Limit, Pad};
 pub use experiment::{Experiment, Published, Variant};
 pub use failures::Failures;
 pub use formula::{Formula, Known};
@@ -28,9 +29,9 @@ pub use netadapt::NetAdaptConfig;
 pub use objective::Objective;
 pub use phases::{Phase, Phases};
 pub use reward::RewardConfig;
-pub use search::{Baseline, SearchConfig, SpaceContent, StrategyKind};
+pub use search::{Baseline, SearchConfig, SpaceContent, StrategyKind, Unbuildable, UnbuildableReason};
 pub use timeout::Timeout;
-pub use train::{Precision, Schedule, StartWeights, TrainConfig};
+pub use train::{Precision, Schedule, StartClassifier, StartWeights, TrainConfig};
 pub use trainer::{SimulatedConfig, TabularConfig, TrainerConfig};
 
 #[cfg(test)]

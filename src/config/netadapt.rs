@@ -62,6 +62,17 @@ impl NetAdaptConfig {
         strategy.is_some_and(|at| at.is_text(StrategyKind::NetAdapt.name()))
     }
 
+    /// Refuses its keys in the section of another strategy, whose keys are `known`.
+    pub(super) fn refuse_in_others(at: &At<'_>, known: &[&str]) -> Read<()> {
+        let keys = at.any_keys("search")?;
+        match KEYS.iter().filter(|key| !known.contains(key)).find_map(|key| Some((key, keys.get(key)?))) {
+            Some((key, at)) => Err(at.problem(format!(
+                "`{key}` is for the strategy netadapt: add `strategy: netadapt`, or take it away"
+            ))),
+            None => Ok(()),
+        }
+    }
+
     /// Reads the section; `folder` is the experiment file's, `epochs` those of a whole training.
     pub(super) fn read(at: &At<'_>, folder: &Path, epochs: usize) -> Read<SearchConfig> {
         let any = at.any_keys("search")?;
@@ -83,7 +94,7 @@ impl NetAdaptConfig {
             return Err(at.problem("a target is above 0"));
         }
         let share = "a share of the first network's cost (a number above 0, at most 0.5)";
-        let delta = keys.or("delta", 0.01, |at| match at.number(0.0..=0.5, share)? {
+        let delta = keys.or("delta", 0.01, |at| match at.share(0.0..=0.5, share)? {
             0.0 => Err(at.is_not(share)),
             delta => Ok(delta),
         })?;

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::experiment::{Experiment, folder_name};
+use super::experiment::{Experiment, folder_name, place};
 use super::yaml::{At, Document, Node, Step};
 use crate::error::Result;
 
@@ -49,7 +49,7 @@ impl Phases {
         let part = part(phase);
         let (whole, own) = (self.document.at(&[]), self.document.at(&part));
         let node = merged(whole, own, &self.path, phase, found);
-        Experiment::read(&At::root(&node), &self.path).map_err(|problem| {
+        Experiment::read(&At::root(&node), place(&self.path)).map_err(|problem| {
             let mut document = self.document.clone();
             document.enter(&part, |_, _| node);
             document.error(&problem)
@@ -106,7 +106,7 @@ pub fn phases(path: &Path, overrides: &[String]) -> Result<Option<Phases>> {
 
 /// The file's name, where the experiment has none.
 fn stem(path: &Path) -> String {
-    path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned()
+    place(path).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned()
 }
 
 /// The document of a phase.

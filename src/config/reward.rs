@@ -34,6 +34,12 @@ impl RewardConfig {
             return Err(at.problem("a target is above 0"));
         }
         let exponent = |key, default| keys.or(key, default, |at| exponent(&at));
+        if let (Some(at), true) = (keys.get("w"), ["alpha", "beta"].iter().all(|key| keys.get(key).is_some()))
+        {
+            return Err(
+                at.problem("`alpha` and `beta` say it all, so this has no effect: take it or them away")
+            );
+        }
         let w = exponent("w", MNASNET)?;
         Ok(Self { cost, target, alpha: exponent("alpha", w)?, beta: exponent("beta", w)? })
     }

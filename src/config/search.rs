@@ -84,6 +84,32 @@ pub struct SpaceContent {
     pub constraints: BTreeMap<String, String>,
     /// Block notation of the first candidate: what does not vary.
     pub first: String,
+    /// What of it is no network, where something is and it was counted: what is said of the study, not compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unbuildable: Option<Unbuildable>,
+}
+
+/// Candidates of a space that are no networks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unbuildable {
+    /// Candidates that were looked at.
+    pub judged: u64,
+    /// Whether these are all of the space; else they were drawn by chance.
+    pub all: bool,
+    /// Those of them that cannot be built.
+    pub count: u64,
+    /// The reasons of most of them first.
+    pub reasons: Vec<UnbuildableReason>,
+}
+
+/// Why some candidates are no networks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnbuildableReason {
+    /// The key of the space file that it is about, such as `stages[1].reduction`.
+    pub key: String,
+    /// A clause without the layer.
+    pub reason: String,
+    pub count: u64,
 }
 
 /// Which strategy asks for candidates.
@@ -128,6 +154,11 @@ impl StrategyKind {
     /// Its name in files.
     pub fn name(self) -> &'static str {
         Self::NAMES.iter().find(|(_, kind)| *kind == self).map_or("", |(name, _)| name)
+    }
+
+    /// Whether it has a population of a size that can be set.
+    pub fn has_population(self) -> bool {
+        matches!(self, Self::Evolution | Self::Nsga2 | Self::ShEmoa)
     }
 
     /// Whether its proposals depend on what became of earlier ones.
@@ -195,6 +226,7 @@ impl SearchConfig {
             "baseline",
             "timeout",
         ];
+        NetAdaptConfig::refuse_in_others(at, &known)?;
         let keys = at.keys("search", &known)?;
         let at = keys.required("space", "space: ../search-spaces/quickstart.yaml")?;
         let space = resolve(folder, at.text()?);
@@ -227,6 +259,12 @@ impl SearchConfig {
         {
             let at = keys.at();
             return Err(at.problem("sh_emoa halves its candidates: give `budget: asha` or `successive_halving`, or the strategy nsga2"));
+        }
+        if let Some(at) = keys.get("population").filter(|_| !strategy.has_population()) {
+            return Err(at.problem(format!(
+                "the strategy {} has no population, so this has no effect: take it away; evolution, nsga2 and sh_emoa have one",
+                strategy.name()
+            )));
         }
         let count = |key, default, from, what| keys.or(key, default, |at| at.count(from..=10_000, what));
         let baseline = keys

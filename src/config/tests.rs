@@ -37,11 +37,11 @@ fn defaults_fill_what_is_left_out() {
     let experiment = load(SMALL, &[]).unwrap();
     assert_eq!((experiment.seed, experiment.seeds), (1, vec![1]));
     assert_eq!(experiment.data.validation, 0.1);
-    assert_eq!(experiment.data.augment, Augment { pad_crop: 0, flip: false });
+    assert_eq!(experiment.data.augment, Augment::OFF);
     let train = experiment.train;
     assert_eq!((train.batch, train.lr, train.momentum, train.schedule), (64, 0.05, 0.9, Schedule::Cosine));
     let cifar = load(&SMALL.replace("shapes", "cifar10"), &[]).unwrap();
-    assert_eq!(cifar.data.augment, Augment { pad_crop: 4, flip: true });
+    assert_eq!(cifar.data.augment, Augment::USUAL);
     let named_by_file = load(SMALL.strip_prefix("name: small\n").unwrap(), &[]).unwrap();
     assert_eq!(named_by_file.name, "e");
 }
@@ -81,9 +81,9 @@ fn forms_of_seeds_schedules_and_augmentation() {
     assert_eq!(load(SMALL, &["seeds=3"]).unwrap().seeds, [1, 2, 3]);
     assert_eq!(load(SMALL, &["seeds=[7, 0]"]).unwrap().seeds, [7, 0]);
     let off = load(SMALL, &["data.format=cifar10", "data.augment=off"]).unwrap();
-    assert_eq!(off.data.augment, Augment { pad_crop: 0, flip: false });
+    assert_eq!(off.data.augment, Augment::OFF);
     let part = load(SMALL, &["data.format=cifar10", "data.augment.flip=false"]).unwrap();
-    assert_eq!(part.data.augment, Augment { pad_crop: 4, flip: false });
+    assert_eq!(part.data.augment, Augment { flip: false, ..Augment::USUAL });
 }
 
 #[test]
@@ -116,17 +116,88 @@ fn the_space_and_the_data_are_found_from_the_files_folder() {
     assert_eq!(experiment.data.path, Some(inner.join("../pictures")));
 }
 
+/// Numbers that are right in another unit are refused with what to write; a text with `%` says which unit is meant.
+#[test]
+fn numbers_of_another_unit_are_refused_with_the_right_one() {
+    let published = |figures: &str| {
+        format!("{} published: {{{figures}}}}}\n", SMALL.trim_end().trim_end_matches('}').to_owned() + ",")
+    };
+    let data = |keys: &str| SMALL.replace("shapes", &format!("shapes, {keys}"));
+    let netadapt =
+        |keys: &str| format!("{SMALL}search: {{strategy: netadapt, from: mix, cost: params, {keys}}}\n");
+    let mnas = |reward: &str| {
+        format!("{SMALL}search: {{space: space.yaml, trials: 9, strategy: mnas, reward: {{{reward}}}}}\n")
+    };
+    for (text, part) in [
+        (
+            published("accuracy: 0.91"),
+            "published.accuracy: 0.91 looks like a fraction, and an accuracy here is in percent: write 91 (or",
+        ),
+        (published("accuracy: 1"), "write 100 (or 1% where that is meant)"),
+        (published("accuracy: 910"), "910 is not an accuracy in percent (0 to 100)"),
+        (
+            published("params: 2.25"),
+            "published.params: 2.25 has no unit, and without one amounts are whole: write 2.25M for 2,250,000",
+        ),
+        (published("madds: 0.3"), "published.madds: 0.3 has no unit"),
+        (mnas("cost: madds, target: 0.5"), "search.reward.target: 0.5 has no unit"),
+        (netadapt("target: 0.5"), "search.target: 0.5 has no unit"),
+        (netadapt("target: 200k, delta: 1"), "for 1 % write 0.01"),
+        (data("validation: 1.5"), "for 1.5 % write 0.015"),
+        (data("limit: {train: 0.1}"), "data.limit.train: 0.1 is not a number of images"),
+        (with("{epochs: 3, momentum: 90}"), "for 90 % write 0.9"),
+        (with("{epochs: 3, label_smoothing: 10}"), "for 10 % write 0.1"),
+        (with("{epochs: 3, weight_decay: 5}"), "for 5 % write 0.05"),
+        (with("{epochs: 3, schedule: {exponential: {gamma: 98}}}"), "for 98 % write 0.98"),
+        (format!("{SMALL}checkpoints: {{disk_budget: 1.5}}\n"), "write 1.5M for 1,500,000"),
+    ] {
+        let message = load(&text, &[]).unwrap_err().to_string();
+        assert!(message.contains(part), "{message}");
+    }
+    let experiment = load(&published("accuracy: 0.5%"), &[]).unwrap();
+    assert_eq!(experiment.variants[0].published.and_then(|of| of.accuracy), Some(0.5));
+    assert_eq!(load(&data("validation: 20%"), &[]).unwrap().data.validation, 0.2);
+    assert_eq!(load(&with("{epochs: 3, momentum: 90%}"), &[]).unwrap().train.momentum, 0.9);
+}
+
+#[test]
+fn paddings_and_last_batches_are_read() {
+    let augment = |text: &str| load(&SMALL.replace("shapes", &format!("cifar10, augment: {text}")), &[]);
+    for (text, pad) in [
+        ("{}", Pad::Zero),
+        ("{pad: zero}", Pad::Zero),
+        ("{pad: black}", Pad::Black),
+        ("{pad: reflect}", Pad::Reflect),
+    ] {
+        assert_eq!(augment(text).unwrap().data.augment, Augment { pad, ..Augment::USUAL }, "{text}");
+    }
+    let message = |text: &str| augment(text).unwrap_err().to_string();
+    assert!(message("{pad: mirror}").ends_with("`mirror` is not a padding (zero, black, reflect)"));
+    assert!(message("{pad: black, pad_crop: 0}").contains("add `pad_crop: 4`, say, or take `pad` away"));
+    let drop_last = |train: &str| load(&with(train), &[]).unwrap().train.drop_last;
+    assert_eq!(drop_last("{epochs: 3}"), None);
+    assert_eq!(
+        (drop_last("{epochs: 3, drop_last: true}"), drop_last("{epochs: 3, drop_last: false}")),
+        (Some(true), Some(false))
+    );
+    let misplaced = load(&SMALL.replace("shapes", "shapes, drop_last: true"), &[]).unwrap_err().to_string();
+    assert!(misplaced.contains("data.drop_last: `drop_last` stands in the section `train`"), "{misplaced}");
+    // Journals of before have neither key.
+    let json = serde_json::to_value(load(SMALL, &[]).unwrap()).unwrap();
+    assert!(json["train"].get("drop_last").is_none() && json["data"]["augment"].get("pad").is_none());
+}
+
 #[test]
 fn mistakes_in_the_file_have_their_place() {
     let search = |search: &str| SMALL.replace("variants:", &format!("search: {search}\nvariants:"));
     let cases = [
         (
             SMALL.replace("train:", "trian:"),
-            "e.yaml:3:1: trian: an experiment has no key `trian`; did you mean `train`? Known keys: name, description, seed, seeds, data, train, trainer, search, variants, baseline, failures, checkpoints, latency",
+            "e.yaml:3:1: trian: an experiment has no key `trian`; did you mean `train`? Known keys: name, description, seed, seeds, data, train, trainer, search, variants, baseline, failures, checkpoints, latency, phases",
         ),
         (
             with("{epochs: 3, learning_rate: 0.1}"),
-            "e.yaml:3:20: train.learning_rate: train has no key `learning_rate`; known keys: epochs, batch, lr, momentum, nesterov, weight_decay, decay_norm_and_bias, warmup, schedule, label_smoothing, precision, weights",
+            "e.yaml:3:20: train.learning_rate: train has no key `learning_rate`; known keys: epochs, batch, drop_last, lr, momentum, nesterov, weight_decay, decay_norm_and_bias, warmup, schedule, label_smoothing, precision, weights, classifier, timeout",
         ),
         (
             with("{epochs: many}"),
@@ -148,11 +219,11 @@ fn mistakes_in_the_file_have_their_place() {
         ),
         (
             with("{epochs: 3, label_smoothing: 1}"),
-            "e.yaml:3:37: train.label_smoothing: 1 is not a label smoothing (a number from 0, below 1)",
+            "e.yaml:3:37: train.label_smoothing: 1 is not a label smoothing (a number from 0, below 1); for 1 % write 0.01",
         ),
         (
             with("{epochs: 3, warmup: 4}"),
-            "e.yaml:3:28: train.warmup: 4 epochs of warm-up are more than the 3 of the whole training (train.epochs)",
+            "e.yaml:3:28: train.warmup: 4 epochs of warm-up are more than the 3 of the whole training (train.epochs); warm-up is counted in epochs, not steps",
         ),
         (
             with("{epochs: 3, nesterov: true, momentum: 0}"),
@@ -181,7 +252,7 @@ fn mistakes_in_the_file_have_their_place() {
         ),
         (
             SMALL.replace("shapes", "shapes, validation: 1.5"),
-            "e.yaml:2:36: data.validation: 1.5 is not a validation split (a fraction above 0 and below 1, or a number of images from 2)",
+            "e.yaml:2:36: data.validation: 1.5 is not a validation split (a fraction above 0 and below 1, or a number of images from 2); for 1.5 % write 0.015",
         ),
         (
             SMALL.replace("name: small", "name: my/study"),
@@ -210,7 +281,7 @@ fn mistakes_in_the_file_have_their_place() {
         ),
         (
             search("{space: space.yaml, trials: 9, objectives: [accuracy, flops]}"),
-            "e.yaml:4:63: search.objectives[1]: `flops` is not an objective (accuracy, loss, params, madds, activation_memory, size, latency); did you mean `loss`?",
+            "e.yaml:4:63: search.objectives[1]: `flops` is not an objective (accuracy, loss, params, madds, activation_memory, size, latency)",
         ),
         (
             search("{space: space.yaml, trials: 9, objectives: [latency, params]}"),
@@ -290,11 +361,11 @@ fn mistakes_in_assignments_name_them() {
     let cases = [
         (
             "train.epoch=5",
-            "--set train.epoch=5: train.epoch: train has no key `epoch`; did you mean `epochs`? Known keys: epochs, batch, lr, momentum, nesterov, weight_decay, decay_norm_and_bias, warmup, schedule, label_smoothing, precision, weights",
+            "--set train.epoch=5: train.epoch: train has no key `epoch`; did you mean `epochs`? Known keys: epochs, batch, drop_last, lr, momentum, nesterov, weight_decay, decay_norm_and_bias, warmup, schedule, label_smoothing, precision, weights, classifier, timeout",
         ),
         (
             "trian.epochs=5",
-            "--set trian.epochs=5: trian: an experiment has no key `trian`; did you mean `train`? Known keys: name, description, seed, seeds, data, train, trainer, search, variants, baseline, failures, checkpoints, latency",
+            "--set trian.epochs=5: trian: an experiment has no key `trian`; did you mean `train`? Known keys: name, description, seed, seeds, data, train, trainer, search, variants, baseline, failures, checkpoints, latency, phases",
         ),
         (
             "train.epochs=five",

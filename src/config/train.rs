@@ -13,6 +13,10 @@ use super::yaml::{At, Read};
 pub struct TrainConfig {
     pub epochs: usize,
     pub batch: usize,
+    /// What becomes of a last batch that is not full: left out, taken, or, unsaid, taken where it has at least half the images
+    /// of a batch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drop_last: Option<bool>,
     /// Peak learning rate of SGD.
     pub lr: f64,
     pub momentum: f64,
@@ -32,9 +36,33 @@ pub struct TrainConfig {
     /// What every trial starts from, instead of fresh weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<StartWeights>,
+    /// What becomes of their classifier.
+    #[serde(default, skip_serializing_if = "StartClassifier::is_loaded")]
+    pub classifier: StartClassifier,
     /// Training time after which a trial ends at its next epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Timeout>,
+}
+
+/// The classifier of a network that starts from given weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StartClassifier {
+    /// It is among the weights.
+    #[default]
+    Loaded,
+    /// It starts at random from the trial's own stream, whatever the file has: for data of other classes.
+    Fresh,
+}
+
+impl StartClassifier {
+    /// All, with their names.
+    pub const NAMED: [(&'static str, Self); 2] = [("loaded", Self::Loaded), ("fresh", Self::Fresh)];
+
+    /// Whether all weights are those of the file.
+    pub fn is_loaded(&self) -> bool {
+        *self == Self::Loaded
+    }
 }
 
 /// A safetensors file to start from.
@@ -79,9 +107,10 @@ pub enum Schedule {
     },
 }
 
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 15] = [
     "epochs",
     "batch",
+    "drop_last",
     "lr",
     "momentum",
     "nesterov",
@@ -92,6 +121,7 @@ const KEYS: [&str; 13] = [
     "label_smoothing",
     "precision",
     "weights",
+    "classifier",
     "timeout",
 ];
 
@@ -105,31 +135,35 @@ impl TrainConfig {
         let config = Self {
             epochs,
             batch: keys.or("batch", 64, |at| at.count(2..=65_536, "a batch size (a whole number, 2 to 65536)"))?,
+            drop_last: keys.optional("drop_last").map(|at| at.bool()).transpose()?,
             lr: keys.or("lr", 0.05, |at| {
                 at.number(f64::MIN_POSITIVE..=100.0, "a learning rate (a number above 0, up to 100)")
             })?,
-            momentum: keys.or("momentum", 0.9, |at| at.number(0.0..1.0, "a momentum (a number from 0, below 1)"))?,
+            momentum: keys.or("momentum", 0.9, |at| at.share(0.0..1.0, "a momentum (a number from 0, below 1)"))?,
             nesterov: keys.or("nesterov", false, |at| at.bool())?,
             weight_decay: keys
-                .or("weight_decay", 1e-4, |at| at.number(0.0..1.0, "a weight decay (a number from 0, below 1)"))?,
+                .or("weight_decay", 1e-4, |at| at.share(0.0..1.0, "a weight decay (a number from 0, below 1)"))?,
             decay_norm_and_bias: keys.or("decay_norm_and_bias", false, |at| at.bool())?,
             warmup: keys.or("warmup", 0.0, |at| {
                 let warmup = at.number(0.0..1e6, "a number of warm-up epochs (a number from 0)")?;
                 if warmup > epochs as f64 {
                     return Err(at.problem(format!(
-                        "{warmup} epochs of warm-up are more than the {epochs} of the whole training (train.epochs)"
+                        "{warmup} epochs of warm-up are more than the {epochs} of the whole training (train.epochs); warm-up is counted in epochs, not steps"
                     )));
                 }
                 Ok(warmup)
             })?,
             schedule: keys.or("schedule", Schedule::Cosine, |at| Schedule::read(&at, epochs))?,
             label_smoothing: keys
-                .or("label_smoothing", 0.0, |at| at.number(0.0..1.0, "a label smoothing (a number from 0, below 1)"))?,
+                .or("label_smoothing", 0.0, |at| at.share(0.0..1.0, "a label smoothing (a number from 0, below 1)"))?,
             precision: keys.or("precision", Precision::F32, |at| at.one_of("a precision", &Precision::NAMED))?,
             weights: match keys.optional("weights") {
                 Some(at) => Some(StartWeights { path: resolve(folder, at.text()?), hash: None }),
                 None => None,
             },
+            classifier: keys.or("classifier", StartClassifier::Loaded, |at| {
+                at.one_of("a start of the classifier", &StartClassifier::NAMED)
+            })?,
             timeout: keys.optional("timeout").map(|at| Timeout::read(&at)).transpose()?,
         };
         if config.nesterov && config.momentum == 0.0 {
@@ -168,7 +202,7 @@ impl Schedule {
             return Err(at.problem("a schedule is exactly one of constant, cosine, step and exponential"));
         };
         let place = keys.required(name, "")?;
-        let gamma = |at: &At<'_>| at.number(f64::MIN_POSITIVE..=1.0, "a factor (a number above 0, up to 1)");
+        let gamma = |at: &At<'_>| at.share(f64::MIN_POSITIVE..=1.0, "a factor (a number above 0, up to 1)");
         match name {
             "step" => {
                 let step = place.keys("a step schedule", &["milestones", "gamma"])?;

@@ -5,8 +5,10 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
+use super::unbuildable::Tally;
 use super::{Cost, of};
 use crate::arch::{Network, Shape, build};
+use crate::config::Unbuildable;
 use crate::space::{Candidate, Drawn, SearchSpace};
 
 /// Why a candidate is not trained.
@@ -79,7 +81,8 @@ pub struct Feasible {
     pub judged: u64,
     /// Those that can be built and satisfy the constraints, in the order they were judged.
     pub satisfying: Vec<(u128, Cost)>,
-    pub unbuildable: u64,
+    /// Those that are no networks, and why.
+    pub unbuildable: Unbuildable,
     pub violating: u64,
     /// The first of the rejected.
     pub rejected: Option<(u128, Rejection)>,
@@ -116,22 +119,24 @@ impl Feasible {
             exact,
             judged: verdicts.len() as u64,
             satisfying: Vec::new(),
-            unbuildable: 0,
+            unbuildable: Tally::default().finish(0, exact),
             violating: 0,
             rejected: None,
         };
+        let mut unbuildable = Tally::default();
         for (index, verdict) in verdicts {
             match verdict {
                 Ok(cost) => feasible.satisfying.push((index, cost)),
                 Err(rejection) => {
                     match &rejection {
-                        Rejection::Shape(_) => feasible.unbuildable += 1,
+                        Rejection::Shape(reason) => unbuildable.add(reason),
                         Rejection::Constraint { .. } => feasible.violating += 1,
                     }
                     feasible.rejected.get_or_insert((index, rejection));
                 }
             }
         }
+        feasible.unbuildable = unbuildable.finish(feasible.judged, exact);
         feasible
     }
 
@@ -205,15 +210,28 @@ mod tests {
         assert_eq!(wilson(0, 0), (0.0, 1.0));
     }
 
+    /// Kernels larger than the 4x4 map that the last stage reads are valid, for they are padded: PyTorch builds them all.
     #[test]
-    fn what_cannot_be_built_is_not_counted() {
-        // Stage 2 reads a 4x4 map, which a 5x5 kernel does not fit: half of 3 * 4 * 3 * 2 * 2 * 2.
+    fn padded_kernels_fit_every_map() {
         let all = count(&space(""), 1000, 0);
         assert_eq!((all.size, all.judged, all.exact), (288, 288, true));
-        assert_eq!(all.bounds(), Bounds { count: 144, low: 144, high: 144 });
-        assert_eq!((all.unbuildable, all.violating), (144, 0));
+        assert_eq!(all.bounds(), Bounds { count: 288, low: 288, high: 288 });
+        assert_eq!((all.unbuildable.count, all.violating, all.rejected), (0, 0, None));
+    }
+
+    /// A squeeze of 4 * 4 / 32 units is none: a third of the 3 * 2 candidates, whichever stem they have.
+    #[test]
+    fn what_cannot_be_built_is_counted_with_its_reason() {
+        let text = "name: t\ninput: 3x4x4\nclasses: 10\nstem: {channels: [8, 16]}\n\
+            stages:\n- {block: cse, reduction: [4, 16, 32], channels: 8}\n";
+        let all = count(&SearchSpace::parse("s.yaml", text).unwrap(), 1000, 0);
+        assert_eq!(all.bounds(), Bounds { count: 4, low: 4, high: 4 });
+        let found = &all.unbuildable;
+        assert_eq!((found.count, found.judged, found.all), (2, 6, true));
+        assert_eq!(found.reasons[0].key, "stages[0].reduction");
+        assert!(found.reasons[0].reason.starts_with("a 4x4 map has fewer pixels"), "{found:?}");
         let (_, rejection) = all.rejected.clone().unwrap();
-        assert!(rejection.reason().starts_with("stages.2.0.depthwise: a 5x5 kernel"), "{rejection:?}");
+        assert!(rejection.reason().starts_with("stages.0.0: a 4x4 map"), "{rejection:?}");
     }
 
     #[test]
@@ -223,7 +241,7 @@ mod tests {
         let estimate = count(&space, 100, 2000);
         assert!(!estimate.exact && estimate.judged == 2000);
         let (truth, bounds) = (exact.bounds().count, estimate.bounds());
-        assert!(truth > 0 && truth < 144);
+        assert!(truth > 0 && truth < 288);
         assert!(bounds.low <= truth && truth <= bounds.high, "{truth} {bounds:?}");
         let (low, high) = exact.range(|c| c.params).unwrap();
         assert!(low < high && high <= 9000);

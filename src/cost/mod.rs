@@ -8,6 +8,7 @@ mod layer;
 mod memory;
 mod profile;
 pub mod spellings;
+mod unbuildable;
 
 pub use feasible::{Feasible, Rejection};
 pub use layer::{madds, params};

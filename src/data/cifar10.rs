@@ -210,7 +210,7 @@ fn interleave(planes: &[u8], image: &mut [u8]) {
 }
 
 fn class_names(bytes: &[u8]) -> Option<Vec<String>> {
-    let names: Vec<String> = std::str::from_utf8(bytes)
+    let names: Vec<String> = crate::file::str(bytes)
         .ok()?
         .lines()
         .map(str::trim)

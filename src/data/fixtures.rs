@@ -110,6 +110,6 @@ pub fn config(format: DataFormat) -> DataConfig {
         side: None,
         validation: 0.1,
         limit: Limit::default(),
-        augment: Augment { pad_crop: 0, flip: false },
+        augment: Augment::OFF,
     }
 }

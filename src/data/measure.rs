@@ -31,7 +31,7 @@ pub fn seconds(side: (usize, usize), batch: usize, training: bool) -> Result<f64
     let normalisation = Normalisation { mean: [0.5; CHANNELS], std: [0.25; CHANNELS] };
     let split = Split::new(Arc::new(pool), rows, side, normalisation);
     let mut batches = if training {
-        Batcher::train(&split, batch, 1, Augment { pad_crop: 4, flip: true })
+        Batcher::train(&split, batch, 1, Augment::USUAL)
     } else {
         Batcher::eval(&split, batch)
     };

@@ -27,10 +27,10 @@ mod real_data_tests;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use batch::Batcher;
+pub use batch::{Batcher, epoch_images};
 pub use dataset::{CHANNELS, Dataset, Pool};
 pub use normalise::Normalisation;
-pub use record::DataRecord;
+pub use record::{DataRecord, Reading};
 pub use split::{Split, TestSplit};
 
 use crate::config::DataConfig;
@@ -83,6 +83,9 @@ impl Data {
             train: rows.train.len(),
             validation: rows.validation.len(),
             test: rows.test.len(),
+            reading: Reading {
+                warnings: split::warnings("validation", config.validation, dataset.train.len()),
+            },
         };
         let Dataset { train: pool, test, classes, side, .. } = dataset;
         let pool = Arc::new(pool);

@@ -13,6 +13,7 @@ use super::normalise::Normalisation;
 use super::stream::stream;
 use crate::config::Limit;
 use crate::error::{Error, Result};
+use crate::text::thousands;
 
 /// Some images of a pool, with the normalisation that their batches get. Cheap to clone: the pixels are shared.
 #[derive(Debug, Clone)]
@@ -132,6 +133,19 @@ pub(super) fn rows(dataset: &Dataset, validation: f64, limit: &Limit, seed: u64)
         validation: cut(&mut held_rows, limit.validation, "validation")?,
         test: cut(&mut test, limit.test, "test")?,
     })
+}
+
+/// Whether a number of images looks like a percentage: `validation: 20` of tens of thousands.
+pub(super) fn warnings(split: &str, held: f64, images: usize) -> Vec<String> {
+    let looks = (2.0..100.0).contains(&held) && held < images as f64 / 20.0;
+    let sentence = || {
+        format!(
+            "data.{split}: {held} holds out {held} of {} images; for {held} % write {}",
+            thousands(images as u64),
+            held / 100.0
+        )
+    };
+    looks.then(sentence).into_iter().collect()
 }
 
 /// Number of images that `validation` holds out of `images`.

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use safetensors::tensor::{SafeTensors, TensorView};
 
-pub use file::{Numbers, serialise};
-use file::{numbers, width};
+use file::width;
+pub use file::{Numbers, numbers, serialise};
 pub use inherit::inherited;
 
 use super::Model;
@@ -98,9 +98,21 @@ pub fn own_entries(network: &Network, slots: &[Slot]) -> Vec<Entry> {
     slots.iter().map(|slot| Entry { name: slot.name(network), shape: slot.shape.clone() }).collect()
 }
 
+/// The tensors of a file by their names.
+pub type Views<'a> = BTreeMap<String, TensorView<'a>>;
+
+/// All tensors of a file.
+pub fn views<'a>(tensors: &SafeTensors<'a>) -> Views<'a> {
+    tensors.tensors().into_iter().collect()
+}
+
+/// Whether a tensor's numbers are of a kind that is read.
+pub fn is_read(view: &TensorView<'_>) -> bool {
+    width(view.dtype()).is_some()
+}
+
 /// What does not fit, each a clause that names its tensor; no tensor's values are read.
-pub fn misfits(tensors: &SafeTensors<'_>, entries: &[Entry], network: &str) -> Vec<String> {
-    let views: BTreeMap<String, TensorView<'_>> = tensors.tensors().into_iter().collect();
+pub fn misfits(views: &Views<'_>, entries: &[Entry], network: &str) -> Vec<String> {
     let mut problems = Vec::new();
     for Entry { name, shape } in entries {
         match views.get(name) {
@@ -108,7 +120,7 @@ pub fn misfits(tensors: &SafeTensors<'_>, entries: &[Entry], network: &str) -> V
             Some(view) if view.shape() != shape => {
                 problems.push(format!("{name} has shape {:?}, not {shape:?}", view.shape()));
             }
-            Some(view) if width(view.dtype()).is_none() => problems
+            Some(view) if !is_read(view) => problems
                 .push(format!("{name} holds {:?}, and only F16, BF16, F32 and F64 are read", view.dtype())),
             Some(_) => {}
         }
@@ -159,21 +171,21 @@ impl Model<f32> {
     pub fn load_safetensors(&mut self, file: &[u8]) -> Result<()> {
         let slots = slots(&self.network);
         let entries = own_entries(&self.network, &slots);
-        self.load(&parse(file)?, &slots, &entries)
+        self.load(&views(&parse(file)?), &slots, &entries)
     }
 
-    /// Takes every slot's numbers from the tensor of its entry.
+    /// Takes the numbers of each of these slots from the tensor of its entry.
     ///
     /// # Errors
     /// As [`load_safetensors`](Self::load_safetensors); the model is then as it was.
-    pub fn load(&mut self, tensors: &SafeTensors<'_>, slots: &[Slot], entries: &[Entry]) -> Result<()> {
+    pub fn load(&mut self, tensors: &Views<'_>, slots: &[Slot], entries: &[Entry]) -> Result<()> {
         let problems = misfits(tensors, entries, &self.network.name);
         if !problems.is_empty() {
             return Err(Error::request(misfit_sentence(&problems)));
         }
         for (slot, entry) in slots.iter().zip(entries) {
-            if let Ok(view) = tensors.tensor(&entry.name) {
-                self.set_values(slot, numbers(&view))?;
+            if let Some(view) = tensors.get(&entry.name) {
+                self.set_values(slot, numbers(view))?;
             }
         }
         Ok(())

@@ -94,7 +94,12 @@ impl About {
             }
         }
         if let Some(normalisation) = pairs.get("normalisation") {
-            about.normalisation = serde_json::from_str(normalisation).map_err(|_| wrong("normalisation"))?;
+            let Normalisation { mean, std } =
+                serde_json::from_str(normalisation).map_err(|_| wrong("normalisation"))?;
+            let given = Normalisation::of_unit_scale(mean, std);
+            about.normalisation = Some(given.map_err(|(which, why)| {
+                format!("its metadata has a `normalisation` whose {which} is wrong: {why}")
+            })?);
         }
         about.folded = text("folded") == "true";
         let precision = Precision::NAMED.iter().find(|(name, _)| *name == text("precision"));
@@ -121,9 +126,14 @@ mod tests {
         let pairs: HashMap<_, _> = about.pairs().into_iter().collect();
         assert_eq!(About::read(&pairs), Ok(Some(about)));
         assert_eq!(About::read(&HashMap::new()), Ok(None));
-        for (key, value) in
-            [("input", "3x32"), ("classes", "ten"), ("class_names", "[]"), ("normalisation", "1")]
-        {
+        let of_bytes = r#"{"mean": [123.675, 116.28, 103.53], "std": [0.229, 0.224, 0.225]}"#;
+        for (key, value) in [
+            ("input", "3x32"),
+            ("classes", "ten"),
+            ("class_names", "[]"),
+            ("normalisation", "1"),
+            ("normalisation", of_bytes),
+        ] {
             let mut pairs = pairs.clone();
             pairs.insert(key.into(), value.into());
             assert!(About::read(&pairs).is_err(), "{key}");

@@ -9,12 +9,12 @@ use crate::error::Result;
 /// metadata. The same model gives the same bytes.
 ///
 /// # Errors
-/// torchvision's names were asked for and it has no such network.
+/// The names of a library were asked for that has no such network.
 pub fn bytes(model: &Model<f32>, about: &About, naming: Naming) -> Result<Vec<u8>> {
     let slots = slots(&model.network);
     let entries = naming.entries(&model.network, &slots)?;
     let mut tensors = Vec::new();
-    if naming == Naming::Torchvision {
+    if naming != Naming::Ours {
         // PyTorch's batch norms have a count of batches, which it asks for when it loads.
         let norms = entries.iter().filter_map(|entry| entry.name.strip_suffix(".running_mean"));
         let count = |norm| Entry { name: format!("{norm}.num_batches_tracked"), shape: Vec::new() };

@@ -1,18 +1,22 @@
 //! A file of weights: read whole once, checked against networks, loaded into models.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+mod fit;
+mod foreign;
+
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use safetensors::SafeTensors;
 use sha2::{Digest, Sha256};
 
-use super::{About, Naming};
+use super::About;
 use crate::arch::Network;
 use crate::engine::Model;
-use crate::engine::weights::{Entry, Slot, misfit_sentence, misfits, parse, slots};
+use crate::engine::weights::{Views, is_read, numbers, parse, views};
 use crate::error::{Error, Result};
+use crate::file;
 use crate::text;
+use fit::{Fitted, Misfit};
 
 /// The longest header that safetensors allows.
 const LONGEST_HEADER: u64 = 100_000_000;
@@ -23,6 +27,8 @@ pub struct Weights {
     /// For messages.
     name: String,
     bytes: Vec<u8>,
+    /// Models keep their own classifier.
+    fresh_classifier: bool,
 }
 
 impl Weights {
@@ -34,20 +40,29 @@ impl Weights {
         let name = path.display().to_string();
         let wrong = |what: String| Error::request(format!("{name}: {what}"));
         let unreadable = |e: std::io::Error| wrong(format!("cannot be read ({e}): name a safetensors file"));
-        let mut file = File::open(path).map_err(unreadable)?;
-        let length = file.metadata().map_err(unreadable)?;
-        if !length.is_file() {
-            return Err(wrong("not a file: name a safetensors file".into()));
-        }
-        let length = length.len();
+        let mut file = file::open(path).map_err(|e| match e.kind() {
+            ErrorKind::IsADirectory | ErrorKind::InvalidInput => wrong(
+                foreign::what(path, &[])
+                    .map_or_else(|| format!("{e}: name a safetensors file"), str::to_owned),
+            ),
+            _ => unreadable(e),
+        })?;
+        let length = file.metadata().map_err(unreadable)?.len();
         let mut start = [0; 8];
         if length < 8 || file.read_exact(&mut start).is_err() {
-            return Err(wrong(format!("not a safetensors file: it has only {length} bytes")));
+            let foreign = foreign::what(path, &[]).map(str::to_owned);
+            let short = || format!("not a safetensors file: it has only {length} bytes");
+            return Err(wrong(foreign.unwrap_or_else(short)));
         }
         let header = u64::from_le_bytes(start);
         if !(2..=LONGEST_HEADER).contains(&header) {
+            let what = foreign::what(path, &start);
             return Err(wrong(
-                "not a safetensors file: it does not begin with the length of a header".into(),
+                what.unwrap_or(
+                    "not a safetensors file: it does not begin with the length of a header; give the folder of a \
+                     study, or a safetensors file",
+                )
+                .into(),
             ));
         }
         if header > length - 8 {
@@ -77,11 +92,19 @@ impl Weights {
     /// Of bytes that are in memory; `name` is for messages.
     ///
     /// # Errors
-    /// They are not a whole safetensors file.
+    /// They are not a whole safetensors file, or a tensor holds what is no finite number.
     pub fn of_bytes(name: impl Into<String>, bytes: Vec<u8>) -> Result<Self> {
-        let weights = Self { name: name.into(), bytes };
-        weights.tensors()?;
-        Ok(weights)
+        let weights = Self { name: name.into(), bytes, fresh_classifier: false };
+        match not_finite(&views(&weights.tensors()?)) {
+            Some(what) => Err(weights.wrong(what)),
+            None => Ok(weights),
+        }
+    }
+
+    /// The same weights without those of the classifier, which a model that they are loaded into keeps as it is.
+    #[must_use]
+    pub fn with_fresh_classifier(self) -> Self {
+        Self { fresh_classifier: true, ..self }
     }
 
     fn tensors(&self) -> Result<SafeTensors<'_>> {
@@ -112,12 +135,14 @@ impl Weights {
         Ok(about.map_err(|what| self.wrong(what))?.flatten())
     }
 
-    /// Whether these are a network's weights, in our names or torchvision's.
+    /// Whether these are a network's weights, in our names, torchvision's or timm's; what the user should know of how they are
+    /// read, in sentences.
     ///
     /// # Errors
     /// A sentence that names each tensor that is missing, misshaped or too many, or says that the classes are others.
-    pub fn check(&self, network: &Network) -> Result<()> {
-        self.fit(&self.tensors()?, network, &slots(network)).map(|_| ())
+    pub fn check(&self, network: &Network) -> Result<Vec<String>> {
+        let notes = self.fit(network)?.notes;
+        Ok(notes.into_iter().map(|note| format!("{}: {note}", self.name)).collect())
     }
 
     /// Takes them into a model.
@@ -125,49 +150,41 @@ impl Weights {
     /// # Errors
     /// As [`check`](Self::check).
     pub fn load_into(&self, model: &mut Model<f32>) -> Result<()> {
-        let (tensors, slots) = (self.tensors()?, slots(&model.network));
-        let entries = self.fit(&tensors, &model.network, &slots)?;
+        let Fitted { tensors, slots, entries, .. } = self.fit(&model.network)?;
         model.load(&tensors, &slots, &entries).map_err(|error| self.wrong(error))
     }
 
-    /// The entries in the naming that the file uses: the one of which it has more names.
-    fn fit(&self, tensors: &SafeTensors<'_>, network: &Network, slots: &[Slot]) -> Result<Vec<Entry>> {
-        let known = tensors.names();
-        let known: std::collections::BTreeSet<&str> = known.iter().map(|name| name.as_ref()).collect();
-        let hits =
-            |entries: &[Entry]| entries.iter().filter(|entry| known.contains(entry.name.as_str())).count();
-        let ours = Naming::Ours.entries(network, slots)?;
-        let entries = match Naming::Torchvision.entries(network, slots) {
-            Ok(theirs) if hits(&theirs) > hits(&ours) => theirs,
-            _ => ours,
-        };
-        if let Some(classes) = other_classes(tensors, slots, &entries) {
+    /// The network's tensors in the file.
+    fn fit(&self, network: &Network) -> Result<Fitted<'_>> {
+        let folded = || self.about().ok().flatten().is_some_and(|about| about.folded);
+        fit::fit(views(&self.tensors()?), network, self.fresh_classifier).map_err(|misfit| {
             let (name, own) = (&network.name, network.classes);
-            return Err(self.wrong(format!(
-                "its classifier tells {classes} classes apart, and {name} here tells {own}: give weights for {own} \
-                 classes, or a network (or data) of {classes}"
-            )));
-        }
-        let problems = misfits(tensors, &entries, &network.name);
-        let is_folded = || self.about().ok().flatten().is_some_and(|about| about.folded);
-        match problems[..] {
-            [] => Ok(entries),
-            _ if is_folded() => Err(self.wrong(format!(
-                "batch norm is folded into these weights, and {} has it: export them without --fold",
-                network.name
-            ))),
-            _ => Err(self.wrong(misfit_sentence(&problems))),
-        }
+            self.wrong(match misfit {
+                Misfit::Classes(classes) => format!(
+                    "its classifier tells {classes} classes apart, and {name} here tells {own}: give \
+                     `train.classifier: fresh` to train from all but the classifier, weights for {own} classes, or a \
+                     network (or data) of {classes}"
+                ),
+                Misfit::Tensors(_) if folded() => format!(
+                    "batch norm is folded into these weights, and {name} has it: export them without --fold"
+                ),
+                Misfit::Tensors(sentence) => sentence,
+            })
+        })
     }
 }
 
-/// How many classes the file's classifier has, where that is all that is wrong with it.
-fn other_classes(tensors: &SafeTensors<'_>, slots: &[Slot], entries: &[Entry]) -> Option<usize> {
-    let (_, entry) =
-        slots.iter().zip(entries).rfind(|(slot, _)| slot.part == crate::engine::weights::Part::Weight)?;
-    let view = tensors.tensor(&entry.name).ok()?;
-    match (view.shape(), &entry.shape[..]) {
-        ([theirs, rest @ ..], [ours, same @ ..]) if rest == same && theirs != ours => Some(*theirs),
-        _ => None,
-    }
+/// The first tensor that holds what is no finite number, as a sentence.
+fn not_finite(tensors: &Views<'_>) -> Option<String> {
+    tensors.iter().filter(|(_, view)| is_read(view)).find_map(|(name, view)| {
+        let values = numbers(view);
+        let first = values.iter().find(|value| !value.is_finite())?;
+        let count = values.iter().filter(|value| !value.is_finite()).count();
+        Some(format!(
+            "{name} holds {} of {} values that are no finite f32 (the first: {first}): the training that left them diverged, \
+             so take weights from before that",
+            count,
+            values.len(),
+        ))
+    })
 }

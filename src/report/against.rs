@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::figure::race::{Race, Runner};
-use super::format::{counted, duration};
+use super::format::{counted, duration, p_is};
 use super::pictures::Picture;
 use super::table::{Table, number, text};
 use crate::analysis::{Against, Cost, Course, Spent, Standing, StudySummary};
@@ -63,9 +63,10 @@ impl AgainstRandom {
         };
         format!(
             "{} {verdict}: after {} of training each, hypervolume {ours:.2} % against {theirs:.2} % of random search \
-             (permutation test over candidates, p = {p:.3})",
+             (permutation test over candidates, {})",
             self.strategy,
             counted(*epochs, "epoch"),
+            p_is(*p),
         )
     }
 

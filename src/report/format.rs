@@ -30,6 +30,14 @@ pub fn p_value(p: f64) -> String {
     if p < 0.001 { "<0.001".to_owned() } else { format!("{p:.3}") }
 }
 
+/// A p-value in a sentence: `p = 0.034`, `p < 0.001`.
+pub fn p_is(p: f64) -> String {
+    match p_value(p).strip_prefix('<') {
+        Some(limit) => format!("p < {limit}"),
+        None => format!("p = {}", p_value(p)),
+    }
+}
+
 /// Seconds as people say them: `41 s`, `12 min 5 s`, `3 h 20 min`.
 pub fn duration(seconds: f64) -> String {
     if !seconds.is_finite() || seconds < 0.0 {
@@ -82,6 +90,15 @@ mod tests {
         assert_eq!(points(-0.001), "+0.00");
         assert_eq!(points(-1.5), "-1.50");
         assert_eq!(p_value(0.000_2), "<0.001");
+        // What rounds to 0.001 from below is below it.
+        assert_eq!(
+            (p_value(0.000_999_9), p_value(0.0), p_value(0.001)),
+            ("<0.001".into(), "<0.001".into(), "0.001".into())
+        );
+        assert_eq!(
+            (p_is(0.0), p_is(0.034_37), p_is(1.0)),
+            ("p < 0.001".into(), "p = 0.034".into(), "p = 1.000".into())
+        );
         assert_eq!(duration(3.21), "3.2 s");
         assert_eq!(duration(-0.0), "0.0 s");
         assert_eq!(duration(725.0), "12 min 5 s");

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::escape::inline;
 use super::format::{self, NONE, counted};
 use super::table::{Table, number, text};
 use crate::analysis::{Split, Spread, StudySummary};
@@ -105,7 +106,7 @@ fn how(study: &StudySummary, first: &Latency) -> String {
         _ if pinned == 0 => "not held to cores, which the system does not let them be",
         _ => "not held to cores for every candidate, where the system did not let them be",
     };
-    let cpu = study.environments.first().map_or("", |environment| &environment.cpu);
+    let cpu = study.environments.first().map_or_else(String::new, |environment| inline(&environment.cpu));
     let reference = |of: fn(f64, f64) -> f64, start| {
         time(study.latencies.values().map(|latency| latency.reference).fold(start, of))
     };

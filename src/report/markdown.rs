@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use super::escape::{self, code, inline};
 use super::format::{self, counted, thousands};
 use super::pictures::Picture;
-use super::{Findings, latency, netadapt, recipe, tables};
+use super::{Findings, best, latency, netadapt, recipe, tables, unbuildable, warnings};
 use crate::analysis::{Cost, Progress, Split};
 use crate::config::TrainerConfig;
 use crate::study::TrialStatus;
@@ -24,17 +25,27 @@ pub fn simulated(findings: &Findings) -> Option<&'static str> {
     }
 }
 
+/// Its first line.
+pub fn title(findings: &Findings) -> String {
+    format!("# {}", inline(findings.name()))
+}
+
 /// The report's text.
 pub fn report(findings: &Findings, pictures: &[Picture]) -> String {
-    let mut out = format!("# {}\n\n", findings.name());
+    let mut out = format!("{}\n\n", title(findings));
     let experiment = findings.study.experiment.as_ref();
     if let Some(simulated) = simulated(findings) {
         let _ = writeln!(out, "**{simulated}.**\n");
     }
     if let Some(description) = experiment.and_then(|e| e.description.as_ref()) {
-        let _ = writeln!(out, "{description}\n");
+        let _ = writeln!(out, "{}\n", escape::paragraphs(description));
     }
     let _ = writeln!(out, "{}\n", progress(findings));
+    out.push_str(&warnings::section(&findings.warnings()));
+    // An ablation has no best trial: it compares means.
+    if let Some(best) = best::sentences(findings, escape::inline).filter(|_| findings.searches()) {
+        let _ = writeln!(out, "{}\n", best.replace('\n', "\n\n"));
+    }
     let figure = |out: &mut String, file: &str| {
         if let Some(p) = pictures.iter().find(|p| p.file == file) {
             let _ = writeln!(out, "![{}]({file}.svg)\n", p.caption);
@@ -66,12 +77,17 @@ pub fn report(findings: &Findings, pictures: &[Picture]) -> String {
         let split = findings.study.comparison_split().name();
         let table = tables::effects(&findings.effects, split).markdown();
         let merged = super::merged::sentence(&findings.study);
+        let what = if findings.is_grid {
+            "Every combination of these levels was trained, so what is compared differs in the one factor alone, and is the mean over \
+             all levels of the others; an effect that depends on another factor is averaged out."
+        } else {
+            "This is what was seen, not what changing one factor alone would do: candidates with another level may differ in the other \
+             factors too, since not every combination of the levels was trained."
+        };
         let _ = writeln!(
             out,
             "## Effects of the factors\n\nMean {split} accuracy of the candidates with each level; a candidate counts once, with its mean over \
-             seeds.{merged} This is what was seen, not what changing one factor alone would do: candidates with another level differ in the other \
-             factors too, constraints and conditions leave combinations out, and the largest of many ranges is large by chance. \
-             Read differences against the spread.\n\n{table}"
+             seeds.{merged} {what} The largest of many ranges is large by chance: read differences against the spread.\n\n{table}"
         );
         figure(&mut out, "effects");
     }
@@ -164,6 +180,7 @@ fn ablation_notes(findings: &Findings) -> String {
             });
         }
     }
+    notes.push_str(&seeds_added(findings));
     let seeds = ablation.rows.iter().filter_map(|r| r.accuracy).map(|a| a.n).max().unwrap_or(0);
     if (2..5).contains(&seeds) {
         let _ = write!(
@@ -177,6 +194,26 @@ fn ablation_notes(findings: &Findings) -> String {
         );
     }
     notes.trim_end().to_owned()
+}
+
+/// What seeds that were added to a study whose figures could be seen do to p, where there is a p.
+pub fn seeds_added(findings: &Findings) -> String {
+    let rows = findings.ablation.iter().flat_map(|ablation| &ablation.rows);
+    let has_p = rows.filter_map(|row| row.difference).any(|difference| difference.p.is_some());
+    let (Some(begun), true) = (&findings.study.seeds_begun, has_p) else { return String::new() };
+    let list = |seeds: &mut dyn Iterator<Item = u64>| {
+        seeds.map(|seed| seed.to_string()).collect::<Vec<_>>().join(", ")
+    };
+    let now = findings.study.experiment.iter().flat_map(|experiment| &experiment.seeds).copied();
+    format!(
+        "The study began with {} {}; {} {} added later (`--extend`), when figures could be seen. Where seeds are added until a \
+         difference shows, p comes out too small and intervals too narrow; p as printed holds only if their number was decided \
+         beforehand. ",
+        if begun.len() == 1 { "the seed" } else { "the seeds" },
+        list(&mut begun.iter().copied()),
+        list(&mut now.clone().filter(|seed| !begun.contains(seed))),
+        if now.filter(|seed| !begun.contains(seed)).count() == 1 { "was" } else { "were" },
+    )
 }
 
 fn fronts(out: &mut String, findings: &Findings, figure: impl Fn(&mut String, &str)) {
@@ -207,7 +244,7 @@ fn fronts(out: &mut String, findings: &Findings, figure: impl Fn(&mut String, &s
         let set: BTreeSet<&str> = front.front().map(|p| p.hash.as_str()).collect();
         if !findings.searches() {
             // Their figures stand in the ablation table.
-            let names: Vec<&str> = front.front().map(|p| p.name.as_str()).collect();
+            let names: Vec<String> = front.front().map(|p| inline(&p.name)).collect();
             let _ = writeln!(out, "On the front, cheapest first: {}.\n", names.join("; "));
         } else if shown.as_ref() == Some(&set) {
             out.push_str("The same candidates are on this front.\n\n");
@@ -229,13 +266,13 @@ fn how(findings: &Findings) -> String {
     if let Some(environment) = study.environments.first() {
         item("Command", code(&environment.command));
         item("Machine", machine(environment));
-        item("Version", format!("blocksmith {}", environment.version));
+        item("Version", format!("blocksmith {}", inline(&environment.version)));
     }
     for (i, environment) in study.environments.iter().enumerate().skip(1) {
         let first = &study.environments[i - 1];
         let mut text = code(&environment.command);
         if machine(environment) != machine(first) || environment.version != first.version {
-            let _ = write!(text, " on {}, blocksmith {}", machine(environment), environment.version);
+            let _ = write!(text, " on {}, blocksmith {}", machine(environment), inline(&environment.version));
         }
         item("Resumed", text);
     }
@@ -254,8 +291,20 @@ fn how(findings: &Findings) -> String {
         let seeds: Vec<String> = e.seeds.iter().map(ToString::to_string).collect();
         let searched = study.candidates().iter().filter(|c| !c.record.is_variant).count();
         item("Candidates", recipe::candidates(e, (study.progress == Progress::Finished).then_some(searched)));
+        let content = e.search.as_ref().and_then(|search| search.content.as_ref());
+        if let Some(sentence) =
+            content.and_then(|content| content.unbuildable.as_ref()).and_then(unbuildable::sentence)
+        {
+            item("Not built", sentence);
+        }
+        if let Some(definitions) = recipe::definitions(e) {
+            item("Definitions", definitions);
+        }
         item("Seeds", format!("{} (study seed {})", seeds.join(", "), e.seed));
         item("Training", recipe::any(e));
+        if let Some(environment) = study.environments.last().filter(|_| e.trainer.is_network()) {
+            item("Epoch", recipe::epoch(&e.train, environment.data.train));
+        }
     }
     let is_tabular = study.experiment.as_ref().is_some_and(|e| e.trainer.tabular().is_some());
     if let Some(environment) = study.environments.last().filter(|_| !findings.is_simulated() || is_tabular) {
@@ -264,14 +313,14 @@ fn how(findings: &Findings) -> String {
             "Data",
             format!(
                 "{}; {} classes; {} training, {} validation, {} test images",
-                data.description,
+                inline(&data.description),
                 data.classes.len(),
                 thousands(data.train as u64),
                 thousands(data.validation as u64),
                 thousands(data.test as u64)
             ),
         );
-        item("Data hash", format!("SHA-256 `{}`", data.hash));
+        item("Data hash", format!("SHA-256 {}", code(&data.hash)));
     }
     let trained = study.experiment.as_ref().filter(|_| !findings.is_simulated());
     if let Some(subset) = trained.and_then(|e| recipe::subset(&e.data)) {
@@ -299,16 +348,10 @@ fn test_split(findings: &Findings) -> String {
 fn machine(e: &Environment) -> String {
     format!(
         "{}, {}, {}; {} with {} each",
-        e.cpu,
+        inline(&e.cpu),
         counted(e.cores, "core"),
-        e.os,
+        inline(&e.os),
         counted(e.jobs, "job"),
         counted(e.threads_per_job, "thread")
     )
-}
-
-/// Inline code that holds whatever backticks the text has.
-fn code(text: &str) -> String {
-    let text = text.replace(['\n', '\r'], " ");
-    if text.contains('`') { format!("`` {text} ``") } else { format!("`{text}`") }
 }

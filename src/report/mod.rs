@@ -3,7 +3,9 @@
 //! The same records give the same files to the byte.
 
 mod against;
+pub mod best;
 pub mod drawing;
+pub mod escape;
 pub mod figure;
 pub mod files;
 pub mod format;
@@ -12,12 +14,16 @@ mod markdown;
 mod merged;
 mod netadapt;
 pub mod pictures;
-mod recipe;
+pub mod recipe;
 pub mod table;
 mod tables;
 pub mod tabulated;
 mod trials_csv;
+pub mod unbuildable;
+pub mod warnings;
 
+#[cfg(test)]
+mod foreign_tests;
 #[cfg(test)]
 pub(crate) mod synthetic;
 #[cfg(test)]
@@ -45,6 +51,8 @@ pub struct ReportFiles {
     pub files: Vec<PathBuf>,
     /// The headline tables for a terminal, without a final line break.
     pub summary: String,
+    /// What about the study looks wrong.
+    pub warnings: Vec<String>,
 }
 
 /// Everything a report says, before it is text or picture.
@@ -57,6 +65,8 @@ pub struct Findings {
     pub fronts: Vec<CandidateFront>,
     /// Where the study has a search.
     pub effects: Vec<Effect>,
+    /// Whether these are of candidates with every combination of their levels.
+    pub is_grid: bool,
     /// Where random search was run beside the search.
     pub against: Option<AgainstRandom>,
     /// Where its strategy is NetAdapt.
@@ -75,6 +85,9 @@ pub struct Headline<'a> {
     pub failed: usize,
     /// Trials for which the test split was read.
     pub tested: usize,
+    /// What looks wrong: settings, published figures and data in units that cannot be meant.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     pub ablation: Option<&'a Ablation>,
     pub fronts: &'a [CandidateFront],
     pub effects: &'a [Effect],
@@ -103,6 +116,7 @@ impl Findings {
                 .map(|cost| CandidateFront::of(&study, cost))
                 .collect(),
             effects: effects::effects(&study, study.comparison_split()),
+            is_grid: effects::is_grid(&study, study.comparison_split()),
             against: None,
             adaptation: Adaptation::of(&study),
             study,
@@ -140,6 +154,17 @@ impl Findings {
         epochs.map(|e| e.seconds).sum()
     }
 
+    /// What about the study looks wrong, a sentence each.
+    pub fn warnings(&self) -> Vec<String> {
+        let (Some(experiment), Some(environment)) = (&self.study.experiment, self.study.environments.last())
+        else {
+            return Vec::new();
+        };
+        let candidates = self.study.candidates();
+        let variants = candidates.iter().map(|of| of.record).filter(|of| of.is_variant);
+        warnings::of(experiment, variants, &environment.data)
+    }
+
     /// The figures for machines.
     pub fn headline(&self) -> Headline<'_> {
         Headline {
@@ -150,6 +175,7 @@ impl Findings {
             finished: self.study.count(TrialStatus::Finished),
             failed: self.study.count(TrialStatus::Failed),
             tested: self.tested(),
+            warnings: self.warnings(),
             ablation: self.ablation.as_ref(),
             fronts: &self.fronts,
             effects: &self.effects,
@@ -164,6 +190,12 @@ impl Findings {
         if let Some(simulated) = markdown::simulated(self) {
             let _ = write!(out, "\n{simulated}.");
         }
+        for warning in self.warnings() {
+            let _ = write!(out, "\nWarning: {warning}.");
+        }
+        if let Some(best) = best::lines(self) {
+            let _ = write!(out, "\n{best}");
+        }
         if let Some(ablation) = &self.ablation {
             let _ = write!(
                 out,
@@ -172,6 +204,10 @@ impl Findings {
                     .without(&["% of baseline", "seeds", "published params"])
                     .terminal()
             );
+        }
+        let added = markdown::seeds_added(self);
+        if !added.is_empty() {
+            let _ = write!(out, "\n{}", added.trim_end());
         }
         if self.searches()
             && let Some(front) = self.fronts.first().filter(|f| !f.points.is_empty())
@@ -204,6 +240,14 @@ impl Findings {
     }
 }
 
+/// What a report always is: itself and its table.
+pub const FILES: [&str; 2] = ["report.md", "trials.csv"];
+
+/// The first line of `report.md`.
+pub fn title(records: &[Record]) -> String {
+    markdown::title(&Findings::of(records))
+}
+
 /// Writes the report of a study into `out`: `report.md`, `trials.csv` and every figure as SVG and PNG.
 ///
 /// `random` are the records of random search at the same cost, where it was run.
@@ -232,5 +276,5 @@ pub fn write(records: &[Record], random: Option<&[Record]>, out: &Path) -> Resul
     let text = markdown::report(&findings, &pictures);
     let report = files::write(out, "report.md", text.as_bytes())?;
     paths.insert(0, report.clone());
-    Ok(ReportFiles { report, files: paths, summary: findings.terminal() })
+    Ok(ReportFiles { report, files: paths, summary: findings.terminal(), warnings: findings.warnings() })
 }

@@ -2,17 +2,19 @@
 
 use std::fmt::Write as _;
 
+use super::escape::code;
 use super::format::{self, NONE, thousands};
-use super::table::{Table, number, text};
+use super::table::{self, Table, number};
 use crate::analysis::{Adaptation, Waypoint};
 use crate::config::Objective;
+use crate::text;
 
 /// The steps, the first network before them.
 pub fn table(adaptation: &Adaptation) -> Table {
     let cost = name(adaptation);
     let mut table = Table::new(vec![
         number("step"),
-        text("change"),
+        table::text("change"),
         number(cost),
         number("% of the first"),
         number("validation accuracy (%)"),
@@ -64,7 +66,7 @@ pub fn outcome(adaptation: &Adaptation, is_finished: bool) -> String {
             "The first network has not been trained yet.".into()
         };
     };
-    let reached = format!("{} {cost}, `{}`", thousands(last.cost as u64), last.candidate.text);
+    let reached = format!("{} {cost}, {}", thousands(last.cost as u64), code(&last.candidate.text));
     if adaptation.is_reached() {
         return format!("The target of {target} {cost} was reached with {reached}.");
     }
@@ -94,7 +96,7 @@ pub fn section(adaptation: &Adaptation, is_finished: bool) -> String {
             "\nIts weights have been fine-tuned for a few epochs at a time, at widths that were chosen by these very accuracies. To \
              know what it is worth, train it from scratch, beside a network of the same cost; in an experiment file:\n\n\
              ```yaml\nvariants:\n  - {{name: netadapt, network: \"{}\"}}\n```\n",
-            last.candidate.text
+            text::line(&last.candidate.text)
         );
     } else {
         out.push('\n');

@@ -210,7 +210,7 @@ fn data() -> DataConfig {
         side: None,
         validation: 0.1,
         limit: Limit { train: Some(45_000), ..Limit::default() },
-        augment: Augment { pad_crop: 4, flip: true },
+        augment: Augment::USUAL,
     }
 }
 
@@ -226,8 +226,10 @@ fn train(epochs: usize) -> TrainConfig {
         warmup: 1.0,
         schedule: Schedule::Cosine,
         label_smoothing: 0.1,
+        drop_last: None,
         precision: Default::default(),
         weights: None,
+        classifier: Default::default(),
         timeout: None,
     }
 }
@@ -248,6 +250,7 @@ fn environment(name: &str) -> Environment {
             train: 45_000,
             validation: 5_000,
             test: 10_000,
+            reading: Default::default(),
         },
     }
 }

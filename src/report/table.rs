@@ -1,9 +1,10 @@
 //! A table as data, and its two forms: Markdown and the terminal.
 
-use crate::text::cut;
+use super::escape;
+use crate::text::{cut, line};
 use comfy_table::{CellAlignment, ContentArrangement, TableComponent, presets};
 
-/// A table: the first column is text, the others as `right` says.
+/// A table: the first column is text, the others as their kinds say.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Table {
     columns: Vec<Column>,
@@ -14,17 +15,31 @@ pub struct Table {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Column {
     name: String,
-    right: bool,
+    kind: Kind,
+}
+
+/// What stands in a column, and so how it is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Number,
+    /// Block notation.
+    Code,
 }
 
 /// A column of text.
 pub fn text(name: &str) -> Column {
-    Column { name: name.to_owned(), right: false }
+    Column { name: name.to_owned(), kind: Kind::Text }
+}
+
+/// A column of block notation.
+pub fn code(name: &str) -> Column {
+    Column { name: name.to_owned(), kind: Kind::Code }
 }
 
 /// A column of numbers.
 pub fn number(name: &str) -> Column {
-    Column { name: name.to_owned(), right: true }
+    Column { name: name.to_owned(), kind: Kind::Number }
 }
 
 impl Table {
@@ -60,10 +75,15 @@ impl Table {
 
     /// As Markdown, columns padded so that the source reads well too.
     pub fn markdown(&self) -> String {
-        let escape = |cell: &str| cell.replace('|', "\\|").replace(['\n', '\r'], " ");
-        let header: Vec<String> = self.columns.iter().map(|c| escape(&c.name)).collect();
-        let rows: Vec<Vec<String>> =
-            self.rows.iter().map(|row| row.iter().map(|c| escape(c)).collect()).collect();
+        let header: Vec<String> = self.columns.iter().map(|c| escape::inline(&c.name)).collect();
+        let cell = |(cell, column): (&String, &Column)| match column.kind {
+            Kind::Code => escape::code_cell(cell),
+            Kind::Text => escape::inline(cell),
+            // Our own words and figures.
+            Kind::Number => line(cell).replace('|', "\\|"),
+        };
+        let cells = |row: &Vec<String>| row.iter().zip(&self.columns).map(cell).collect::<Vec<String>>();
+        let rows: Vec<Vec<String>> = self.rows.iter().map(cells).collect();
         let width = |i: usize| {
             let cells = rows.iter().filter_map(|r| r.get(i)).chain([&header[i]]);
             // Beyond this a cell stands as it is: neither padding nor its width may grow without end.
@@ -73,8 +93,10 @@ impl Table {
         let line = |cells: &[String]| {
             let mut text = String::from("|");
             for ((cell, column), width) in cells.iter().zip(&self.columns).zip(&widths) {
-                let cell =
-                    if column.right { format!(" {cell:>width$} |") } else { format!(" {cell:<width$} |") };
+                let cell = match column.kind {
+                    Kind::Number => format!(" {cell:>width$} |"),
+                    Kind::Text | Kind::Code => format!(" {cell:<width$} |"),
+                };
                 text.push_str(&cell);
             }
             text.push('\n');
@@ -83,7 +105,7 @@ impl Table {
         let mut out = line(&header);
         out.push('|');
         for (column, width) in self.columns.iter().zip(&widths) {
-            let end = if column.right { ':' } else { ' ' };
+            let end = if column.kind == Kind::Number { ':' } else { ' ' };
             out.push_str(&format!(" {}{end}|", "-".repeat(*width)));
         }
         out.push('\n');
@@ -105,7 +127,7 @@ impl Table {
             table.add_row(row.iter().map(|c| clean(c)));
         }
         for (column, shown) in self.columns.iter().zip(table.column_iter_mut()) {
-            if column.right {
+            if column.kind == Kind::Number {
                 shown.set_cell_alignment(CellAlignment::Right);
             }
         }
@@ -120,7 +142,7 @@ const WIDEST: usize = 400;
 /// Most characters of a cell on a terminal: tables of terminals count their width in 16 bits.
 const LONGEST: usize = 1000;
 
-/// Text from a file must not steer the terminal, nor be wider than any.
+/// Text from a file must not begin lines of its own, nor be wider than any terminal.
 pub fn clean(text: &str) -> String {
-    cut(text, LONGEST).chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    line(&cut(text, LONGEST)).into_owned()
 }

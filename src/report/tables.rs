@@ -2,7 +2,7 @@
 
 use super::figure::axis::short;
 use super::format::{self, NONE};
-use super::table::{Table, number, text};
+use super::table::{Table, code, number, text};
 use crate::analysis::effects::LevelEffect;
 use crate::analysis::{Ablation, AblationRow, CandidateFront, Effect, StudySummary};
 use crate::study::state::Failure;
@@ -87,7 +87,7 @@ pub fn front(front: &CandidateFront) -> Table {
         columns.push(number("test accuracy (%)"));
     }
     columns.push(number("seeds"));
-    columns.push(text("network"));
+    columns.push(code("network"));
     let mut table = Table::new(columns);
     for p in front.front() {
         let mut row = vec![
@@ -100,7 +100,7 @@ pub fn front(front: &CandidateFront) -> Table {
             row.push(p.test.map_or(NONE.to_owned(), |t| format::mean_sd(&t)));
         }
         row.push(p.accuracy.n.to_string());
-        row.push(format!("`{}`", p.text));
+        row.push(p.text.clone());
         table.push(row);
     }
     table

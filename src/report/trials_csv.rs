@@ -4,6 +4,7 @@ use crate::analysis::StudySummary;
 use crate::error::{Error, Result};
 use crate::study::event::{Latency, Metrics};
 use crate::study::{Trial, TrialStatus};
+use crate::text::cell;
 
 const BEFORE: [&str; 9] =
     ["trial", "label", "variant", "network", "hash", "seed", "params", "madds", "activation_memory"];
@@ -42,7 +43,7 @@ pub fn csv(study: &StudySummary) -> Result<String> {
         .iter()
         .chain(latency)
         .map(|c| (*c).to_owned())
-        .chain(factors.iter().map(|f| factor_column(f)))
+        .chain(factors.iter().map(|f| text(&factor_column(f))))
         .chain(AFTER.iter().map(|c| (*c).to_owned()));
     writer.write_record(header).map_err(failed)?;
     for trial in &study.trials {
@@ -50,6 +51,11 @@ pub fn csv(study: &StudySummary) -> Result<String> {
     }
     let bytes = writer.into_inner().map_err(failed)?;
     String::from_utf8(bytes).map_err(failed)
+}
+
+/// Text from others, as a spreadsheet shows it.
+fn text(text: &str) -> String {
+    cell::write(text).into_owned()
 }
 
 /// A factor keeps its name unless a column of the trial has it already.
@@ -65,10 +71,10 @@ fn row(study: &StudySummary, trial: &Trial, factors: &[&str]) -> Vec<String> {
     let c = &trial.candidate;
     let mut cells = vec![
         trial.number.to_string(),
-        c.label.clone(),
+        text(&c.label),
         c.is_variant.to_string(),
-        c.text.clone(),
-        c.hash.clone(),
+        text(&c.text),
+        text(&c.hash),
         trial.seed.to_string(),
         c.params.to_string(),
         c.madds.to_string(),
@@ -82,7 +88,7 @@ fn row(study: &StudySummary, trial: &Trial, factors: &[&str]) -> Vec<String> {
         cells.push(known.map_or("", |latency| latency.source.name()).to_owned());
     }
     for factor in factors {
-        cells.push(c.level(factor).unwrap_or_default());
+        cells.push(c.level(factor).map_or_else(String::new, |level| text(&level)));
     }
     let result = trial.result.as_ref();
     let epochs = result.map_or(trial.epochs.len(), |r| r.epochs);
@@ -95,7 +101,7 @@ fn row(study: &StudySummary, trial: &Trial, factors: &[&str]) -> Vec<String> {
     cells.push(if trial.timed_out.is_some() { "timeout" } else { status(trial.status) }.to_owned());
     let failure = trial.failure.as_ref();
     cells.push(failure.map_or(String::new(), |f| f.epoch.to_string()));
-    cells.push(failure.map_or(String::new(), |f| f.reason.clone()));
+    cells.push(failure.map_or(String::new(), |f| text(&f.reason)));
     cells
 }
 

@@ -304,7 +304,7 @@ fn unsatisfiable_constraints_name_the_closest() {
         let costs = TEXTS.map(cost);
         let (closest, least) = TEXTS.iter().zip(costs).min_by_key(|(_, cost)| *cost).unwrap();
         let expected = format!(
-            "none of the 4 candidates satisfies the constraints (the closest: {closest} with params {least} is not at most 8); \
+            "none of the 4 candidates satisfies the constraints (the closest: {closest} with params {least} is not at most 8, and for 8 million it must be 8M); \
              loosen the search space's constraints or widen its choices"
         );
         assert_eq!(error.to_string(), expected, "{strategy:?}");

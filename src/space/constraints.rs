@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::config::yaml::{At, Problem, Read};
+use crate::config::yaml::{self, At, Problem, Read, without_unit};
 use crate::text::thousands;
 
 /// Ranges of exact costs. A candidate outside any of them is rejected before training.
@@ -57,7 +57,8 @@ impl Constraints {
         ];
         costs.iter().find_map(|(name, value, range)| {
             let range = range.as_ref()?;
-            (!range.contains(*value)).then(|| format!("{name} {} is not {range}", thousands(*value)))
+            (!range.contains(*value))
+                .then(|| format!("{name} {} is not {range}{}", thousands(*value), range.in_millions()))
         })
     }
 
@@ -77,6 +78,12 @@ impl Range {
     /// Whether the range holds a value.
     pub fn contains(&self, value: u64) -> bool {
         self.min.is_none_or(|min| min <= value) && self.max.is_none_or(|max| value <= max)
+    }
+
+    /// A remedy where the most is so little that millions were meant.
+    fn in_millions(&self) -> String {
+        let few = self.max.filter(|max| (1..1000).contains(max));
+        few.map_or_else(String::new, |max| format!(", and for {max} million it must be {max}M"))
     }
 
     /// `[min, max]`, `{min: , max: }`, or a text such as `<= 0.5M`.
@@ -125,7 +132,10 @@ fn amount(at: &At<'_>) -> Read<u64> {
 }
 
 fn whole(at: &At<'_>, text: &str) -> Read<u64> {
-    crate::config::yaml::amount(text).map(|value| value.round() as u64).ok_or_else(|| not_a_range(at))
+    if let Some(why) = without_unit(text) {
+        return Err(at.problem(why));
+    }
+    yaml::amount(text).map(|value| value.round() as u64).ok_or_else(|| not_a_range(at))
 }
 
 impl fmt::Display for Range {

@@ -136,7 +136,7 @@ impl Field {
                 Ok(Level::Hidden(at.count(CHANNELS, "a hidden width (a whole number, 1 to 65536)")?))
             }
             Field::Se if off => Ok(Level::Off),
-            Field::Se => Ok(Level::Real(at.number(
+            Field::Se => Ok(Level::Real(at.share(
                 f64::MIN_POSITIVE..=1.0,
                 "a squeeze-and-excitation ratio (off, or a number above 0, up to 1, such as 0.25)",
             )?)),

@@ -66,7 +66,7 @@ fn mistakes_in_stages_have_their_place() {
         ),
         (
             "block: ir, expand: 6, channels: 16, se: 25",
-            "s.yaml:5:44: stages[0].se: 25 is not a squeeze-and-excitation ratio (off, or a number above 0, up to 1, such as 0.25)",
+            "s.yaml:5:44: stages[0].se: 25 is not a squeeze-and-excitation ratio (off, or a number above 0, up to 1, such as 0.25); for 25 % write 0.25",
         ),
         (
             "block: cse, channels: 16, cap: 0",
@@ -134,6 +134,18 @@ fn mistakes_elsewhere_have_their_place() {
         (
             "constraints: {params: 400k}",
             "s.yaml:6:23: constraints.params: `400k` is not a range ([min, max], {max: 400k}, or a text such as <= 0.5M)",
+        ),
+        (
+            "constraints: {params: <= 0.5}",
+            "s.yaml:6:23: constraints.params: 0.5 has no unit, and without one amounts are whole: write 0.5M for 500,000",
+        ),
+        (
+            "constraints: {madds: [0.5, 2M]}",
+            "s.yaml:6:23: constraints.madds[0]: 0.5 has no unit, and without one amounts are whole: write 0.5M for 500,000",
+        ),
+        (
+            "constraints: {size: {max: 1.5}}",
+            "s.yaml:6:27: constraints.size.max: 1.5 has no unit, and without one amounts are whole: write 1.5M for 1,500,000",
         ),
         (
             "constraints: {params: [2k, 1k]}",

@@ -9,6 +9,7 @@ use super::retention::Room;
 use super::state::Trial;
 use super::{disk, folder};
 use crate::error::{Error, Result};
+use crate::file;
 use crate::text::hex;
 
 /// Whose checkpoint it is, and that it is whole.
@@ -55,7 +56,7 @@ pub fn write(dir: &Path, room: &Room, trial: &Trial, bytes: &[u8]) -> Result<()>
 /// A clause for the user where there is one that cannot be used: the trial then starts anew.
 pub fn read(dir: &Path, trial: &Trial) -> std::result::Result<Option<Checkpoint>, String> {
     let path = folder::unfinished(dir, trial.number);
-    let whole = match std::fs::read(&path) {
+    let whole = match file::read(&path) {
         Ok(whole) => whole,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(format!("{} cannot be read ({e})", path.display())),

@@ -1,13 +1,15 @@
 //! What an edited experiment file changes in a study that has already begun, and whether it only adds to it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::event::Change;
+use super::event::{CandidateRecord, Change};
 use crate::config::netadapt::{NetAdaptConfig, Origin};
 use crate::config::{BudgetKind, Experiment, Schedule, SearchConfig, TrainerConfig};
 use crate::error::{Error, Result};
+use crate::space::{Constraints, SearchSpace};
 use crate::train::goes_on;
 
 /// A setting that differs between the journal and the experiment file.
@@ -39,6 +41,14 @@ pub fn accepted_changes(
     extend: bool,
 ) -> Result<Vec<Change>> {
     let mut differences = differences(journal, file);
+    // What is asked for is tried; what is only offered must come true.
+    if !extend
+        && differences.iter().any(|d| d.change.path.starts_with(SPACE))
+        && !keeps_trials(dir, journal, file)
+    {
+        let of_space = differences.iter_mut().filter(|d| d.change.path.starts_with(SPACE));
+        of_space.for_each(|d| d.verdict = lost(d.verdict));
+    }
     let all_extend = differences.iter().all(|d| d.verdict == Verdict::Extends);
     if all_extend && (extend || differences.is_empty()) {
         return Ok(differences.into_iter().map(|difference| difference.change).collect());
@@ -68,6 +78,41 @@ pub fn accepted_changes(
         "{}: this study was begun with other settings:{list}\n{remedy}, or start another study with --out FOLDER",
         dir.display()
     )))
+}
+
+/// That the space no longer has what was trained.
+fn lost(verdict: Verdict) -> Verdict {
+    match verdict {
+        Verdict::Extends => Verdict::Because("candidates that were trained are not in the space any more"),
+        other => other,
+    }
+}
+
+/// Whether the file's search space still has every candidate of the journal's search, as far as levels and constraints tell.
+pub fn keeps_trials(dir: &Path, journal: &Experiment, file: &Experiment) -> bool {
+    let content = |e: &'_ Experiment| e.search.as_ref().and_then(|search| search.content.clone());
+    let (Some(before), Some(after)) = (content(journal), content(file)) else { return true };
+    // What cannot be read is said by what reads it next.
+    let Ok(trained) = super::state::searched(dir) else { return true };
+    let constraints = file.search.as_ref().and_then(|search| SearchSpace::load(&search.space).ok());
+    let fits = |candidate: &CandidateRecord| {
+        let CandidateRecord { params, madds, activation_memory, .. } = *candidate;
+        // Its size is not known here, and judged later.
+        constraints.as_ref().is_none_or(|space| {
+            let exact = Constraints { size: Default::default(), ..space.constraints };
+            exact.violation(params, madds, activation_memory, 0).is_none()
+        })
+    };
+    let levels = |factor: &str| -> BTreeSet<&str> {
+        let chosen = trained.iter().flat_map(|candidate| &candidate.choices);
+        chosen.filter(|(name, _)| name == factor).map(|(_, level)| level.as_str()).collect()
+    };
+    let keeps = |factor: &String| match after.factors.get(factor) {
+        Some(now) => levels(factor).iter().all(|level| now.iter().any(|known| known == level)),
+        // It does not vary any more: one of its levels is left.
+        None => levels(factor).len() < 2,
+    };
+    before.factors.keys().all(keeps) && trained.iter().all(fits)
 }
 
 /// Settings that differ and on which some trial depends.

@@ -9,6 +9,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 
+use crate::file;
+
 /// What is done to the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Op {
@@ -31,13 +33,22 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
 /// Opens a file for reading and writing where it is, or makes it; what it holds stays.
 pub fn open(path: &Path) -> io::Result<File> {
     allowed(Op::Open, path)?;
+    // Through a link, a pipe or a device it would be written who knows where.
+    file::own(path)?;
     OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)
 }
 
-/// Makes an empty file.
+/// Makes an empty file; what a killed process left by that name goes, and a link is not followed.
 pub fn create(path: &Path) -> io::Result<File> {
     allowed(Op::Open, path)?;
-    File::create(path)
+    let create = || OpenOptions::new().write(true).create_new(true).open(path);
+    match create() {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+            fs::remove_file(path)?;
+            create()
+        }
+        done => done,
+    }
 }
 
 /// Writes `bytes` where `file`, which is at `path`, stands.

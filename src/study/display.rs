@@ -16,6 +16,11 @@ pub trait Display: Sync {
 
     /// Something the user should know, in one sentence.
     fn on_notice(&self, sentence: &str);
+
+    /// Something that looks wrong, in one sentence.
+    fn on_warning(&self, sentence: &str) {
+        self.on_notice(sentence);
+    }
 }
 
 /// Shows nothing.

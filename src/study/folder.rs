@@ -130,7 +130,7 @@ pub fn is_at(_file: &fs::File, _path: &Path) -> bool {
 /// What to say where the system refused to write `bytes` bytes (0: no matter how many) of `what` at `path`: a request that
 /// was wrong where the folder may not be written, else a run that has to pause.
 pub fn unwritten(path: &Path, what: &str, bytes: u64, e: &io::Error) -> Error {
-    use io::ErrorKind::{AlreadyExists, NotADirectory, PermissionDenied, ReadOnlyFilesystem};
+    use io::ErrorKind::{AlreadyExists, InvalidInput, NotADirectory, PermissionDenied, ReadOnlyFilesystem};
     use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
     let at = path.display();
     match e.kind() {
@@ -143,6 +143,9 @@ pub fn unwritten(path: &Path, what: &str, bytes: u64, e: &io::Error) -> Error {
                  {remedy} and give the same command again"
             ))
         }
+        InvalidInput => Error::request(format!(
+            "{at}: cannot write {what} ({e}): take it away, or name another folder with --out"
+        )),
         AlreadyExists | NotADirectory | PermissionDenied | ReadOnlyFilesystem => Error::request(format!(
             "{at}: cannot write {what} ({e}): restore access, or name another folder with --out"
         )),

@@ -17,6 +17,7 @@ use super::line::{self, Detail};
 use super::rescue::Rescue;
 use super::{disk, figures, folder};
 use crate::error::{Error, Result};
+use crate::file;
 use crate::text::one_line;
 
 /// A journal open for appending.
@@ -265,7 +266,7 @@ fn read(
     let unreadable = |e: io::Error| {
         Error::request(format!("{}: cannot read the journal ({e}): restore access to it", path.display()))
     };
-    let file = match File::open(path) {
+    let file = match file::open(path) {
         Ok(file) => file,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(replay),
         Err(e) => return Err(unreadable(e)),

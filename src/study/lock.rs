@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use super::{disk, folder};
 use crate::error::{Error, Result};
+use crate::file;
 
 /// How often a lock is tried for, and the pause between: a fifth of a second in all.
 const ATTEMPTS: usize = 20;
@@ -75,7 +76,7 @@ impl Lock {
     /// A sentence where the holder runs on this machine, or the lock cannot be removed.
     pub fn break_stale(dir: &Path) -> Result<Option<Owner>> {
         let path = dir.join("lock");
-        let Ok(mut file) = File::open(&path) else { return Ok(None) };
+        let Ok(mut file) = file::open(&path) else { return Ok(None) };
         if file.try_lock_shared().is_ok() {
             return Ok(None);
         }
@@ -96,7 +97,7 @@ impl Lock {
 
     /// Who works on the study in `dir` now, if anybody does.
     pub fn owner(dir: &Path) -> Option<Owner> {
-        let mut file = File::open(dir.join("lock")).ok()?;
+        let mut file = file::open(&dir.join("lock")).ok()?;
         match file.try_lock_shared() {
             Ok(()) => None,
             Err(TryLockError::WouldBlock) => owner_in(&mut file),

@@ -9,6 +9,7 @@ use super::folder;
 use super::state::{Trial, TrialStatus};
 use super::worker::{Pool, lock};
 use crate::error::{Error, Result};
+use crate::file;
 use crate::train::contract::{Inherited, Left, TrialObserver};
 
 /// One running trial's line to the study.
@@ -75,7 +76,7 @@ impl Observer<'_, '_> {
         let number = parent.number;
         let weights = if parent.status == TrialStatus::Finished {
             let path = folder::checkpoint(self.pool.dir, number);
-            let read = std::fs::read(&path);
+            let read = file::read(&path);
             Left::Weights(
                 read.map_err(|e| format!("the weights of trial {number}, {}: {e}", path.display()))?,
             )

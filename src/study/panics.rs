@@ -33,11 +33,17 @@ fn keep_messages() {
                 return print(info);
             }
             let place =
-                info.location().map_or_else(String::new, |l| format!(" at {}:{}", l.file(), l.line()));
+                info.location().map_or_else(String::new, |l| format!(" at {}:{}", short(l.file()), l.line()));
             let text = format!("panicked{place}: {}", message(info.payload()));
             LAST.with(|last| *last.borrow_mut() = Some(text));
         }));
     });
+}
+
+/// A source file without the folder of cargo's registry on the machine that built the program: `gemm-0.15.5/src/gemm.rs`.
+fn short(file: &str) -> &str {
+    let in_registry = file.split_once("/registry/src/").and_then(|(_, rest)| rest.split_once('/'));
+    in_registry.map_or(file, |(_, rest)| rest)
 }
 
 fn message(payload: &(dyn Any + Send)) -> String {
@@ -47,5 +53,22 @@ fn message(payload: &(dyn Any + Send)) -> String {
         text.clone()
     } else {
         "panicked without a message".into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_says_what_and_where() {
+        let said = caught(|| panic!("out of {}", "reach")).unwrap_err();
+        assert!(
+            said.starts_with("panicked at src/study/panics.rs:") && said.ends_with(": out of reach"),
+            "{said}"
+        );
+        let gemm = "/home/me/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/gemm-0.15.5/src/gemm.rs";
+        assert_eq!(short(gemm), "gemm-0.15.5/src/gemm.rs");
+        assert_eq!(short("src/main.rs"), "src/main.rs");
     }
 }

@@ -45,6 +45,17 @@ pub struct RunSettings<'a> {
     pub display: &'a dyn Display,
 }
 
+/// What of the search space cannot be built was counted when the study began: that stays said where it is not counted again.
+fn keep_count(experiment: &mut Experiment, journal: &Experiment) {
+    let content =
+        |experiment: &Experiment| experiment.search.as_ref().and_then(|search| search.content.clone());
+    let before = content(journal).and_then(|content| content.unbuildable);
+    let now = experiment.search.as_mut().and_then(|search| search.content.as_mut());
+    if let Some(now) = now.filter(|now| now.unbuildable.is_none()) {
+        now.unbuildable = before;
+    }
+}
+
 impl Study {
     /// Claims `dir` for `experiment`, making the folder where it is not there yet.
     ///
@@ -72,21 +83,19 @@ impl Study {
         let lock = Lock::take(dir)?;
         let (mut state, replay) = state::replay(dir)?;
         let mut extension = None;
+        let mut experiment = experiment.clone();
         if let Some(state) = &mut state {
+            let experiment = &mut experiment;
+            if !extend {
+                keep_count(experiment, &state.experiment);
+            }
             let changes = accepted_changes(dir, &state.experiment, experiment, extend)?;
             // A journal that does not say what its search space held cannot tell whether that changed.
             let unknown = state.experiment.search.as_ref().is_some_and(|search| search.content.is_none());
             extension = (extend && (unknown || !changes.is_empty())).then_some(changes);
             state.abandon_running();
         }
-        Ok(Self {
-            dir: dir.to_owned(),
-            experiment: experiment.clone(),
-            state,
-            replay,
-            extension,
-            _lock: lock,
-        })
+        Ok(Self { dir: dir.to_owned(), experiment, state, replay, extension, _lock: lock })
     }
 
     /// The searched candidates that an extended study has already: they stay and count, whatever the strategy proposes now.
@@ -101,6 +110,11 @@ impl Study {
     /// Whether trials may be in other places than a fresh study would give them.
     fn is_extended(&self) -> bool {
         self.extension.is_some() || self.state.as_ref().is_some_and(|state| state.extended)
+    }
+
+    /// Whether it is given more to do than its journal has.
+    pub fn adds(&self) -> bool {
+        self.extension.is_some()
     }
 
     /// What earlier runs did; `None` where this is the first.

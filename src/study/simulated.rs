@@ -137,7 +137,7 @@ pub fn experiment(labels: &[&str], seeds: &[u64]) -> Experiment {
             side: None,
             validation: 0.1,
             limit: Limit::default(),
-            augment: Augment { pad_crop: 4, flip: true },
+            augment: Augment::USUAL,
         },
         train: TrainConfig {
             epochs: 3,
@@ -150,8 +150,10 @@ pub fn experiment(labels: &[&str], seeds: &[u64]) -> Experiment {
             warmup: 0.0,
             schedule: Schedule::Cosine,
             label_smoothing: 0.0,
+            drop_last: None,
             precision: Default::default(),
             weights: None,
+            classifier: Default::default(),
             timeout: None,
         },
         trainer: Default::default(),
@@ -224,6 +226,7 @@ pub fn environment(jobs: usize, data: &str) -> Environment {
             train: 90,
             validation: 10,
             test: 10,
+            reading: Default::default(),
         },
     }
 }

@@ -29,6 +29,8 @@ pub struct StudyState {
     pub finished: bool,
     /// More was added to it since it began: its trials are in another order than a fresh study would number them.
     pub extended: bool,
+    /// The seeds that it had before seeds were first added to it with figures to be seen.
+    pub seeds_begun: Option<Vec<u64>>,
     /// Stopped by the user, and not continued since.
     pub interrupted: bool,
     /// The search ended for its time, and has not gone on since.
@@ -57,6 +59,7 @@ impl StudyState {
                 last_finished: None,
                 finished: false,
                 extended: false,
+                seeds_begun: None,
                 interrupted: false,
                 search_timed_out: false,
                 ran: 0,
@@ -88,6 +91,10 @@ impl StudyState {
             }
             Event::ExperimentEdited { experiment } => self.experiment = *experiment,
             Event::StudyExtended { experiment, .. } => {
+                let has_figures = self.trials.iter().any(|trial| trial.result.is_some());
+                if has_figures && experiment.seeds != self.experiment.seeds {
+                    self.seeds_begun.get_or_insert_with(|| self.experiment.seeds.clone());
+                }
                 self.experiment = *experiment;
                 (self.finished, self.extended) = (false, true);
                 let epochs = self.experiment.train.epochs;
@@ -199,6 +206,7 @@ impl StudyState {
             environments: self.environments.clone(),
             trials: Vec::new(),
             latencies: self.latencies.clone(),
+            seeds_begun: self.seeds_begun.clone(),
             ..*self
         }
     }

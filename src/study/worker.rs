@@ -23,6 +23,7 @@ use super::state::{StudyState, Trial, TrialStatus};
 use crate::arch::Network;
 use crate::config::{Experiment, Failures, Keep, LatencyConfig};
 use crate::error::{Error, Result, Signal};
+use crate::file;
 use crate::train::contract::{Trainer, TrialEnd, TrialTask};
 
 /// Trials keep their tensors on the heap; this is what a main thread usually has, for unoptimised builds.
@@ -285,7 +286,7 @@ impl<'a> Pool<'a> {
             );
         }
         let path = folder::log(self.dir, trial);
-        let before = std::fs::read(&path).unwrap_or_default();
+        let before = file::read(&path).unwrap_or_default();
         let written = path.parent().map_or(Ok(()), disk::make_folder);
         let written = written.and_then(|()| folder::write_whole(&path, &[&before, text.as_bytes()].concat()));
         if let Err(e) = written {
@@ -324,7 +325,7 @@ impl<'a> Pool<'a> {
             )));
         };
         let path = folder::checkpoint(self.dir, trial);
-        let weights = std::fs::read(&path).map_err(|e| {
+        let weights = file::read(&path).map_err(|e| {
             Error::run(format!(
                 "{}: cannot read the weights of trial {trial} ({e}): restore the file, or remove it to train the trial again",
                 path.display()

@@ -53,8 +53,10 @@ mod tests {
             warmup,
             schedule,
             label_smoothing: 0.0,
+            drop_last: None,
             precision: Default::default(),
             weights: None,
+            classifier: Default::default(),
             timeout: None,
         }
     }

@@ -20,7 +20,7 @@ fn data() -> Arc<Data> {
         side: Some(SIDE),
         validation: 40.0,
         limit: Limit::default(),
-        augment: Augment { pad_crop: 2, flip: true },
+        augment: Augment { pad_crop: 2, ..Augment::USUAL },
     };
     Arc::new(Data::new(shapes::generate(3, 200, 50, SIDE).unwrap(), &config, 1).unwrap())
 }
@@ -37,14 +37,16 @@ fn recipe(lr: f64) -> TrainConfig {
         warmup: 0.0,
         schedule: Schedule::Cosine,
         label_smoothing: 0.1,
+        drop_last: None,
         precision: Default::default(),
         weights: None,
+        classifier: Default::default(),
         timeout: None,
     }
 }
 
 fn trainer(lr: f64, threads: usize) -> NetworkTrainer {
-    let augment = Augment { pad_crop: 2, flip: true };
+    let augment = Augment { pad_crop: 2, ..Augment::USUAL };
     let (memory, start) = (Memory::default(), None);
     NetworkTrainer { data: data(), config: recipe(lr), augment, threads, memory, start, rungs: Vec::new() }
 }

@@ -110,7 +110,8 @@ impl Trainer for NetworkTrainer {
         let TrainConfig { momentum, nesterov, weight_decay, decay_norm_and_bias, .. } = self.config;
         let mut sgd = Sgd::new(SgdSettings { momentum, nesterov, weight_decay, decay_norm_and_bias });
         let seed = streams::seed(task, "batches");
-        let mut batches = Batcher::train(&self.data.train, self.config.batch, seed, self.augment);
+        let mut batches = Batcher::train(&self.data.train, self.config.batch, seed, self.augment)
+            .with_last(self.config.drop_last);
         let (mut images, mut labels) = (Vec::new(), Vec::new());
         let per_epoch = batches.batches();
         let mut at = Progress { epoch: 1, ..Progress::default() };

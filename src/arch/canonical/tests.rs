@@ -64,7 +64,7 @@ fn spellings_of_one_network_print_alike() {
         ),
         // At a single pixel no stride has an effect, but for the shortcut it leaves out.
         (
-            "stem_k3_s4_c8 ir_r1_k3_s3_e2_c8 ir_r1_k3_s3_e2_c8 ir_r1_k3_s1_e2_c8_noskip",
+            "stem_k3_s4_c8 ir_r1_k3_s3_e2_c8 ir_r2_k3_s3_e2_c8_noskip",
             &["stem_s4_c8 ir_s3_e2_c8 ir_s4_e2_c8 ir_s2_e2_c8"],
         ),
         (

@@ -22,7 +22,7 @@ const POOL: Window = Window { kernel: 3, stride: 2, pad: 0, ceil: false };
 
 fn network(settings: &Settings, input: Shape, classes: usize) -> Result<Network, String> {
     let width = settings.number("width");
-    let mut builder = Builder::published(input, true)?;
+    let mut builder = Builder::new(input, true)?;
     let rows = [
         (64, 11, 4, 2, true),
         (192, 5, 1, 2, true),

@@ -32,8 +32,13 @@ impl Choice {
 
     /// The width multiplier of a network that takes any.
     pub const fn width() -> Self {
+        Self::scaled("multiplies the channels of every layer")
+    }
+
+    /// As [`width`](Self::width), with what it multiplies.
+    pub const fn scaled(about: &'static str) -> Self {
         let values = Values::Number(1.0, 0.05, 4.0);
-        Self { name: "width", about: "multiplies the channels of every layer", values }
+        Self { name: "width", about, values }
     }
 
     /// The rate of the dropout before the classifier.
@@ -199,8 +204,32 @@ fn no_option(entry: &Entry, option: &str) -> String {
         return format!("{name} has no options, so no `{option}` either; take it away");
     }
     let (list, near) = (known().collect::<Vec<_>>().join(", "), did_you_mean(option, known()));
-    format!("{name} has no option `{option}` (options: {list}){near}")
+    let of_blocks = if near.is_empty() && BLOCK.contains(&option) {
+        "; what its blocks have is as published: to change that, write the network in block notation, such as \
+         `stem_c16 ir_k3_s2_e4_c24_se0.25`"
+    } else {
+        ""
+    };
+    format!("{name} has no option `{option}` (options: {list}){near}{of_blocks}")
 }
+
+/// What is a part of a block, and no option of a network.
+const BLOCK: [&str; 14] = [
+    "se",
+    "kernel",
+    "expand",
+    "expansion",
+    "hidden",
+    "act",
+    "activation",
+    "hswish",
+    "channels",
+    "repeats",
+    "stride",
+    "block",
+    "cap",
+    "reduction",
+];
 
 /// `; did you mean ...?`, where one of `known` is near.
 pub(super) fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {

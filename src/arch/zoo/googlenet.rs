@@ -39,7 +39,7 @@ const HALVED: Window = Window { kernel: 3, stride: 2, pad: 0, ceil: true };
 const RESPONSE_NORM: Op = Op::LocalResponseNorm { size: 5, alpha: 1e-4, beta: 0.75, k: 1.0 };
 
 fn network(settings: &Settings, input: Shape, classes: usize) -> Result<Network, String> {
-    let mut builder = Builder::published(input, true)?;
+    let mut builder = Builder::new(input, true)?;
     let mut last = conv(&mut builder, "stem", 0, ConvSpec::full(64, 7, 2))?;
     last = builder.push("stem_pool", Op::MaxPool(HALVED), &[last])?;
     last = builder.push("stem_lrn", RESPONSE_NORM, &[last])?;

@@ -1,4 +1,8 @@
-//! MobileNetV3 Large and Small (Howard et al. 2019, Tables 1 and 2), as torchvision and as a book's listing have them.
+//! MobileNetV3 Large and Small (Howard et al. 2019, Tables 1 and 2), as torchvision, the paper and a book's listing have them.
+//!
+//! Torchvision's and the paper's are one network at width 1. At another width torchvision scales every width, the hidden ones
+//! and the layer before the classifier too. In the paper's, as TensorFlow and timm have it, the layer before the classifier
+//! keeps its width, a block expands by a ratio of the channels that it gets, and below width 0.75 the stem keeps its 16.
 //!
 //! Parts of a block: `expand`, `depthwise`, `se.reduce`, `se.restore`, `project`. A stage is a run of blocks of one width.
 
@@ -30,13 +34,19 @@ pub(super) const SMALL: Entry = Entry {
 const OPTIONS: &[Choice] = &[
     Choice::words(
         "variant",
-        "torchvision's definition, which is the paper's, or that of a book's listing",
-        &["torchvision", "book"],
+        "torchvision's definition; the paper's, whose last layer keeps its width when others are scaled (timm's too; the same at \
+         width 1); or a book's listing",
+        &["torchvision", "paper", "book"],
     ),
-    Choice::width(),
+    Choice::scaled(
+        "multiplies the channels of every layer; of the last layers too, unless variant=paper (which papers' figures mean)",
+    ),
     Choice::stem("cifar: stem and first strided block at stride 1, for 32x32 images"),
     Choice::dropout(0.2),
 ];
+
+/// Channels of the stem.
+const STEM: usize = 16;
 
 /// A block: kernel, expanded width, output channels, squeeze-and-excitation, activation, stride.
 type Row = (usize, usize, usize, bool, Activation, usize);
@@ -74,12 +84,18 @@ const SMALL_ROWS: [Row; 11] = [
 ];
 
 fn large(settings: &Settings, input: Shape, classes: usize) -> Result<Network, String> {
-    let last = if settings.is("variant", "book") { 1280 } else { scaled(settings, 1280) };
+    let last = if settings.is("variant", "torchvision") { scaled(settings, 1280) } else { 1280 };
     network(settings, &LARGE_ROWS, last, input, classes)
 }
 
 fn small(settings: &Settings, input: Shape, classes: usize) -> Result<Network, String> {
-    let last = if settings.is("variant", "book") { 1280 } else { scaled(settings, 1024) };
+    let last = if settings.is("variant", "torchvision") {
+        scaled(settings, 1024)
+    } else if settings.is("variant", "paper") {
+        1024
+    } else {
+        1280
+    };
     network(settings, &SMALL_ROWS, last, input, classes)
 }
 
@@ -104,11 +120,14 @@ fn network(
 ) -> Result<Network, String> {
     let book = settings.is("variant", "book");
     let cifar = settings.is("stem", "cifar");
-    let mut builder = Builder::published(input, false)?;
+    let mut builder = Builder::new(input, false)?;
     if !book {
         builder.norm = Norm { eps: 0.001, momentum: 0.01 };
     }
-    let stem = ConvSpec::full(scaled(settings, 16), 3, if cifar { 1 } else { 2 });
+    let is_paper = settings.is("variant", "paper");
+    let keeps_stem = is_paper && settings.number("width") < 0.75;
+    let stem = if keeps_stem { STEM } else { scaled(settings, STEM) };
+    let stem = ConvSpec::full(stem, 3, if cifar { 1 } else { 2 });
     let mut last = builder.conv_norm_act("stem", 0, stem, Hswish)?;
     let (mut i, mut j) = (0, 0);
     let mut early = cifar;
@@ -117,7 +136,15 @@ fn network(
             (i, j) = if channels == rows[number - 1].2 { (i, j + 1) } else { (i + 1, 0) };
         }
         let stride = if stride > 1 && std::mem::take(&mut early) { 1 } else { stride };
-        let (expanded, channels) = (scaled(settings, expanded), scaled(settings, channels));
+        let before = if number > 0 { rows[number - 1].2 } else { STEM };
+        let expanded = match builder.shape(last).c {
+            from if is_paper && expanded == before => from,
+            from if is_paper => {
+                squeeze_excite::divisible_by_8(from as f64 * (expanded as f64 / before as f64))
+            }
+            _ => scaled(settings, expanded),
+        };
+        let channels = scaled(settings, channels);
         let name = format!("stages.{i}.{j}");
         last = if book {
             listed(&mut builder, &name, last, (kernel, expanded, channels, se, activation, stride))?
@@ -134,7 +161,11 @@ fn network(
             blocks::block(&mut builder, &name, last, &stage, stride)?
         };
     }
-    let head = ConvSpec::pointwise(6 * builder.shape(last).c);
+    let head = match rows.last() {
+        Some(row) if is_paper => scaled(settings, 6 * row.2),
+        _ => 6 * builder.shape(last).c,
+    };
+    let head = ConvSpec::pointwise(head);
     last = builder.conv_norm_act("head", last, head, Hswish)?;
     last = builder.push("pool", Op::GlobalAvgPool, &[last])?;
     last = builder.push("pre_classifier", Op::Linear { out: last_width, bias: true }, &[last])?;

@@ -6,6 +6,7 @@
 
 mod alexnet;
 mod cse_paper;
+mod elsewhere;
 mod entry;
 mod googlenet;
 mod mobilenet_v1;
@@ -130,7 +131,7 @@ pub fn resolve(network: &str, options: &Options) -> Result<Named> {
                 .map_err(|what| Error::run(format!("the definition of {name} is broken: {what}")))?;
             let written = candidate.text();
             let (candidate, built) = canonical::network(&candidate, input, classes).map_err(impossible)?;
-            Ok(Named { network: Network { name: name.into(), ..built }, text: candidate.text(), written })
+            Ok(Named { network: Network { name: settings.text(), ..built }, text: candidate.text(), written })
         }
         Definition::Built(make) => {
             let make = |settings: &Settings<'_>| {
@@ -141,7 +142,7 @@ pub fn resolve(network: &str, options: &Options) -> Result<Named> {
             let is_same = |other: &Settings<'_>| make(other).is_ok_and(|other| other.hash() == hash);
             let written = settings.text();
             let text = plainest(settings, is_same).text();
-            Ok(Named { network: Network { name: name.into(), ..built }, text, written })
+            Ok(Named { network: Network { name: text.clone(), ..built }, text, written })
         }
     }
 }
@@ -213,7 +214,10 @@ fn notation_with_options(network: &str, options: &Options) -> Result<Named> {
     let names = || ENTRIES.iter().map(|entry| entry.name);
     let first = network.split_whitespace().next().unwrap_or_default();
     let is_block = first.split('_').next().is_some_and(|kind| notation::KINDS.contains(&kind));
-    let near = did_you_mean(first, names());
+    // What others call it says more than what is spelled alike.
+    let is_near = |near: &String| !near.is_empty();
+    let spelled = || Some(did_you_mean(first, names())).filter(is_near);
+    let near = elsewhere::hint(first).or_else(spelled).unwrap_or_default();
     if !network.contains('_')
         || network.split_whitespace().all(|token| !token.contains(|c: char| c.is_ascii_digit()))
         || !is_block && !near.is_empty()

@@ -135,6 +135,19 @@ pub const TABLE: &[Published] = &[
     imagenet("mobilenet_v3_large", Some("5.4"), Some("219"), V3)
         .because("5.4M is cut off; with the 1x1 expansion in the first block too, which does not widen, there would be 219.8M"),
     imagenet("mobilenet_v3_small", Some("2.5"), Some("56"), V3),
+    imagenet("mobilenet_v3_large variant=paper width=0.75", Some("4.0"), Some("155"), V3),
+    imagenet("mobilenet_v3_large variant=paper width=0.5", None, None, NOWHERE),
+    imagenet("mobilenet_v3_large variant=paper width=0.35", None, None, NOWHERE),
+    imagenet("mobilenet_v3_small variant=paper width=0.75", Some("2.0"), Some("44"), V3)
+        .because("44M is not what this definition counts; what else was counted is not said"),
+    imagenet("mobilenet_v3_small variant=paper width=0.5", None, None, NOWHERE),
+    imagenet("mobilenet_v3_small variant=paper width=0.35", None, None, NOWHERE),
+    imagenet("mobilenet_v3_large width=0.75", None, None, NOWHERE).because(TORCHVISIONS),
+    imagenet("mobilenet_v3_large width=0.5", None, None, NOWHERE).because(TORCHVISIONS),
+    imagenet("mobilenet_v3_large width=0.35", None, None, NOWHERE).because(TORCHVISIONS),
+    imagenet("mobilenet_v3_small width=0.75", None, None, NOWHERE).because(TORCHVISIONS),
+    imagenet("mobilenet_v3_small width=0.5", None, None, NOWHERE).because(TORCHVISIONS),
+    imagenet("mobilenet_v3_small width=0.35", None, None, NOWHERE).because(TORCHVISIONS),
     imagenet("mobilenet_v3_large variant=book", None, None, LISTING),
     imagenet("mobilenet_v3_small variant=book", None, Some("66"), LISTING)
         .because("66M is no count of this definition, whose convolutions and linear layers have 60.1M"),
@@ -167,4 +180,5 @@ pub const TABLE: &[Published] = &[
 ];
 
 const CLASSIFIER: &str = "the classifier is left out of the printed multiply-adds";
+const TORCHVISIONS: &str = "torchvision's width_mult narrows the last layers too, so this is not the network of the paper at that width, which is variant=paper";
 const SHUFFLE_V2_MORE: &str = "the paper's count is 1 % higher than that of convolutions and linear layers; what else it has is not said";

@@ -52,7 +52,7 @@ fn network(settings: &Settings, input: Shape, classes: usize) -> Result<Network,
             "width {width} leaves {first} channels in the first stage, which must have more than the stem's {STEM}; use a larger width"
         ));
     }
-    let mut builder = Builder::published(input, false)?;
+    let mut builder = Builder::new(input, false)?;
     let mut last = stem(&mut builder, settings.is("stem", "cifar"))?;
     for (i, repeats) in [4, 8, 4].into_iter().enumerate() {
         for j in 0..repeats {

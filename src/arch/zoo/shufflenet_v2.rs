@@ -36,7 +36,7 @@ fn network(settings: &Settings, input: Shape, classes: usize) -> Result<Network,
         2.0 => (244, 2048),
         _ => (116, 1024),
     };
-    let mut builder = Builder::published(input, false)?;
+    let mut builder = Builder::new(input, false)?;
     let mut last = stem(&mut builder, settings.is("stem", "cifar"))?;
     for (i, repeats) in [4, 8, 4].into_iter().enumerate() {
         for j in 0..repeats {

@@ -24,7 +24,7 @@ const FIRES: [&[(usize, usize)]; 3] =
     [&[(16, 64), (16, 64), (32, 128)], &[(32, 128), (48, 192), (48, 192), (64, 256)], &[(64, 256)]];
 
 fn network(settings: &Settings, input: Shape, classes: usize) -> Result<Network, String> {
-    let mut builder = Builder::published(input, true)?;
+    let mut builder = Builder::new(input, true)?;
     let stem = ConvSpec { pad: 0, ..ConvSpec::full(96, 7, 2) };
     let mut last = conv(&mut builder, "stem", 0, stem)?;
     last = builder.push("stem_pool", Op::MaxPool(POOL), &[last])?;

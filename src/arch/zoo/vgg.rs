@@ -20,7 +20,7 @@ pub(super) const VGG16: Entry = Entry {
 
 fn network(settings: &Settings, input: Shape, classes: usize) -> Result<Network, String> {
     let width = settings.number("width");
-    let mut builder = Builder::published(input, true)?;
+    let mut builder = Builder::new(input, true)?;
     let mut last = 0;
     for (i, (channels, repeats)) in [(64, 2), (128, 2), (256, 3), (512, 3), (512, 3)].into_iter().enumerate()
     {

@@ -58,7 +58,8 @@ impl Timing {
         shares: &Shares,
     ) -> Result<Self> {
         let batch = experiment.train.batch.min(data.train.len()).max(2);
-        let mut batches = Batcher::train(&data.train, batch, 0, experiment.data.augment);
+        let mut batches = Batcher::train(&data.train, batch, 0, experiment.data.augment)
+            .with_last(experiment.train.drop_last);
         let steps = batches.batches();
         let mut by_size: Vec<_> = networks.to_vec();
         by_size.sort_by_key(|(record, _)| record.madds);

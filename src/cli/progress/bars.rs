@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use super::super::output;
 use super::tally::Tally;
 use super::text;
 use crate::study::event::{Event, Record};
@@ -52,21 +53,21 @@ impl Bars {
 
     /// A line that stays, above the bars.
     fn line(&self, line: &str) {
-        let _ = self.screen.println(line);
+        output::line_above(&self.screen, line);
     }
 
     fn show_overall(&self, inner: &mut Inner, state: &StudyState) {
         let tally = &mut inner.tally;
         self.overall.set_length(tally.trials().saturating_mul(tally.epochs) as u64);
         self.overall.set_position(tally.epochs_over() as u64);
-        self.overall.set_message(text::overall(state, tally, tally.seconds_left()));
+        output::set_message(&self.overall, &text::overall(state, tally, tally.seconds_left()));
         if let Some(front) = text::front(tally.front(), WIDTH) {
             let line = inner.front.get_or_insert_with(|| {
                 let line = self.screen.insert_after(&self.overall, ProgressBar::no_length());
                 line.set_style(style(FRONT));
                 line
             });
-            line.set_message(front);
+            output::set_message(line, &front);
         }
     }
 
@@ -87,8 +88,8 @@ impl Bars {
                 if let Some(trial) = state.trial(*trial) {
                     let bar = self.screen.insert_before(&self.overall, ProgressBar::new(1));
                     bar.set_style(style(TRIAL));
-                    bar.set_prefix(text::label(trial));
-                    bar.set_message(format!("epoch 1/{}", inner.tally.epochs));
+                    output::set_prefix(&bar, &text::label(trial));
+                    output::set_message(&bar, &format!("epoch 1/{}", inner.tally.epochs));
                     inner.running.insert(trial.number, (bar, String::new()));
                 }
             }
@@ -113,7 +114,7 @@ impl Bars {
             Event::TestEvaluated { .. } => {
                 inner.tested += 1;
                 let all = inner.tally.done;
-                self.overall.set_message(format!("{}/{all} trials tested", inner.tested));
+                output::set_message(&self.overall, &format!("{}/{all} trials tested", inner.tested));
             }
             Event::StudyInterrupted | Event::StudyFinished => self.clear(inner),
             _ => {}
@@ -177,13 +178,17 @@ impl Display for Bars {
             if let Some((bar, after)) = inner.running.get(&trial) {
                 bar.set_length((epochs * total) as u64);
                 bar.set_position((epoch.saturating_sub(1) * total + done) as u64);
-                bar.set_message(format!("epoch {epoch}/{epochs} batch {done}/{total}{after}"));
+                output::set_message(bar, &format!("epoch {epoch}/{epochs} batch {done}/{total}{after}"));
             }
         });
     }
 
     fn on_notice(&self, sentence: &str) {
         self.line(&format!("note: {sentence}"));
+    }
+
+    fn on_warning(&self, sentence: &str) {
+        self.line(&format!("warning: {sentence}"));
     }
 }
 

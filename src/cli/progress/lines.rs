@@ -7,6 +7,7 @@ use super::tally::Tally;
 use super::text;
 use crate::study::event::{Event, Record};
 use crate::study::{Display, StudyState};
+use crate::text::one_line;
 
 /// Writes lines to `out`. A reader that has gone away ends the lines, not the study.
 pub struct Lines<W> {
@@ -31,7 +32,7 @@ impl<W: Write + Send> Lines<W> {
 
 impl<W: Write> Inner<W> {
     fn line(&mut self, line: &str) {
-        let _ = writeln!(self.out, "{line}");
+        let _ = writeln!(self.out, "{}", one_line(line));
     }
 
     fn of_trial(&mut self, state: &StudyState, number: usize, what: &str) {
@@ -103,5 +104,9 @@ impl<W: Write + Send> Display for Lines<W> {
 
     fn on_notice(&self, sentence: &str) {
         self.with(|inner| inner.line(&format!("note: {sentence}")));
+    }
+
+    fn on_warning(&self, sentence: &str) {
+        self.with(|inner| inner.line(&format!("warning: {sentence}")));
     }
 }

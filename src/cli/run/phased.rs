@@ -5,19 +5,21 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::{Args, run_study};
+use super::{Args, run_study, unused};
 use crate::analysis::{Adaptation, StudySummary};
 use crate::cli::place::Place;
 use crate::cli::plan;
 use crate::cli::recorded::Recorded;
 use crate::cli::trained::Trained;
-use crate::cli::{adapted, interrupt, output};
+use crate::cli::{adapted, claim, interrupt, output};
 use crate::config::Experiment;
 use crate::config::phases::{Phase, Phases};
 use crate::error::{Error, Result};
-use crate::report::files;
-use crate::report::format::{counted, duration};
+use crate::report::escape::inline;
+use crate::report::format::{counted, duration, thousands};
+use crate::report::{best, files};
 use crate::study::{StudyState, Trial, TrialStatus, state};
+use crate::text;
 
 /// A phase that is over.
 struct Over<'a> {
@@ -40,7 +42,9 @@ pub fn execute(args: &Args, phases: &Phases) -> Result<()> {
         ));
     }
     let dir = args.out.clone().unwrap_or_else(|| Path::new("reports").join(&phases.name));
-    check(args, phases)?;
+    let names: Vec<&str> = phases.list.iter().map(|phase| phase.name.as_str()).collect();
+    claim::check(&dir, &names, args.data.as_deref(), args.out.is_some())?;
+    check(args, phases, &dir)?;
     let mut found = BTreeMap::new();
     let mut over: Vec<Over<'_>> = Vec::new();
     let mut results = Vec::new();
@@ -100,7 +104,7 @@ pub fn execute(args: &Args, phases: &Phases) -> Result<()> {
 }
 
 /// What is wrong with the data and the named networks of any phase is said before the first begins: hours may lie between them.
-fn check(args: &Args, phases: &Phases) -> Result<()> {
+fn check(args: &Args, phases: &Phases, dir: &Path) -> Result<()> {
     let found = phases.stand_ins();
     let mut images = HashMap::new();
     for phase in &phases.list {
@@ -111,6 +115,9 @@ fn check(args: &Args, phases: &Phases) -> Result<()> {
             set: &args.set,
             phase: Some((phase, &found)),
         };
+        unused::check(args, &experiment, place)?;
+        let data = args.data.as_deref().or(experiment.data.path.as_deref());
+        claim::check(&dir.join(&phase.name), &[], data, args.out.is_some())?;
         // Thousands of phases may train on the same images.
         let same = images_key(&experiment);
         let (input, classes) = match images.get(&same) {
@@ -154,28 +161,83 @@ fn markdown(name: &str, over: &[Over<'_>]) -> String {
         let folder = dir.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let seconds = state.trials.iter().map(Trial::seconds).sum::<f64>() + 0.0;
         text += &format!(
-            "\n## {}\n\n{}, {} of them finished, {} stopped early, {} failed; {} of training, summed over trials. Tables and plots: \
-             [{folder}/report.md]({folder}/report.md).\n",
+            "\n## {}\n\n{}; {} of training, summed over trials. Tables and plots: [{folder}/report.md]({folder}/report.md).\n",
             phase.name,
-            counted(state.trials.len(), "trial"),
-            state.count(TrialStatus::Finished),
-            state.count(TrialStatus::Stopped),
-            state.count(TrialStatus::Failed),
+            ended(state),
             duration(seconds),
         );
-        if let Some(best) = state.best() {
-            let accuracy = best.result.as_ref().map_or(f64::NAN, |result| result.validation.accuracy);
-            text += &format!(
-                "\nHighest validation accuracy: {accuracy:.2} % ({}, seed {}, {} params, {} multiply-adds).\n",
-                best.candidate.label, best.seed, best.candidate.params, best.candidate.madds
-            );
+        let summary = StudySummary::of(state.clone());
+        if let Some(highest) = best::highest(&summary, inline) {
+            let of = if summary.adapts() { " of a network trained for all epochs" } else { "" };
+            text += &format!("\nHighest validation accuracy{of}: {highest}.\n");
         }
         if let Some(found) = found {
             let of_it = state.trials.iter().map(|trial| &trial.candidate).find(|of| of.text == *found);
-            let costs = of_it
-                .map_or(String::new(), |of| format!(" ({} params, {} multiply-adds)", of.params, of.madds));
-            text += &format!("\nFound, and given to later phases{costs}:\n\n```\n{found}\n```\n");
+            let costs = of_it.map_or(String::new(), |of| {
+                format!(
+                    " ({}, {} params, {} multiply-adds)",
+                    inline(&of.label),
+                    thousands(of.params),
+                    thousands(of.madds)
+                )
+            });
+            let why = why(
+                state,
+                found,
+                best::trial(&summary).is_some_and(|(trial, _)| trial.candidate.text == *found),
+            );
+            text += &format!(
+                "\nFound, and given to later phases{costs}{why}:\n\n```\n{}\n```\n",
+                text::line(found)
+            );
         }
     }
     text
+}
+
+/// How the trials of a phase ended, as far as there are any that did so.
+fn ended(state: &StudyState) -> String {
+    let adapts = state.experiment.search.as_ref().and_then(|search| search.netadapt.as_ref());
+    let stopped = adapts.map_or("stopped early at a rung".to_owned(), |config| {
+        format!("proposals of NetAdapt, fine-tuned for {} each", counted(config.fine_tune, "epoch"))
+    });
+    let whole = format!("trained for all {}", counted(state.experiment.train.epochs, "epoch"));
+    let parts = [
+        (TrialStatus::Finished, whole.as_str()),
+        (TrialStatus::Stopped, &stopped),
+        (TrialStatus::Failed, "failed"),
+        (TrialStatus::Rejected, "not trained for their latency"),
+    ];
+    let counts =
+        parts.iter().map(|(status, what)| (state.count(*status), what)).filter(|(count, _)| *count > 0);
+    let list: Vec<String> =
+        counts.map(|(count, what)| format!("{} {what}", thousands(count as u64))).collect();
+    format!("{}: {}", counted(state.trials.len(), "trial"), list.join(", "))
+}
+
+/// Why it is this network that was found, where that is not the one with the highest accuracy.
+fn why(state: &StudyState, found: &str, is_highest: bool) -> String {
+    if is_highest {
+        return ", the network with the highest accuracy".into();
+    }
+    let search = state.experiment.search.as_ref();
+    if search.is_some_and(|search| search.netadapt.is_some()) {
+        let tuned = state.trials.iter().find(|trial| trial.candidate.text == found);
+        let accuracy = tuned
+            .and_then(|trial| trial.epochs.last())
+            .map_or(String::new(), |epoch| format!(": {:.2} % so", epoch.validation.accuracy));
+        return format!(
+            ". It is the network of NetAdapt's last step, fine-tuned with inherited weights and not trained for all epochs{accuracy}"
+        );
+    }
+    match search.and_then(|search| search.reward.as_ref()) {
+        Some(reward) => format!(
+            ". It is not the network with the highest accuracy: it has the highest reward, {}",
+            best::reward_text(reward)
+        ),
+        None => {
+            ". It has the highest mean accuracy over its seeds, which is not the highest of a single trial"
+                .into()
+        }
+    }
 }

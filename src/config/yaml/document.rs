@@ -1,13 +1,16 @@
 //! A YAML file in memory, with the assignments of `--set` laid over it.
 
-use std::fs::File;
-use std::io::Read as _;
-use std::path::Path;
+use std::collections::HashMap;
+use std::io::{ErrorKind, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
-use super::node::{Node, build};
+use super::merge::written_at;
+use super::node::{Node, build, written};
 use super::path::{KeyPath, Step, locate};
 use super::read::{At, Problem, Read};
 use crate::error::{Error, Result};
+use crate::file;
 use crate::text::one_line;
 
 /// Most steps of an assignment's path; real ones have five.
@@ -36,33 +39,17 @@ struct Assignment {
 }
 
 impl Document {
-    /// Reads a file. `what` names it in messages: `experiment file`.
+    /// Reads a file, or what a pipe gives. `what` names it in messages: `experiment file`.
     pub fn load(path: &Path, what: &str) -> Result<Self> {
-        let name = path.display();
-        let fail = |message: String| Error::request(format!("{name}: {message}"));
-        let file = File::open(path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => fail(format!("there is no such {what}; check the path")),
-            _ => fail(format!("cannot read this {what}: {error}")),
-        })?;
-        if file.metadata().is_ok_and(|meta| meta.is_dir()) {
-            return Err(fail(format!("this is a folder; name the {what} inside it")));
-        }
-        let mut bytes = Vec::new();
-        file.take(MAX_BYTES + 1)
-            .read_to_end(&mut bytes)
-            .map_err(|error| fail(format!("cannot read this {what}: {error}")))?;
-        if bytes.len() as u64 > MAX_BYTES {
-            return Err(fail(format!(
-                "this file has more than {} MiB; is it the {what} you mean?",
-                MAX_BYTES >> 20
-            )));
-        }
-        let text = String::from_utf8(bytes).map_err(|error| {
-            let good = error.utf8_error().valid_up_to();
-            let line = 1 + error.as_bytes()[..good].iter().filter(|b| **b == b'\n').count();
-            Error::request(format!("{name}:{line}: this {what} is not UTF-8 text; save it as UTF-8"))
-        })?;
-        Self::parse(&name.to_string(), text, what)
+        let text = match known(path) {
+            Some(text) => text,
+            None => {
+                let text = read(path, what)?;
+                remember(path, &text);
+                text
+            }
+        };
+        Self::parse(&name_of(path), text, what)
     }
 
     /// Parses a text; `file` is its name in messages.
@@ -150,9 +137,12 @@ impl Document {
         }
         // A path that only assignments made has no place of its own: its parent's is the nearest.
         let steps = path.steps();
-        let place = (0..=steps.len())
-            .rev()
-            .find_map(|n| locate(&self.text, &steps[..n], problem.at_key && n == steps.len()));
+        let written = written(&self.text).unwrap_or(Node::Null);
+        let place = (0..=steps.len()).rev().find_map(|n| {
+            // What came by a merge key stands where it was merged from.
+            let steps_there = written_at(&written, &steps[..n])?;
+            locate(&self.text, &steps_there, problem.at_key && n == steps.len())
+        });
         let place = match place {
             Some((line, column)) => format!("{}:{line}:{column}", self.file),
             None => self.file.clone(),
@@ -168,6 +158,51 @@ impl Document {
             path.starts_with(set) || (new && set.starts_with(path))
         })
     }
+}
+
+/// Files that were read, where each is read once.
+static READ: Mutex<Option<HashMap<PathBuf, String>>> = Mutex::new(None);
+
+/// From here on each file is read once in this process: a pipe cannot be read again, and messages are about the text that was
+/// read, even where the file has changed since. For a program that ends with its command.
+pub fn read_once() {
+    READ.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default();
+}
+
+fn known(path: &Path) -> Option<String> {
+    READ.lock().unwrap_or_else(PoisonError::into_inner).as_ref()?.get(path).cloned()
+}
+
+fn remember(path: &Path, text: &str) {
+    if let Some(read) = READ.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+        read.insert(path.to_owned(), text.to_owned());
+    }
+}
+
+/// The name of a file in messages.
+fn name_of(path: &Path) -> String {
+    if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
+}
+
+fn read(path: &Path, what: &str) -> Result<String> {
+    let name = name_of(path);
+    let fail = |message: String| Error::request(one_line(&format!("{name}: {message}")));
+    let unreadable = |error: std::io::Error| match error.kind() {
+        ErrorKind::NotFound => fail(format!("there is no such {what}; check the path")),
+        ErrorKind::IsADirectory => fail(format!("this is a folder; name the {what} inside it")),
+        _ => fail(format!("cannot read this {what}: {error}")),
+    };
+    let mut bytes = Vec::new();
+    let file = file::stream(path).map_err(unreadable)?;
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(fail(format!(
+            "this file has more than {} MiB; is it the {what} you mean?",
+            MAX_BYTES >> 20
+        )));
+    }
+    file::text(bytes)
+        .map_err(|file::NotText { line, why }| Error::request(format!("{name}:{line}: this {what} is {why}")))
 }
 
 fn empty(file: &str, what: &str) -> Error {

@@ -4,15 +4,19 @@
 //! path of every value. A [`Problem`] names a path, and [`Document`] turns it into file, line and column. This way
 //! a wrong type, an unknown key, a value out of range and a contradiction between two sections read alike.
 
+mod depth;
 mod document;
+mod merge;
 mod node;
 mod path;
 mod read;
+mod units;
 
-pub use document::Document;
+pub use document::{Document, read_once};
 pub use node::Node;
 pub use path::{KeyPath, Step};
-pub use read::{At, Keys, Problem, Read, amount, nearest};
+pub use read::{At, Keys, Problem, Read, nearest};
+pub use units::{amount, without_unit};
 
 #[cfg(test)]
 mod tests;

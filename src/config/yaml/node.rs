@@ -6,7 +6,8 @@ use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, Visitor};
 
-use super::path::{KeyPath, Step};
+use super::path::{KeyPath, Step, locate};
+use super::{depth, merge};
 
 /// Values a file may hold once its aliases are written out. A guard against alias bombs: real files hold hundreds.
 const MAX_VALUES: usize = 100_000;
@@ -58,8 +59,17 @@ pub(super) struct BuildError {
     pub location: Option<(usize, usize)>,
 }
 
-/// The tree of a YAML text.
+/// The tree of a YAML text, its merge keys carried out.
 pub(super) fn build(text: &str) -> Result<Node, BuildError> {
+    merge::merged(written(text)?).map_err(|(path, message)| {
+        let location = locate(text, path.steps(), false);
+        BuildError { path, message, location }
+    })
+}
+
+/// The tree of a YAML text as it is written, with its merge keys.
+pub(super) fn written(text: &str) -> Result<Node, BuildError> {
+    depth::check(text)?;
     let context = Context::default();
     Builder(&context).deserialize(serde_yaml::Deserializer::from_str(text)).map_err(|error| {
         let location = error.location().map(|at| (at.line(), at.column()));

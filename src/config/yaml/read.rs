@@ -16,33 +16,19 @@ pub struct Problem {
 /// A value read, or the problem with it.
 pub type Read<T> = std::result::Result<T, Problem>;
 
-/// The known name nearest to a misspelt one, if any is near.
+/// The known name nearest to a misspelt one, if any is near: of a short one no more than a letter may be wrong.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = name.to_lowercase();
     known
         .into_iter()
         .map(|k| (strsim::damerau_levenshtein(&lower, &k.to_lowercase()), k))
-        .filter(|(distance, k)| *distance <= 1 + k.len().max(name.len()) / 4)
+        .filter(|(distance, k)| {
+            let (short, long) = (k.len().min(name.len()), k.len().max(name.len()));
+            let most = if long <= 5 { 1 } else { (1 + long / 4).min((short / 2).max(1)) };
+            *distance <= most
+        })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, k)| k)
-}
-
-/// The amount a text such as `400k`, `0.5M` or `2MiB` stands for; k, M and G are powers of 1000, KiB and so on of 1024.
-pub fn amount(text: &str) -> Option<f64> {
-    let split = text.find(|c: char| c.is_ascii_alphabetic() && c != 'e').unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let factor = match unit.trim() {
-        "" => 1.0,
-        "k" | "K" | "kB" => 1e3,
-        "M" | "MB" => 1e6,
-        "G" | "GB" => 1e9,
-        "KiB" => 1024.0,
-        "MiB" => 1024.0 * 1024.0,
-        "GiB" => 1024.0 * 1024.0 * 1024.0,
-        _ => return None,
-    };
-    let value = number.trim().replace('_', "").parse::<f64>().ok()? * factor;
-    (value.is_finite() && (0.0..1e18).contains(&value)).then_some(value)
 }
 
 /// A value and where it stands.
@@ -79,7 +65,7 @@ impl<'a> At<'a> {
 
     /// A mapping with no keys but `known`.
     pub fn keys(&self, what: &str, known: &[&'static str]) -> Read<Keys<'a>> {
-        let keys = self.any_keys(what)?;
+        let keys = Keys { known: Some(known.to_vec()), ..self.any_keys(what)? };
         for (key, _) in keys.entries {
             if !known.contains(&key.as_str()) {
                 let near = match nearest(key, known.iter().copied()) {
@@ -99,7 +85,7 @@ impl<'a> At<'a> {
     /// A mapping with keys of the user's own.
     pub fn any_keys(&self, what: &str) -> Read<Keys<'a>> {
         match self.node {
-            Node::Map(entries) => Ok(Keys { at: self.clone(), what: what.to_owned(), entries }),
+            Node::Map(entries) => Ok(Keys { at: self.clone(), what: what.to_owned(), entries, known: None }),
             _ => Err(self.problem(format!(
                 "{what} is a mapping (lines of `key: value`), not {}",
                 self.node.describe()
@@ -176,14 +162,6 @@ impl<'a> At<'a> {
         .ok_or_else(|| self.is_not(what))
     }
 
-    /// A finite amount from 0 that may have a unit: `400k`, `0.5M`, `2MiB`.
-    pub fn amount(&self, what: &str) -> Read<f64> {
-        match self.node {
-            Node::Text(text) => amount(text).ok_or_else(|| self.is_not(what)),
-            _ => self.number(0.0..1e18, what),
-        }
-    }
-
     /// One of some names.
     pub fn one_of<T: Clone>(&self, what: &str, names: &[(&'static str, T)]) -> Read<T> {
         if let Node::Text(text) = self.node
@@ -207,11 +185,16 @@ pub struct Keys<'a> {
     at: At<'a>,
     what: String,
     entries: &'a [(String, Node)],
+    /// All keys that there can be; `None` where they are the user's own.
+    known: Option<Vec<&'static str>>,
 }
 
 impl<'a> Keys<'a> {
     /// The value of a key, if the key is there.
     pub fn get(&self, key: &str) -> Option<At<'a>> {
+        // A key that is read and not listed is refused wherever it is given.
+        let is_listed = self.known.as_ref().is_none_or(|known| known.contains(&key));
+        assert!(is_listed || !cfg!(test), "{} reads `{key}`, which it does not list", self.what);
         self.entries
             .iter()
             .find(|(k, _)| k == key)

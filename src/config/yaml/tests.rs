@@ -76,9 +76,113 @@ fn alias_bombs_are_refused_at_once() {
     assert!(error.contains("aliases"), "{error}");
     let wide = format!("a: &a [{}]\nb: [{}]\n", "1, ".repeat(3000), "*a, ".repeat(3000));
     assert!(parse_error(&wide).contains("more than 100000 values once its aliases are written out"));
-    let deep = "[".repeat(1_000_000);
-    let error = parse_error(&deep);
-    assert!(error.starts_with("f.yaml"), "{error}");
+}
+
+/// A refusal takes milliseconds; the parser alone takes minutes for some of these. A second is for busy machines.
+#[test]
+fn deep_texts_are_refused_at_once() {
+    let n = 100_000;
+    let deep = [
+        "[".repeat(10 * n),
+        format!("a: {}{}", "[".repeat(n), "]".repeat(n)),
+        format!("a: {}{}", "{a: ".repeat(n), "}".repeat(n)),
+        "{".repeat(n),
+        format!("a: {}", "[{a: ".repeat(n)),
+        format!("a: {}", "[\"]\",".repeat(n)),
+        "- ".repeat(n),
+        "? ".repeat(n),
+        (0..2000).map(|i| format!("{}a:\n", " ".repeat(i))).collect(),
+    ];
+    for text in &deep {
+        let start = std::time::Instant::now();
+        let error = parse_error(text);
+        let beginning: String = text.chars().take(20).collect();
+        assert!(start.elapsed().as_secs_f64() < 1.0, "{:?} for {beginning}", start.elapsed());
+        assert!(error.starts_with("f.yaml:") && error.ends_with("nested too deeply here"), "{error}");
+    }
+    // What one of the two parsers does not take the other may: neither is given many brackets then.
+    let start = std::time::Instant::now();
+    let error = parse_error(&format!("a: {}", "[ # ]\n".repeat(n)));
+    assert!(start.elapsed().as_secs_f64() < 1.0 && error.contains("not valid YAML"), "{error}");
+    let mut document = Document::parse("f.yaml", "a: 1\n".into(), "file").unwrap();
+    let error = document.set(&[format!("a={}", "[".repeat(n))]).unwrap_err().to_string();
+    assert!(error.ends_with("nested too deeply here"), "{error}");
+    // A long file of ordinary depth is none of these.
+    let long: String = (0..3000).map(|i| format!("- {{name: v{i}, set: {{a: [1, 2]}}}}\n")).collect();
+    Document::parse("f.yaml", long, "file").unwrap();
+}
+
+fn tree(text: &str) -> Node {
+    let document = Document::parse("f.yaml", text.to_owned(), "file").unwrap();
+    document.read(|root| Ok(root.node.clone())).unwrap()
+}
+
+/// The expected trees are what PyYAML 6 makes of the texts: `yaml.safe_load`.
+#[test]
+fn merge_keys_merge() {
+    for (text, expected) in [
+        ("a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}\n", "a: {x: 1, y: 2}\nb: {x: 1, y: 3}\n"),
+        ("a: &a {x: 1, y: 2}\nb:\n  y: 3\n  <<: *a\n", "a: {x: 1, y: 2}\nb: {y: 3, x: 1}\n"),
+        (
+            "a: &a {x: 1}\nb: &b {x: 2, y: 2}\nc: {<<: [*a, *b], z: 3}\n",
+            "a: {x: 1}\nb: {x: 2, y: 2}\nc: {x: 1, y: 2, z: 3}\n",
+        ),
+        (
+            "a: &a {x: 1}\nb: &b {<<: *a, y: 2}\nc: {<<: *b}\n",
+            "a: {x: 1}\nb: {x: 1, y: 2}\nc: {x: 1, y: 2}\n",
+        ),
+        // Merging is not deep: a mapping replaces a mapping.
+        ("a: &a {m: {x: 1}}\nb: {<<: *a, m: {y: 2}}\n", "a: {m: {x: 1}}\nb: {m: {y: 2}}\n"),
+        ("b: {<<: {x: 1}, <: 2}\n", "b: {x: 1, <: 2}\n"),
+        ("b: {<<: []}\n", "b: {}\n"),
+    ] {
+        assert_eq!(tree(text), tree(expected), "{text}");
+    }
+    for (text, message) in [
+        (
+            "b: {<<: 3}\n",
+            "f.yaml:1:9: b.<<: `<<` merges a mapping, or a list of mappings, such as `<<: *base`; this is 3",
+        ),
+        (
+            "b:\n- <<: [{}, [1]]\n",
+            "f.yaml:2:7: b[0].<<: `<<` merges a mapping, or a list of mappings, such as `<<: *base`; this is a list",
+        ),
+        (
+            "b: {<<: {x: 1}, <<: {y: 1}}\n",
+            "f.yaml:1:17: b: the key `<<` is here a second time; remove one of them",
+        ),
+    ] {
+        assert_eq!(parse_error(text), message);
+    }
+}
+
+#[test]
+fn a_merged_value_is_named_where_it_stands() {
+    let text = "a: &a\n  x: 1\n  y: 2\nl:\n- {<<: [{z: 0}, *a], y: 5}\n";
+    let document = Document::parse("f.yaml", text.into(), "file").unwrap();
+    for (name, place) in [("x", "2:6"), ("y", "5:25"), ("z", "5:13"), ("none", "5:3")] {
+        let mut path = KeyPath::default();
+        [key("l"), Step::Item(0), key(name)].into_iter().for_each(|step| path.push(step));
+        let error = document.error(&Problem { path, at_key: false, message: "wrong".into() });
+        assert_eq!(error.to_string(), format!("f.yaml:{place}: l[0].{name}: wrong"));
+    }
+}
+
+#[test]
+fn a_byte_order_mark_and_other_encodings() {
+    let folder = tempfile::tempdir().unwrap();
+    let load = |bytes: &[u8]| {
+        let path = folder.path().join("e.yaml");
+        std::fs::write(&path, bytes).unwrap();
+        Document::load(&path, "experiment file").map_err(|e| e.to_string())
+    };
+    let document = load(b"\xef\xbb\xbfa: 1\n").unwrap();
+    let mut path = KeyPath::default();
+    path.push(key("a"));
+    let error = document.error(&Problem { path, at_key: true, message: "wrong".into() }).to_string();
+    assert!(error.ends_with("e.yaml:1:1: a: wrong"), "{error}");
+    let error = load(b"\xff\xfea\0:\0 \x001\0").unwrap_err();
+    assert!(error.ends_with("e.yaml:1: this experiment file is UTF-16 text; save it as UTF-8"), "{error}");
 }
 
 #[test]

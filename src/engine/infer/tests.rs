@@ -126,6 +126,38 @@ fn depthwise_convolutions() {
     }
 }
 
+/// Kernels larger than their map, down to a map of one pixel: only the padding makes room for them. With kernels of their
+/// own and without, strides that leave one pixel, channels within a vector and beyond one.
+#[test]
+fn kernels_larger_than_their_map() {
+    for (kernel, stride) in [(3, 1), (3, 2), (5, 1), (5, 2), (7, 1), (7, 2), (7, 3), (7, 4), (9, 1)] {
+        for (h, w) in [(1, 1), (1, 2), (2, 1), (2, 2), (3, 2), (1, 6), (4, 3)] {
+            for channels in [5, 18] {
+                let input = Shape::new(channels, h, w);
+                let relu = Op::Elementwise(Elementwise::Relu);
+                let name = |what| format!("{what} k{kernel} s{stride} on {input}");
+                let depthwise = conv(ConvSpec::depthwise(channels, kernel, stride), true);
+                check(&alone(&name("depthwise"), input, std::slice::from_ref(&depthwise)));
+                let full = conv(ConvSpec::full(7, kernel, stride), false);
+                let layers =
+                    [relu, full, Op::BatchNorm(Norm::default()), Op::Elementwise(Elementwise::Hswish)];
+                check(&alone(&name("full"), input, &layers));
+            }
+        }
+    }
+    let grouped = ConvSpec { groups: 2, ..ConvSpec::full(8, 5, 1) };
+    check(&alone("grouped 5x5 on 2x1", Shape::new(6, 2, 1), &[conv(grouped, true)]));
+    for (kernel, stride, pad, ceil) in [(3, 1, 1, false), (3, 2, 1, true), (5, 1, 2, false), (5, 2, 2, true)]
+    {
+        let window = Window { kernel, stride, pad, ceil };
+        for op in [Op::MaxPool(window), Op::AvgPool(window)] {
+            for (h, w) in [(1, 1), (1, 2), (3, 1)] {
+                check(&alone(&format!("{op:?}"), Shape::new(5, h, w), std::slice::from_ref(&op)));
+            }
+        }
+    }
+}
+
 #[test]
 fn other_convolutions() {
     for (channels, spec) in [

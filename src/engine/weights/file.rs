@@ -17,7 +17,7 @@ pub(super) fn width(dtype: Dtype) -> Option<usize> {
 }
 
 /// A tensor's numbers, each the nearest f32.
-pub(super) fn numbers(view: &TensorView<'_>) -> Vec<f32> {
+pub fn numbers(view: &TensorView<'_>) -> Vec<f32> {
     let bytes = view.data();
     let halves = || bytes.as_chunks::<2>().0.iter().map(|b| u16::from_le_bytes(*b));
     match view.dtype() {

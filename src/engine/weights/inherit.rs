@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::file::{Numbers, numbers, serialise};
-use super::{misfit_sentence, misfits, own_entries, parse, slots};
+use super::{misfit_sentence, misfits, own_entries, parse, slots, views};
 use crate::arch::{Network, Op};
 use crate::error::{Error, Result};
 
@@ -21,7 +21,7 @@ pub fn inherited(wider: &Network, file: &[u8], narrower: &Network) -> Result<Vec
     if theirs.len() != ours.len() {
         return Err(refused(format!("{} tensors, not {}", theirs.len(), ours.len())));
     }
-    let tensors = parse(file)?;
+    let tensors = views(&parse(file)?);
     let entries = own_entries(wider, &theirs);
     let problems = misfits(&tensors, &entries, &wider.name);
     if !problems.is_empty() {
@@ -39,8 +39,8 @@ pub fn inherited(wider: &Network, file: &[u8], narrower: &Network) -> Result<Vec
         if regrouped(wider, from.layer) && from.shape != to.shape {
             return Err(refused(format!("the filters of {} would meet other channels", entry.name)));
         }
-        let view = tensors.tensor(&entry.name).map_err(|e| Error::request(format!("{}: {e}", entry.name)))?;
-        values.push(Numbers::Floats(leading(&numbers(&view), &from.shape, &to.shape)));
+        let numbers = tensors.get(&entry.name).map(numbers).unwrap_or_default();
+        values.push(Numbers::Floats(leading(&numbers, &from.shape, &to.shape)));
     }
     Ok(serialise(&own_entries(narrower, &ours).into_iter().zip(values).collect::<Vec<_>>(), &BTreeMap::new()))
 }

@@ -11,6 +11,7 @@ mod kinds;
 mod layered;
 mod look;
 mod outline;
+mod raster;
 mod stage_panel;
 mod stages;
 mod svg;

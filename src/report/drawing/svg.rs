@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use crate::report::figure::scene::Align;
 use crate::report::figure::style::{Color, FAMILY};
+use crate::text::line;
 
 /// The body of a document, as it grows.
 #[derive(Debug, Default)]
@@ -183,16 +184,15 @@ pub struct Font {
     pub color: Color,
 }
 
-/// A text as XML may hold it: markup escaped, characters that XML does not know as spaces.
+/// A text as XML may hold it: markup escaped, and characters that XML does not know, or no one sees, written out.
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in line(text).chars() {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push(' '),
             c => out.push(c),
         }
     }
@@ -224,7 +224,7 @@ mod tests {
     /// XML 1.0, sections 2.2 (characters) and 2.4 (markup).
     #[test]
     fn texts_are_escaped() {
-        assert_eq!(escape("a<b> & \"c\"\u{1}\u{ffff}"), "a&lt;b&gt; &amp; &quot;c&quot;  ");
+        assert_eq!(escape("a<b> & \"c\"\u{1}\u{ffff}"), "a&lt;b&gt; &amp; &quot;c&quot;\\u{1}\\u{ffff}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A picture as a list of shapes with positions in pixels, so that layout is computed once and can be tested.
 
 use super::style::{self, Color};
-use crate::text::cut;
+use crate::text::{cut, line};
 
 /// Where a text's position lies along its baseline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,7 +140,7 @@ impl Scene {
         turned: bool,
     ) {
         // XML knows no control characters, not even escaped.
-        let text = cut(text, LONGEST).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let text = line(&cut(text, LONGEST)).into_owned();
         self.shapes.push(Shape::Text { at, text, size, color, bold, align, turned });
     }
 

@@ -5,6 +5,7 @@ mod columns;
 mod read;
 #[cfg(test)]
 mod tests;
+mod units;
 mod write;
 
 use std::collections::HashMap;

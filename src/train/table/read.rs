@@ -1,6 +1,5 @@
 //! Reading a table, each mistake a sentence with its line.
 
-use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::Path;
 
@@ -10,7 +9,8 @@ use super::columns::Columns;
 use super::{About, FORMAT, TITLE, Table};
 use crate::arch::Shape;
 use crate::error::{Error, Result};
-use crate::text::one_line;
+use crate::file;
+use crate::text::{cell, one_line};
 
 /// Most bytes of a table's text: a million rows of ten epochs have less.
 const MOST_BYTES: u64 = 1 << 30;
@@ -27,7 +27,7 @@ impl Table {
         let name = path.display();
         let fail = |message: String| Error::request(one_line(&format!("{name}: {message}")));
         let mut bytes = Vec::new();
-        let file = File::open(path).map_err(|error| match error.kind() {
+        let file = file::stream(path).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => {
                 fail("there is no such table; check the path, or make one with `blocksmith table DIR`".into())
             }
@@ -55,9 +55,8 @@ impl Table {
 
 /// The table of a file's bytes.
 pub(super) fn parse(bytes: &[u8]) -> std::result::Result<Table, Wrong> {
-    let text = std::str::from_utf8(bytes).map_err(|error| {
-        let line = bytes.iter().take(error.valid_up_to()).filter(|byte| **byte == b'\n').count() as u64 + 1;
-        (line, "this is no UTF-8 text: a table is made by `blocksmith table DIR`".to_owned())
+    let text = file::str(bytes).map_err(|file::NotText { line, why }| {
+        (line as u64, format!("this is {why}; a table is made by `blocksmith table DIR`"))
     })?;
     // The CSV reader would count the second half of such a line's end to the next line.
     let text = &text.replace("\r\n", "\n");
@@ -75,8 +74,14 @@ pub(super) fn parse(bytes: &[u8]) -> std::result::Result<Table, Wrong> {
         .has_headers(false)
         .flexible(true)
         .from_reader(&text.as_bytes()[text.len() - rest..]);
+    // Few tables have cells that need it.
+    let is_coded = text.contains(['\'', '\\']);
+    let plain = |record: csv::StringRecord| match is_coded {
+        true => record.iter().map(cell::read).collect(),
+        false => record,
+    };
     let mut records = reader.records().map(|record| match record {
-        Ok(record) => Ok((line(record.position()), record)),
+        Ok(record) => Ok((line(record.position()), plain(record))),
         Err(error) => Err((line(error.position()), format!("this row cannot be read as CSV ({error})"))),
     });
     let end = lines.len() as u64;
@@ -131,7 +136,8 @@ fn about(text: &str) -> std::result::Result<About, Wrong> {
         })
         .collect();
     let find = |name: &str| lines.iter().find(|(_, key, _)| *key == name);
-    let words = |name: &str| find(name).map_or_else(String::new, |(_, _, value)| (*value).to_owned());
+    let words =
+        |name: &str| find(name).map_or_else(String::new, |(_, _, value)| cell::read_line(value).into_owned());
     let needed = |name: &str, example: &str| {
         find(name).copied().ok_or_else(|| {
             (1, format!("the table needs a line `# {name}: {example}` after its first, and has none"))

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::{About, CHOICE, COLUMNS, CURVES, End, FAILURE, FORMAT, Row, TEST, TITLE, Table};
 use crate::error::{Error, Result};
-use crate::text::{hex, one_line};
+use crate::text::{cell, hex, one_line};
 
 /// Significant digits of losses and seconds: those that follow are noise, and half of the file.
 const DIGITS: usize = 6;
@@ -22,7 +22,8 @@ impl Table {
         let mut writer = csv::Writer::from_writer(self.about.text().into_bytes());
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         let mut header = names(&COLUMNS[..1]);
-        header.extend(self.factors.iter().map(|factor| format!("{CHOICE}{factor}")));
+        header
+            .extend(self.factors.iter().map(|factor| cell::write(&format!("{CHOICE}{factor}")).into_owned()));
         header.extend(names(&COLUMNS[1..]));
         for curve in CURVES {
             header.extend((1..=self.epochs).map(|epoch| format!("{curve}_{epoch}")));
@@ -59,8 +60,8 @@ impl Table {
     }
 
     fn cells(&self, row: &Row) -> Vec<String> {
-        let mut cells = vec![row.candidate.clone()];
-        cells.extend(row.choices.iter().cloned());
+        let mut cells = vec![cell::write(&row.candidate).into_owned()];
+        cells.extend(row.choices.iter().map(|level| cell::write(level).into_owned()));
         cells.extend([row.params, row.madds, row.activation_memory, row.seed].map(|n| n.to_string()));
         cells.push(rounded(row.seconds));
         for (curve, name) in CURVES.iter().enumerate() {
@@ -73,9 +74,12 @@ impl Table {
             End::Finished { accuracy, loss } => {
                 [number(*accuracy, TEST[0]), number(*loss, TEST[1]), String::new(), String::new()]
             }
-            End::Failed { reason } => {
-                [String::new(), String::new(), (row.epochs.len() + 1).to_string(), one_line(reason)]
-            }
+            End::Failed { reason } => [
+                String::new(),
+                String::new(),
+                (row.epochs.len() + 1).to_string(),
+                cell::write(&one_line(reason)).into_owned(),
+            ],
         });
         cells
     }
@@ -99,7 +103,7 @@ impl About {
         ];
         let mut text = format!("{TITLE}{FORMAT}\n");
         for (name, value) in lines {
-            text.push_str(&format!("# {name}: {}\n", one_line(&value)));
+            text.push_str(&format!("# {name}: {}\n", cell::write_line(&one_line(&value))));
         }
         text
     }

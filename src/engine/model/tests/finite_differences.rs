@@ -108,13 +108,31 @@ fn convolutions() {
     }
 }
 
-/// On a larger map than `convolutions`, for a kernel fits in no smaller one.
+/// On a larger map than `convolutions`, which holds the kernel, and on maps that only padding makes large enough, down to one
+/// pixel.
 #[test]
-fn large_depthwise_kernels() {
-    for (kernel, stride) in [(5, 1), (5, 2), (7, 1), (7, 2)] {
-        let mut builder = Builder::new(Shape::new(5, 7, 8), true).unwrap();
-        builder.conv("z", 0, ConvSpec::depthwise(5, kernel, stride)).unwrap();
-        check(builder.finish(format!("depthwise_{kernel}_s{stride}"), 2), Mode::Train, 2);
+fn large_kernels() {
+    for (kernel, stride) in [(3, 1), (3, 2), (5, 1), (5, 2), (7, 1), (7, 2), (7, 3), (7, 4), (9, 1)] {
+        for (h, w) in [(7, 8), (1, 1), (1, 2), (2, 2), (3, 1), (4, 3)] {
+            let on = |name: &str, spec| {
+                let mut builder = Builder::new(Shape::new(5, h, w), true).unwrap();
+                builder.conv("z", 0, spec).unwrap();
+                check(builder.finish(format!("{name}_{kernel}_s{stride}_{h}x{w}"), 2), Mode::Train, 2);
+            };
+            on("depthwise", ConvSpec::depthwise(5, kernel, stride));
+            on("full", ConvSpec::full(4, kernel, stride));
+        }
+    }
+    // Batch norm's share and pending activations before and after, on maps of two pixels and of one.
+    for (text, side) in [
+        ("stem_k3_s2_c6 ir_r2_k7_s1_e2_c6_se0.25 ir_r1_k5_s2_e2_c8", 3),
+        ("cn_k7_s2_c6 dsa_r2_k5_s2_c8 head_c10", 6),
+        ("cse_r2_k7_s1_c5_cap3_rr4_nhs", 3),
+    ] {
+        let candidate = notation::parse(text).unwrap();
+        let mut network = build::network(&candidate, Shape::new(3, side, side), 3).unwrap();
+        network.name = text.into();
+        check(network, Mode::Train, 3);
     }
 }
 
