@@ -1,7 +1,7 @@
 //! Files of others, read without surprises: nothing is waited for, no device is read by mistake, text is text.
 //!
 //! Reading: [`open`] and [`read`] take regular files alone. [`stream`] takes pipes too, for what is read once from start to end:
-//! `blocksmith run <(generate)`. [`mod@text`] passes over a byte order mark. Writing: [`Output`].
+//! `blocksmith run <(generate)`. `text` passes over a byte order mark. Writing: [`Output`].
 
 mod input;
 mod output;
