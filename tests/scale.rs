@@ -72,6 +72,7 @@ fn write_journal(path: &Path, experiment: Experiment, trials: usize) -> u64 {
             ),
             hash: format!("{:016x}", (trial as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)),
             choices: choices.map(|name| (format!("stages[3].{name}"), (trial % 7).to_string())).to_vec(),
+            merged: None,
             params: 362_992 + trial as u64,
             madds: 81_434_112,
             activation_memory: 1 << 20,

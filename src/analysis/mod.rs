@@ -3,6 +3,7 @@
 //! Everything here is computed from the journal's records through [`StudySummary`], and printed elsewhere.
 
 pub mod ablation;
+pub mod coincide;
 pub mod course;
 pub mod curves;
 pub mod effects;

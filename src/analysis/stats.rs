@@ -48,6 +48,23 @@ pub fn spread(values: &[f64]) -> Option<Spread> {
     Some(Spread { n, mean, sd })
 }
 
+/// As [`spread`], of values that each stand for so many equal ones.
+pub fn spread_of_many(values: &[(f64, u64)]) -> Option<Spread> {
+    if values.iter().all(|(_, count)| *count == 1) {
+        return spread(&values.iter().map(|(value, _)| *value).collect::<Vec<_>>());
+    }
+    let n = values.iter().fold(0_u64, |n, (_, count)| n.saturating_add(*count));
+    if n == 0 {
+        return None;
+    }
+    let mean = values.iter().map(|(value, count)| value * *count as f64).sum::<f64>() / n as f64;
+    let sd = (n > 1).then(|| {
+        let squares: f64 = values.iter().map(|(v, count)| (v - mean) * (v - mean) * *count as f64).sum();
+        (squares / (n - 1) as f64).sqrt()
+    });
+    Some(Spread { n: usize::try_from(n).unwrap_or(usize::MAX), mean, sd })
+}
+
 impl Spread {
     /// Standard error of the mean; `None` for one value.
     pub fn standard_error(&self) -> Option<f64> {

@@ -2,6 +2,8 @@
 
 pub mod blocks;
 pub mod build;
+pub mod canonical;
+pub mod identity;
 pub mod network;
 pub mod zoo;
 

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use sha2::{Digest, Sha256};
-
 /// Shape of one image's activation: channels, height, width.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct Shape {
@@ -156,12 +154,9 @@ impl Network {
         self.layers[0].output
     }
 
-    /// SHA-256 over what the layers compute and from what, names left out: equal for two spellings of one network.
-    pub fn fingerprint(&self) -> [u8; 32] {
-        let mut hash = Sha256::new();
-        for Layer { op, inputs, output, .. } in &self.layers {
-            hash.update(format!("{op:?} {inputs:?} {output}\n").as_bytes());
-        }
-        hash.finalize().into()
+    /// What the network is, in 16 hex digits: equal for two networks of the same layers, however they were written. See
+    /// [`identity`](super::identity) for what counts as the same.
+    pub fn hash(&self) -> String {
+        super::identity::hash(self)
     }
 }

@@ -1,5 +1,6 @@
 //! `blocksmith enumerate`: how large a search space is, and what is in it.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use rand::SeedableRng;
@@ -11,13 +12,16 @@ use super::numbers::{bytes, exact_json, large, rough};
 use super::output;
 use super::place::Place;
 use super::searched::label;
+use crate::analysis::coincide::{Coincidence, Levels, coincidences};
+use crate::arch::{Shape, canonical};
 use crate::cost::Cost;
 use crate::cost::feasible::{Counting, Feasible, Rejection};
+use crate::cost::spellings;
 use crate::error::{Error, Result};
 use crate::report::format::thousands;
 use crate::report::table::{self, Table};
 use crate::report::unbuildable;
-use crate::space::{Drawn, SearchSpace};
+use crate::space::{Choices, Drawn, SearchSpace};
 
 /// Spaces up to this size are listed whole: a second or two.
 const LIST: u64 = 200_000;
@@ -32,7 +36,8 @@ const LABEL: usize = 32;
 /// be built and its exact params, multiply-adds and activation memory are within the constraints. Up to 200,000
 /// candidates are judged one by one; of a larger space 20,000 are drawn by chance, and the number is an estimate
 /// with its 95 % interval (Wilson's). The output says which, and why
-/// candidates cannot be built: how many for each reason, with the key of the space that it is about.
+/// candidates cannot be built: how many for each reason, with the key of the space that it is about. Where all were judged it
+/// also says how many distinct networks the satisfying candidates are, and which levels lead to one network.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     blocksmith enumerate search-spaces/quickstart.yaml\n  \
@@ -42,7 +47,7 @@ const LABEL: usize = 32;
     blocksmith enumerate search-spaces/mix-cifar10.yaml --json | jq .satisfying\n\n\
     Any row's block text can be given to `blocksmith profile` in quotes.\n\n\
     --json prints `size`, `satisfying` (`count` or `estimate`, `exact`, `low`, `high`, `sampled`), the ranges of `params`,\n  \
-    `madds` and `activation_memory`, `factors` and `rows`; whole numbers above 2^53 as texts.\n\n\
+    `madds` and `activation_memory`, `networks` and `coincidences` (null where they were not compared), `factors` and\n  `rows`; whole numbers above 2^53 as texts.\n\n\
     Exit code 2 where nothing satisfies the constraints.")]
 pub struct Args {
     /// The search space file
@@ -74,10 +79,58 @@ pub fn execute(args: &Args) -> Result<()> {
         return Err(nothing(&feasible, place));
     }
     let rows = rows(&space, &feasible, args);
+    let known = feasible.exact.then(|| Distinct::of(&space, &feasible));
     if args.json {
-        output::print_json(&as_json(args, &space, &feasible, &rows))
+        output::print_json(&as_json(args, &space, &feasible, known.as_ref(), &rows))
     } else {
-        output::print(&as_text(&space, &feasible, &rows))
+        output::print(&as_text(&space, &feasible, known.as_ref(), &rows))
+    }
+}
+
+/// Most coincidences that are told.
+const TOLD: usize = 12;
+
+/// The networks that the satisfying candidates are.
+struct Distinct {
+    networks: u64,
+    coincidences: Vec<Coincidence>,
+}
+
+impl Distinct {
+    fn of(space: &SearchSpace, feasible: &Feasible) -> Self {
+        let [c, h, w] = space.input;
+        let images = (Shape::new(c, h, w), space.classes);
+        let numbers: Vec<u128> = feasible.satisfying.iter().map(|(number, _)| *number).collect();
+        let mut networks: BTreeMap<String, Vec<u128>> = BTreeMap::new();
+        for (number, hash) in spellings::hashes(space, &numbers, images) {
+            networks.entry(hash).or_default().push(number);
+        }
+        let choices: Vec<Vec<Choices>> = if networks.len() == numbers.len() {
+            Vec::new()
+        } else {
+            let choices = |number: &u128| space.get(*number).map(|drawn| drawn.choices);
+            networks.values().map(|numbers| numbers.iter().filter_map(choices).collect()).collect()
+        };
+        fn levels(choices: &[Choices]) -> Levels<'_> {
+            let mut levels = Levels::new();
+            for (factor, level) in choices.iter().flatten() {
+                levels.entry(factor.as_str()).or_default().insert(level.as_str());
+            }
+            levels
+        }
+        let levels: Vec<Levels<'_>> = choices.iter().map(|choices| levels(choices)).collect();
+        Self { networks: networks.len() as u64, coincidences: coincidences(&levels) }
+    }
+}
+
+/// How many networks the candidates are that satisfy, where they were listed.
+fn networks(size: u128, known: Option<&Distinct>) -> String {
+    match known {
+        Some(known) => format!(
+            "{} distinct (exact: candidates that build the same layers are one network, and are trained once)",
+            thousands(known.networks)
+        ),
+        None => format!("not counted: {} candidates are too many to compare one by one", large(size)),
     }
 }
 
@@ -110,6 +163,9 @@ fn nothing(feasible: &Feasible, place: Place) -> Error {
 /// A candidate that satisfies the constraints.
 struct Row {
     drawn: Drawn,
+    /// The one text of its network, and what it is known by.
+    text: String,
+    hash: String,
     cost: Cost,
 }
 
@@ -124,12 +180,16 @@ fn rows(space: &SearchSpace, feasible: &Feasible, args: &Args) -> Vec<Row> {
     chosen.sort_unstable();
     let row = |at: usize| {
         let (index, cost) = satisfying[at];
-        Some(Row { drawn: space.get(index)?, cost })
+        let drawn = space.get(index)?;
+        let [c, h, w] = space.input;
+        let (candidate, network) =
+            canonical::network(&drawn.candidate, Shape::new(c, h, w), space.classes).ok()?;
+        Some(Row { drawn, text: candidate.text(), hash: network.hash(), cost })
     };
     chosen.into_iter().filter_map(row).collect()
 }
 
-fn as_text(space: &SearchSpace, feasible: &Feasible, rows: &[Row]) -> String {
+fn as_text(space: &SearchSpace, feasible: &Feasible, known: Option<&Distinct>, rows: &[Row]) -> String {
     let [c, h, w] = space.input;
     let mut text = format!("space {}: {c}x{h}x{w} images in {} classes\n", space.name, space.classes);
     if let Some(description) = &space.description {
@@ -137,6 +197,7 @@ fn as_text(space: &SearchSpace, feasible: &Feasible, rows: &[Row]) -> String {
     }
     text += &format!("\nsize        {}\n", large(feasible.size));
     text += &format!("satisfying  {}\n", satisfying(feasible));
+    text += &format!("networks    {}\n", networks(feasible.size, known));
     if let Some(sentence) = unbuildable::sentence(&feasible.unbuildable) {
         text += &format!("not built   {sentence}\n");
     }
@@ -158,6 +219,15 @@ fn as_text(space: &SearchSpace, feasible: &Feasible, rows: &[Row]) -> String {
             table.push(vec![factor.name, factor.levels.join(", ")]);
         }
         text += &format!("\n{}\n", table.terminal());
+    }
+    if let Some(known) = known.filter(|known| !known.coincidences.is_empty()) {
+        text += "\nlevels that coincide\n";
+        for coincidence in known.coincidences.iter().take(TOLD) {
+            text += &format!("  {coincidence}\n");
+        }
+        if let Some(more) = known.coincidences.len().checked_sub(TOLD).filter(|more| *more > 0) {
+            text += &format!("  and {more} more\n");
+        }
     }
     if !rows.is_empty() {
         text += &format!("\n{}\n", rows_text(rows));
@@ -194,8 +264,7 @@ fn satisfying(feasible: &Feasible) -> String {
 
 /// A line for each row.
 fn rows_text(rows: &[Row]) -> String {
-    let labels: Vec<String> =
-        rows.iter().map(|row| label(&row.drawn.choices, &row.drawn.candidate)).collect();
+    let labels: Vec<String> = rows.iter().map(|row| label(&row.drawn.choices, &row.hash)).collect();
     let mut columns = vec![table::text("choices"), table::number("params"), table::number("madds")];
     columns.push(table::number("memory"));
     let mut table = Table::new(columns);
@@ -209,10 +278,16 @@ fn rows_text(rows: &[Row]) -> String {
     }
     let short = labels.iter().all(|label| label.chars().count() <= LABEL);
     let table = if short { table } else { table.without(&["choices"]) };
-    output::with_candidates(&table, rows.iter().map(|row| row.drawn.candidate.text()))
+    output::with_candidates(&table, rows.iter().map(|row| row.text.clone()))
 }
 
-fn as_json(args: &Args, space: &SearchSpace, feasible: &Feasible, rows: &[Row]) -> Value {
+fn as_json(
+    args: &Args,
+    space: &SearchSpace,
+    feasible: &Feasible,
+    known: Option<&Distinct>,
+    rows: &[Row],
+) -> Value {
     let range = |range: Option<(u64, u64)>| range.map(|(min, max)| json!({"min": min, "max": max}));
     let bounds = feasible.bounds();
     let mut satisfying = json!({
@@ -231,32 +306,42 @@ fn as_json(args: &Args, space: &SearchSpace, feasible: &Feasible, rows: &[Row]) 
         space.factors().into_iter().map(|f| json!({"name": f.name, "levels": f.levels})).collect();
     let rows: Vec<Value> = rows.iter().map(row_json).collect();
     json!({
-        "space": space.name,
-        "file": args.space.display().to_string(),
-        "input": space.input,
-        "classes": space.classes,
-        "size": exact_json(feasible.size),
-        "satisfying": satisfying,
-        "params": range(feasible.range(|c| c.params)),
-        "madds": range(feasible.range(|c| c.madds)),
-        "activation_memory": range(feasible.range(|c| c.activation_memory)),
-        "factors": factors,
-        "rows": rows,
-    })
+           "space": space.name,
+           "file": args.space.display().to_string(),
+           "input": space.input,
+           "classes": space.classes,
+           "size": exact_json(feasible.size),
+    "satisfying": satisfying,
+           "networks": known.map(|known| known.networks),
+           "coincidences": known.map(|known| known.coincidences.iter().map(coincidence_json).collect::<Vec<_>>()),
+           "params": range(feasible.range(|c| c.params)),
+           "madds": range(feasible.range(|c| c.madds)),
+           "activation_memory": range(feasible.range(|c| c.activation_memory)),
+           "factors": factors,
+           "rows": rows,
+       })
+}
+
+fn coincidence_json(coincidence: &Coincidence) -> Value {
+    let Coincidence { factor, levels, networks, only_with } = coincidence;
+    let with = only_with.as_ref().map(|with| {
+        with.iter().map(|(factor, levels)| json!({"factor": factor, "levels": levels})).collect::<Vec<_>>()
+    });
+    json!({"factor": factor, "levels": levels, "networks": networks, "where": with})
 }
 
 fn row_json(row: &Row) -> Value {
-    let Drawn { index, candidate, choices } = &row.drawn;
+    let Drawn { index, choices, .. } = &row.drawn;
     let choices: Vec<Value> =
         choices.iter().map(|(factor, level)| json!({"factor": factor, "level": level})).collect();
     json!({
         "index": exact_json(*index),
-        "label": label(&row.drawn.choices, candidate),
+        "label": label(&row.drawn.choices, &row.hash),
         "choices": choices,
         "params": row.cost.params,
         "madds": row.cost.madds,
         "activation_memory": row.cost.activation_memory,
-        "text": candidate.text(),
-        "hash": candidate.hash(),
+        "text": row.text,
+        "hash": row.hash,
     })
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::memory::Budget;
 use super::profiled::{self, Asked, Target};
 use super::{numbers, output, studied};
-use crate::arch::Network;
+use crate::arch::{Network, zoo};
 use crate::config::Keep;
 use crate::cost;
 use crate::engine::{Model, Workers};
@@ -57,12 +57,31 @@ pub fn of_file(path: &Path, network: Option<&str>, asked: &Asked<'_>) -> Result<
         ..asked.clone()
     };
     let (network, text) = find(name, &asked)?;
+    let network = as_written(network, name, &weights, said.as_ref().is_some_and(|about| about.folded));
     let own = About::new(text, network.input(), network.classes);
     let about = match said {
         Some(said) => About { network: own.network, input: own.input, classes: own.classes, ..said },
         None => own,
     };
     load(network, about, &weights, format!("weights of {}", path.display()))
+}
+
+/// The network with the names of its text as it is written, where weights have those: files of before may.
+fn as_written(network: Network, text: &str, weights: &Weights, folded: bool) -> Network {
+    let fits = |network: &Network| match folded {
+        true => weights.check(&fold::structure(network)).is_ok(),
+        false => weights.check(network).is_ok(),
+    };
+    if fits(&network) {
+        return network;
+    }
+    let options =
+        zoo::Options { classes: Some(network.classes), input: Some(network.input()), ..Default::default() };
+    let written = zoo::as_written(text, &options).ok().map(|named| named.network);
+    match written.filter(|written| written.hash() == network.hash() && fits(written)) {
+        Some(written) => Network { name: network.name, ..written },
+        None => network,
+    }
 }
 
 /// A trained trial of a study: the one that is named, or the one with the highest validation accuracy.

@@ -25,6 +25,7 @@ pub mod predict;
 pub mod profile;
 mod profiled;
 pub mod progress;
+mod recorded;
 pub mod report;
 pub mod retry;
 pub mod run;

@@ -7,6 +7,7 @@ use std::collections::{HashMap, VecDeque};
 
 pub use variants::variants;
 
+use super::recorded::Recorded;
 use super::searched;
 use crate::arch::{Network, Shape, build};
 use crate::error::{Error, Result};
@@ -29,6 +30,8 @@ pub struct Searched {
     pub total: Option<usize>,
     /// Shape and number of classes of the images that they take.
     pub images: (Shape, usize),
+    /// What a study of before has recorded.
+    pub recorded: Recorded,
 }
 
 /// A candidate that is to be trained, or to go on, up to a rung; with the seeds still to come.
@@ -113,7 +116,7 @@ impl ExperimentPlan {
             Order::Train(mut made, epochs) => {
                 proposal = made.proposal.take();
                 let parent = made.adapted.as_ref().map(|adapted| adapted.from.clone());
-                let planned = searched::planned(*made, self.searched.images)?;
+                let planned = searched::planned(*made, self.searched.images, &self.searched.recorded)?;
                 let (until, seeds) = match parent {
                     // It inherits from the trials of the same seeds, and stops whatever a whole training is.
                     Some(parent) => {

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::place::Place;
 use super::{adapted, studied};
 use crate::arch::zoo::{self, Named};
-use crate::arch::{Network, Shape, build};
+use crate::arch::{Network, Shape, canonical};
 use crate::config::yaml::{Document, Step};
 use crate::config::{DataFormat, Experiment, Variant};
 use crate::cost::{Profile, Rejection};
@@ -158,11 +158,11 @@ fn named(network: &str, asked: &Asked) -> Result<Profiled> {
 }
 
 fn profiled(name: String, named: Named, asked: &Asked) -> Profiled {
-    let Named { network, text } = named;
+    let Named { network, text, .. } = named;
     let batch = asked.batch.unwrap_or(BATCH);
     Profiled {
         name,
-        hash: crate::space::hash(&text),
+        hash: network.hash(),
         text,
         note: None,
         profile: Profile::of(&network),
@@ -226,7 +226,7 @@ fn space(path: &Path, asked: &Asked) -> Result<Profiled> {
     let [c, h, w] = space.input;
     let (input, classes) =
         (asked.input.unwrap_or(Shape::new(c, h, w)), asked.classes.unwrap_or(space.classes));
-    let network = build::network(&first.candidate, input, classes).map_err(|reason| {
+    let (candidate, network) = canonical::network(&first.candidate, input, classes).map_err(|reason| {
         let message = format!("the first candidate cannot be built at {input}: {reason}");
         place.rejection(&Rejection::Shape(reason), &message)
     })?;
@@ -234,7 +234,7 @@ fn space(path: &Path, asked: &Asked) -> Result<Profiled> {
         let size = super::numbers::large(space.size());
         format!("the first of {size} candidates; fix others with --set, or see `blocksmith enumerate`")
     });
-    let named = Named { network, text: first.candidate.text() };
+    let named = Named { network, text: candidate.text(), written: first.candidate.text() };
     Ok(Profiled { note, ..profiled(space.name, named, asked) })
 }
 

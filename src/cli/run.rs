@@ -20,6 +20,7 @@ use super::measured::{self, Step};
 use super::memory::{self, Budget};
 use super::place::Place;
 use super::plan::{self, ExperimentPlan};
+use super::recorded::Recorded;
 use super::searched::Earlier;
 use super::shares::{self, Count, Shares, Wanted};
 use super::start::Start;
@@ -159,11 +160,14 @@ pub fn run_study(args: &Args, mut experiment: Experiment, dir: &Path, place: Pla
     };
     let trained = Trained::load(&experiment, args.data.as_deref(), Budget::new(args.memory), place)?;
     let (input, classes) = trained.shape();
-    let variants = plan::variants(&experiment, place, input, classes)?;
+    let replayed = if exists && args.dry_run { state::replay(dir)?.0 } else { None };
+    let begun = existing.as_ref().and_then(Study::state).or(replayed.as_ref());
+    let recorded = Recorded::of(begun, input, classes);
+    let variants = plan::variants(&experiment, place, (input, classes), &recorded)?;
     trained.check(&variants, place)?;
     let record = trained.record();
     let warnings = report::warnings::of(&experiment, variants.iter().map(|(of, _)| of), &record);
-    let searched = searched::candidates(&experiment, &variants, &earlier, input, classes)
+    let searched = searched::candidates(&experiment, &variants, (&earlier, &recorded), input, classes)
         .map_err(|error| place.located(error))?;
     let mut plan = ExperimentPlan::new(&experiment.seeds, experiment.train.epochs, variants, searched);
     let notes = start.check(plan.look_ahead(LOOK_AHEAD).map(|(_, network)| network), place)?;

@@ -7,9 +7,11 @@ use sha2::{Digest, Sha256};
 
 use super::place::Place;
 use super::plan::{Planned, Searched};
-use crate::arch::{Shape, build};
+use super::recorded::{Known, Recorded};
+use crate::arch::{Shape, build, canonical};
 use crate::config::{Experiment, SearchConfig, SpaceContent, StrategyKind};
 use crate::cost::feasible::{self, Counting, Feasible};
+use crate::cost::spellings::{self, Spellings};
 use crate::cost::{Cost, Rejection};
 use crate::error::{Error, Result};
 use crate::search::{self, Costs, Judged, Made, Proposal, Search};
@@ -21,39 +23,39 @@ use crate::text::hex;
 /// first proposal is made at once, so that a space in which nothing can be trained is refused before anything else
 /// begins. A candidate that is one of the variants is trained as that variant, and not again.
 ///
-/// `earlier` is what a study that exists has: candidates of an extended one that belong to the space come first, and count.
+/// `earlier` is what a study that exists has: candidates of an extended one that belong to the space come first, and count;
+/// `recorded` are those of a study that knows networks by their texts, and continues to.
 ///
 /// # Errors
 /// What is wrong with the space, that it is made for other images, or that none of its candidates can be trained.
 pub fn candidates(
     experiment: &Experiment,
     variants: &[Planned],
-    earlier: &Earlier,
+    (earlier, recorded): (&Earlier, &Recorded),
     input: Shape,
     classes: usize,
 ) -> Result<Searched> {
     let images = (input, classes);
+    let none = |total| Searched { kept: Vec::new(), search: None, total, images, recorded: recorded.clone() };
     let Some(config) = &experiment.search else {
-        return Ok(Searched { kept: Vec::new(), search: None, total: Some(0), images });
+        return Ok(none(Some(0)));
     };
     if config.netadapt.is_some() {
-        return shrunk(experiment, config, images);
+        return Ok(Searched { search: Some(shrunk(experiment, config, recorded, images)?), ..none(None) });
     }
     let space = Arc::new(SearchSpace::load(&config.space)?);
     check_images(config, &space, input, classes)?;
-    let mut seen: Seen = variants.iter().map(|(_, network)| network.fingerprint()).collect();
-    let total = total(config, &space, seen.clone(), input, classes);
+    let mut trained: HashSet<String> = variants.iter().map(|(_, network)| network.hash()).collect();
+    let mut known = recorded.known(&trained);
+    let total = total(config, &space, (trained.clone(), known.clone()), images);
     let candidates = if config.listens() { &[][..] } else { &earlier.candidates };
-    let kept = kept(&space, candidates, &mut seen, input, classes);
+    let kept = kept(&space, candidates, (&mut trained, &mut known), images);
     let total = total.map(|total| total.max(kept.len()));
     let rejected = Arc::new(Mutex::new(None));
     let judge = {
         let (space, rejected) = (Arc::clone(&space), Arc::clone(&rejected));
         Box::new(move |candidate: &Candidate| match feasible::judge(&space, candidate, input, classes) {
-            Ok((network, cost)) => match network.fingerprint() {
-                network if seen.contains(&network) => Judged::Repeats,
-                network => Judged::Fits(costs(&cost), Some(network)),
-            },
+            Ok((network, cost)) => Judged::Fits(costs(&cost), known.hash(candidate, &network)),
             Err(rejection) => {
                 let reason = rejection.reason().to_owned();
                 let judged = match rejection.excess() {
@@ -67,21 +69,35 @@ pub fn candidates(
     };
     let trials = config.trials.map(|trials| trials.saturating_sub(kept.len()));
     let config = &SearchConfig { trials, ..config.clone() };
-    let settings =
-        search::Settings { config, space, seed: experiment.seed, epochs: experiment.train.epochs, judge };
-    let mut search = Search::new(settings);
+    let settings = search::Settings {
+        config,
+        space: Arc::clone(&space),
+        seed: experiment.seed,
+        epochs: experiment.train.epochs,
+        judge,
+    };
+    let mut search = Search::new(settings).without(trained);
     search.recall(earlier.proposals.clone());
+    // What such a study heard of a network, it heard of the choices alone by which it was proposed.
+    if recorded.is_empty() {
+        let mut spellings = None;
+        let thorough = experiment.trainer.is_network();
+        search = search.merging(Box::new(move |genome, hash| {
+            let new = || Spellings::new(Arc::clone(&space), images, thorough);
+            spellings.get_or_insert_with(new).of(genome, hash)
+        }));
+    }
     // At once, so that a space in which nothing can be trained is refused before anything else begins.
     match search.look() {
         // There is nothing beside what the study has.
-        Err(_) if !kept.is_empty() => return Ok(Searched { kept, search: None, total, images }),
+        Err(_) if !kept.is_empty() => return Ok(Searched { kept, ..none(total) }),
         Err(error) => {
             let rejected = rejected.lock().unwrap_or_else(PoisonError::into_inner);
             return Err(refusal(config, &search, rejected.as_ref(), &error));
         }
         Ok(()) => {}
     }
-    Ok(Searched { kept, search: Some(search), total, images })
+    Ok(Searched { kept, search: Some(search), ..none(total) })
 }
 
 /// What a study has of its search before this run.
@@ -95,18 +111,26 @@ pub struct Earlier {
 
 /// What `netadapt` proposes. Its first network is trained whether or not a variant is the same: the others inherit from its
 /// trials.
-fn shrunk(experiment: &Experiment, config: &SearchConfig, images: (Shape, usize)) -> Result<Searched> {
-    let (input, classes) = images;
+fn shrunk(
+    experiment: &Experiment,
+    config: &SearchConfig,
+    recorded: &Recorded,
+    (input, classes): (Shape, usize),
+) -> Result<Search> {
     let space = Arc::new(SearchSpace::fixed([input.c, input.h, input.w], classes)?);
+    let mut known = recorded.known(&HashSet::new());
     let judge = Box::new(move |candidate: &Candidate| match build::network(candidate, input, classes) {
-        Ok(network) => Judged::Fits(costs(&crate::cost::of(&network)), None),
+        Ok(network) => {
+            let hash = known.hash(candidate, &network);
+            Judged::Fits(costs(&crate::cost::of(&network)), hash)
+        }
         Err(reason) => Judged::NoNetwork { reason },
     });
     let settings =
         search::Settings { config, space, seed: experiment.seed, epochs: experiment.train.epochs, judge };
     let mut search = Search::new(settings);
     search.look()?;
-    Ok(Searched { kept: Vec::new(), search: Some(search), total: None, images })
+    Ok(search)
 }
 
 /// What a candidate costs, as far as a search cares.
@@ -124,7 +148,7 @@ fn refusal(config: &SearchConfig, search: &Search, first: Option<&Rejection>, er
     }
 }
 
-/// Candidates of a space that is listed to see whether it has a candidate.
+/// Candidates of a space that is listed to see whether it has a network.
 const LISTED: u128 = 100_000;
 
 /// Of candidates that were searched earlier those that still belong to the space, with their networks. A space too large to be
@@ -132,27 +156,29 @@ const LISTED: u128 = 100_000;
 fn kept(
     space: &SearchSpace,
     earlier: &[CandidateRecord],
-    seen: &mut Seen,
-    input: Shape,
-    classes: usize,
+    (trained, known): (&mut HashSet<String>, &mut Known),
+    (input, classes): (Shape, usize),
 ) -> Vec<Planned> {
     if earlier.is_empty() {
         return Vec::new();
     }
-    let listed: Option<HashSet<String>> =
-        (space.size() <= LISTED).then(|| space.iter().map(|drawn| drawn.candidate.text()).collect());
+    let listed: Option<HashSet<String>> = (space.size() <= LISTED)
+        .then(|| spellings::all(space, (input, classes)).into_iter().map(|(_, hash)| hash).collect());
     let factors = space.factors();
     let has_level = |(name, level): &(String, String)| {
         factors.iter().any(|factor| factor.name == *name && factor.levels.contains(level))
     };
     let keep = |record: &CandidateRecord| {
+        let candidate = crate::space::notation::parse(&record.text).ok()?;
+        let (network, _) = feasible::judge(space, &candidate, input, classes).ok()?;
         let belongs = match &listed {
-            Some(texts) => texts.contains(&record.text),
+            Some(networks) => networks.contains(&network.hash()),
             None => record.choices.iter().all(has_level),
         };
-        let candidate = crate::space::notation::parse(&record.text).ok().filter(|_| belongs)?;
-        let (network, _) = feasible::judge(space, &candidate, input, classes).ok()?;
-        seen.insert(network.fingerprint()).then(|| (record.clone(), network))
+        if !belongs {
+            return None;
+        }
+        trained.insert(known.hash(&candidate, &network)).then(|| (record.clone(), network))
     };
     earlier.iter().filter_map(keep).collect()
 }
@@ -189,10 +215,6 @@ pub fn note_content(experiment: &mut Experiment, count: bool) -> Result<()> {
     Ok(())
 }
 
-/// Fingerprints of the networks that are trained already: two texts can spell one network (`e6` and `h96` where 16 channels
-/// come in), which is trained once.
-type Seen = HashSet<[u8; 32]>;
-
 fn place(config: &SearchConfig) -> Place<'_> {
     Place { file: &config.space, what: "search space file", set: &[], phase: None }
 }
@@ -220,17 +242,16 @@ const JUDGED: u128 = 2_000;
 fn total(
     config: &SearchConfig,
     space: &SearchSpace,
-    mut seen: Seen,
-    input: Shape,
-    classes: usize,
+    (mut trained, mut known): (HashSet<String>, Known),
+    (input, classes): (Shape, usize),
 ) -> Option<usize> {
     if space.size() <= JUDGED {
-        let trained = |number| {
+        let is_new = |number| {
             let candidate = space.get(number)?.candidate;
             let (network, _) = feasible::judge(space, &candidate, input, classes).ok()?;
-            seen.insert(network.fingerprint()).then_some(())
+            trained.insert(known.hash(&candidate, &network)).then_some(())
         };
-        return Some((0..space.size()).filter_map(trained).take(config.trials.unwrap_or(usize::MAX)).count());
+        return Some((0..space.size()).filter_map(is_new).take(config.trials.unwrap_or(usize::MAX)).count());
     }
     let size = usize::try_from(space.size()).ok();
     match (config.strategy, config.trials) {
@@ -242,17 +263,23 @@ fn total(
     }
 }
 
-/// A proposal as a candidate with its network.
+/// A proposal as a candidate with its network, its text that of the layers, or as it is written where the
+/// study goes by that.
 ///
 /// # Errors
 /// Why it is no network for such images.
-pub fn planned(made: Made, (input, classes): (Shape, usize)) -> Result<Planned> {
-    let Made { candidate, choices, hash, costs, adapted, .. } = made;
-    let network = build::network(&candidate, input, classes).map_err(Error::Request)?;
+pub fn planned(made: Made, (input, classes): (Shape, usize), recorded: &Recorded) -> Result<Planned> {
+    let Made { candidate, choices, merged, hash, costs, adapted, .. } = made;
+    let (candidate, network) = if recorded.is_empty() {
+        canonical::network(&candidate, input, classes).map_err(Error::Request)?
+    } else {
+        let network = build::network(&candidate, input, classes).map_err(Error::Request)?;
+        (candidate, network)
+    };
     let Costs { params, madds, activation_memory, .. } = costs;
     let label = match &adapted {
         Some(adapted) => format!("step {}: {}", adapted.step, adapted.change),
-        None => label(&choices, &candidate),
+        None => label(&choices, &hash),
     };
     let record = CandidateRecord {
         label,
@@ -260,6 +287,7 @@ pub fn planned(made: Made, (input, classes): (Shape, usize)) -> Result<Planned> 
         text: candidate.text(),
         hash,
         choices,
+        merged: merged.map(Box::new),
         params,
         madds,
         activation_memory,
@@ -273,7 +301,7 @@ const LONGEST_LABEL: usize = 40;
 
 /// The levels in the order of the factors, each marked as the block notation does, such as `e4 k5 r1 cse cap16`; the first
 /// half of the hash where nothing was chosen, and where there are too many choices for anybody to read them in a name.
-pub fn label(choices: &[(String, String)], candidate: &Candidate) -> String {
+pub fn label(choices: &[(String, String)], hash: &str) -> String {
     let level = |(factor, level): &(String, String)| match factor.rsplit('.').next().unwrap_or(factor) {
         "block" | "activation" | "form" | "stem" | "head" => level.clone(),
         "expand" | "hidden" if level.starts_with('h') => level.clone(),
@@ -292,7 +320,7 @@ pub fn label(choices: &[(String, String)], candidate: &Candidate) -> String {
     };
     let label = choices.iter().map(level).collect::<Vec<_>>().join(" ");
     if label.is_empty() || label.chars().count() > LONGEST_LABEL {
-        return candidate.hash().chars().take(8).collect();
+        return hash.chars().take(8).collect();
     }
     label
 }
@@ -313,12 +341,11 @@ mod tests {
             ("conv_bias", "true"),
         ];
         let choices = choices.map(|(factor, level)| (factor.to_string(), level.to_string()));
-        let candidate = crate::space::notation::parse("ir_e4_c8").unwrap();
-        assert_eq!(label(&choices, &candidate), "e4 k5 no-se cse cap16 conv_bias=true");
-        let hash = candidate.hash();
-        assert_eq!(label(&[], &candidate), hash[..8]);
+        let hash = "0123456789abcdef";
+        assert_eq!(label(&choices, hash), "e4 k5 no-se cse cap16 conv_bias=true");
+        assert_eq!(label(&[], hash), hash[..8]);
         let many: Vec<_> = choices.iter().cycle().take(12).cloned().collect();
-        assert_eq!(label(&many, &candidate), hash[..8]);
+        assert_eq!(label(&many, hash), hash[..8]);
     }
 
     /// `e2` and `h32` are one network where 16 channels come in; a variant that is the same network is trained already, and
@@ -334,7 +361,8 @@ mod tests {
         experiment.search = Some(SearchConfig::new(space, StrategyKind::Grid, None));
         let (input, classes) = (Shape::new(3, 32, 32), 10);
         let texts = |variants: &[Planned], experiment: &Experiment| -> (Option<usize>, Vec<String>) {
-            let mut searched = candidates(experiment, variants, &Earlier::default(), input, classes).unwrap();
+            let earlier = (&Earlier::default(), &Recorded::default());
+            let mut searched = candidates(experiment, variants, earlier, input, classes).unwrap();
             let mut texts = Vec::new();
             while let Order::Train(made, _) = searched.search.as_mut().unwrap().order().unwrap() {
                 texts.push(made.candidate.text());

@@ -90,7 +90,8 @@ fn has_finished<'a>(trial: &'a Trial, dir: &Path) -> Result<&'a Trial> {
 pub fn network(study: &StudyState, dir: &Path, trial: &Trial, said: Option<&About>) -> Result<zoo::Named> {
     let classes = study.environments.first().map(|environment| environment.data.classes.len());
     let options = zoo::Options { classes, input: input(study, dir, trial, said), ..Default::default() };
-    let mut named = zoo::resolve(&trial.candidate.text, &options)?;
+    // Its weights have the names of the text that they were trained under.
+    let mut named = zoo::as_written(&trial.candidate.text, &options)?;
     named.network.name.clone_from(&trial.candidate.label);
     Ok(named)
 }

@@ -7,6 +7,7 @@ pub mod feasible;
 mod layer;
 mod memory;
 mod profile;
+pub mod spellings;
 mod unbuildable;
 
 pub use feasible::{Feasible, Rejection};

@@ -76,6 +76,7 @@ pub fn report(findings: &Findings, pictures: &[Picture]) -> String {
     if !findings.effects.is_empty() {
         let split = findings.study.comparison_split().name();
         let table = tables::effects(&findings.effects, split).markdown();
+        let merged = super::merged::sentence(&findings.study);
         let what = if findings.is_grid {
             "Every combination of these levels was trained, so what is compared differs in the one factor alone, and is the mean over \
              all levels of the others; an effect that depends on another factor is averaged out."
@@ -86,7 +87,7 @@ pub fn report(findings: &Findings, pictures: &[Picture]) -> String {
         let _ = writeln!(
             out,
             "## Effects of the factors\n\nMean {split} accuracy of the candidates with each level; a candidate counts once, with its mean over \
-             seeds. {what} The largest of many ranges is large by chance: read differences against the spread.\n\n{table}"
+             seeds.{merged} {what} The largest of many ranges is large by chance: read differences against the spread.\n\n{table}"
         );
         figure(&mut out, "effects");
     }

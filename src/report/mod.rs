@@ -11,6 +11,7 @@ pub mod files;
 pub mod format;
 mod latency;
 mod markdown;
+mod merged;
 mod netadapt;
 pub mod pictures;
 pub mod recipe;

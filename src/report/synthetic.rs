@@ -32,6 +32,7 @@ pub fn candidate(label: &str, is_variant: bool, params: u64, madds: u64) -> Cand
         text: format!("stem_k3_s1_c16|{}|head_c1280", label.replace(' ', "_")),
         hash: format!("{:016x}", params.wrapping_mul(0x9E37_79B9_7F4A_7C15)),
         choices: Vec::new(),
+        merged: None,
         params,
         madds,
         activation_memory: params / 3,

@@ -3,6 +3,7 @@
 use super::figure::axis::short;
 use super::format::{self, NONE};
 use super::table::{Table, code, number, text};
+use crate::analysis::effects::LevelEffect;
 use crate::analysis::{Ablation, AblationRow, CandidateFront, CandidatePoint, Effect, StudySummary};
 use crate::study::state::Failure;
 
@@ -124,6 +125,7 @@ pub fn effects(effects: &[Effect], split: &str) -> Table {
         number("range (points)"),
         text("level"),
         number("candidates"),
+        number("networks"),
         number(&format!("mean {split} accuracy (%)")),
         number("sd"),
     ]);
@@ -135,12 +137,18 @@ pub fn effects(effects: &[Effect], split: &str) -> Table {
                 first(format!("{:.2}", effect.range)),
                 level.level.clone(),
                 level.accuracy.n.to_string(),
+                level.networks.to_string(),
                 format!("{:.2}", level.accuracy.mean),
                 level.accuracy.sd.map_or(NONE.to_owned(), |sd| format!("{sd:.2}")),
             ]);
         }
     }
-    table
+    // Only where some of them are the same.
+    let is_merged = |level: &LevelEffect| level.networks != level.accuracy.n;
+    if effects.iter().flat_map(|effect| &effect.levels).any(is_merged) {
+        return table;
+    }
+    table.without(&["networks"])
 }
 
 /// Trials that failed, with their reasons.

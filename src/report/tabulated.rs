@@ -35,9 +35,9 @@ pub fn table(study: &StudySummary, input: Shape, results: &str) -> Result<Tabula
         return Err(Error::request("no trial of the study has finished: its table can be made once it has"));
     };
     let mut factors: Vec<String> = Vec::new();
-    for (factor, _) in study.trials.iter().flat_map(|trial| &trial.candidate.choices) {
-        if !factors.contains(factor) {
-            factors.push(factor.clone());
+    for (factor, ..) in study.trials.iter().flat_map(|trial| trial.candidate.levels()) {
+        if !factors.iter().any(|known| known == factor) {
+            factors.push(factor.to_owned());
         }
     }
     let (mut rows, mut unfinished, mut short, mut untested) = (Vec::new(), 0, 0, 0);
@@ -102,10 +102,7 @@ fn space(experiment: &Experiment) -> String {
 
 fn row(trial: &Trial, factors: &[String], epochs: usize, end: End) -> Row {
     let candidate = &trial.candidate;
-    let level = |factor: &String| {
-        let choice = candidate.choices.iter().find(|(name, _)| name == factor);
-        choice.map_or_else(String::new, |(_, level)| level.clone())
-    };
+    let level = |factor: &String| candidate.level(factor).unwrap_or_default();
     let told = trial.epochs.get(..epochs).unwrap_or(&trial.epochs);
     Row {
         candidate: candidate.text.clone(),

@@ -31,8 +31,8 @@ const AFTER: [&str; 11] = [
 pub fn csv(study: &StudySummary) -> Result<String> {
     let mut factors: Vec<&str> = Vec::new();
     for trial in &study.trials {
-        for (factor, _) in &trial.candidate.choices {
-            if !factors.contains(&factor.as_str()) {
+        for (factor, ..) in trial.candidate.levels() {
+            if !factors.contains(&factor) {
                 factors.push(factor);
             }
         }
@@ -88,8 +88,7 @@ fn row(study: &StudySummary, trial: &Trial, factors: &[&str]) -> Vec<String> {
         cells.push(known.map_or("", |latency| latency.source.name()).to_owned());
     }
     for factor in factors {
-        let level = c.choices.iter().find(|(f, _)| f == factor);
-        cells.push(level.map_or(String::new(), |(_, level)| text(level)));
+        cells.push(c.level(factor).map_or_else(String::new, |level| text(&level)));
     }
     let result = trial.result.as_ref();
     let epochs = result.map_or(trial.epochs.len(), |r| r.epochs);

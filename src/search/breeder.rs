@@ -38,12 +38,10 @@ pub struct Breeder {
     shuffle: Shuffle,
     rng: ChaCha8Rng,
     taken: HashSet<String>,
-    /// Whose hash it is that a genome makes, of those that were taken when it was tried.
+    /// The network that a genome makes, of those that were taken when it was tried, by its hash.
     genomes: HashMap<Genome, String>,
-    /// Whose network it is.
-    networks: HashMap<[u8; 32], String>,
-    /// Some candidates that were made and not wanted, by their hashes, so that they need not be judged again.
-    spare: HashMap<String, Made>,
+    /// Some genomes of candidates that were made and not wanted, so that they need not be judged again.
+    spare: HashMap<Genome, (Costs, String)>,
     /// Some genomes that break the constraints, and by how much, so that they need not be judged again either.
     broken: HashMap<Genome, f64>,
     rest: Rest,
@@ -93,7 +91,6 @@ impl Breeder {
             rng,
             taken: HashSet::new(),
             genomes: HashMap::new(),
-            networks: HashMap::new(),
             spare: HashMap::new(),
             broken: HashMap::new(),
             rest: Rest::default(),
@@ -103,6 +100,11 @@ impl Breeder {
             looked: false,
             least: None,
         }
+    }
+
+    /// Makes none of these networks, which are trained already, by their hashes.
+    pub fn leave_out(&mut self, networks: HashSet<String>) {
+        self.taken.extend(networks);
     }
 
     pub fn space(&self) -> &SearchSpace {
@@ -130,7 +132,11 @@ impl Breeder {
         let Some((candidate, choices)) = self.space.make(genome) else {
             return Tried::Breaks(f64::INFINITY);
         };
-        let tried = self.judged(genome, candidate, choices, None);
+        let judged = match self.spare.remove(genome) {
+            Some((costs, hash)) => Judged::Fits(costs, hash),
+            None => (self.judge)(&candidate),
+        };
+        let tried = self.judged(genome, (candidate, choices), judged, None);
         if let Tried::Breaks(excess) = tried {
             if self.broken.len() >= BROKEN {
                 self.broken.clear();
@@ -159,14 +165,15 @@ impl Breeder {
 
     /// A candidate that is not of the space, where it is new and may be trained.
     pub fn offer(&mut self, candidate: Candidate, choices: Choices, adapted: Option<Adapted>) -> Tried {
-        self.judged(&[], candidate, choices, adapted)
+        let judged = (self.judge)(&candidate);
+        self.judged(&[], (candidate, choices), judged, adapted)
     }
 
-    /// What a candidate costs, where it may be trained; it is not taken by that. For a judge that knows no repeats.
+    /// What a candidate costs, where it may be trained; it is not taken by that.
     pub fn price(&mut self, candidate: &Candidate) -> Option<Costs> {
         match (self.judge)(candidate) {
             Judged::Fits(costs, _) => Some(costs),
-            Judged::Breaks { .. } | Judged::NoNetwork { .. } | Judged::Repeats => None,
+            Judged::Breaks { .. } | Judged::NoNetwork { .. } => None,
         }
     }
 
@@ -174,41 +181,27 @@ impl Breeder {
     pub fn why_not(&mut self, candidate: &Candidate) -> Option<String> {
         match (self.judge)(candidate) {
             Judged::Breaks { reason, .. } | Judged::NoNetwork { reason } => Some(reason),
-            Judged::Fits(..) | Judged::Repeats => None,
+            Judged::Fits(..) => None,
         }
     }
 
     fn judged(
         &mut self,
         genome: &[usize],
-        candidate: Candidate,
-        choices: Choices,
+        (candidate, choices): (Candidate, Choices),
+        judged: Judged,
         adapted: Option<Adapted>,
     ) -> Tried {
-        let hash = candidate.hash();
-        if self.taken.contains(&hash) {
-            self.genomes.insert(genome.to_vec(), hash);
-            return Tried::Taken;
-        }
-        if let Some(made) = self.spare.remove(&hash) {
-            return Tried::Made(Box::new(self.take(Made { genome: genome.to_vec(), ..made })));
-        }
-        match (self.judge)(&candidate) {
-            Judged::Fits(costs, network) => {
-                let owner = network.and_then(|network| self.networks.get(&network));
-                if let Some(owner) = owner.filter(|owner| self.taken.contains(*owner)) {
-                    // The same network came before, spelled otherwise.
-                    self.genomes.insert(genome.to_vec(), owner.clone());
-                    return Tried::Taken;
-                }
-                let (genome, adapted) = (genome.to_vec(), adapted.map(Box::new));
-                let made = Made { genome, candidate, choices, hash, costs, network, adapted, proposal: None };
-                Tried::Made(Box::new(self.take(made)))
-            }
-            Judged::Repeats => {
-                self.genomes.insert(genome.to_vec(), hash.clone());
-                self.taken.insert(hash);
+        match judged {
+            Judged::Fits(_, hash) if self.taken.contains(&hash) => {
+                self.genomes.insert(genome.to_vec(), hash);
                 Tried::Taken
+            }
+            Judged::Fits(costs, hash) => {
+                let (genome, adapted) = (genome.to_vec(), adapted.map(Box::new));
+                let made =
+                    Made { genome, candidate, choices, merged: None, hash, costs, adapted, proposal: None };
+                Tried::Made(Box::new(self.take(made)))
             }
             Judged::Breaks { excess, reason } => {
                 self.reject(excess, || format!("{} with {reason}", candidate.text()));
@@ -224,7 +217,6 @@ impl Breeder {
     fn take(&mut self, made: Made) -> Made {
         self.taken.insert(made.hash.clone());
         self.genomes.insert(made.genome.clone(), made.hash.clone());
-        self.networks.extend(made.network.map(|network| (network, made.hash.clone())));
         self.made += 1;
         made
     }
@@ -233,14 +225,13 @@ impl Breeder {
     pub fn put_back(&mut self, made: Made) {
         self.taken.remove(&made.hash);
         self.genomes.remove(&made.genome);
-        made.network.map(|network| self.networks.remove(&network));
         self.made -= 1;
         self.was_put_back = true;
         self.rest.put_back.extend(self.rest.found.remove(&made.hash));
         if self.spare.len() >= SPARE {
             self.spare.clear();
         }
-        self.spare.insert(made.hash.clone(), made);
+        self.spare.insert(made.genome, (made.costs, made.hash));
     }
 
     fn reject(&mut self, excess: f64, reason: impl FnOnce() -> String) {

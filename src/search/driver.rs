@@ -1,6 +1,6 @@
 //! A search from its first order to its last: strategy, breeder and rungs put together.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::breeder::Breeder;
@@ -19,7 +19,7 @@ use super::strategy::{Ask, Strategy, Told};
 use super::tpe::Tpe;
 use crate::config::{BudgetKind, SearchConfig, StrategyKind};
 use crate::error::Result;
-use crate::space::SearchSpace;
+use crate::space::{Merged, SearchSpace};
 
 /// What is to be trained next.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,7 +64,12 @@ pub struct Search {
     first: Option<Order>,
     /// What an earlier run proposed and this one has not.
     recalled: VecDeque<Option<Proposal>>,
+    /// Finds the other choices that lead to a candidate's network.
+    merging: Option<Merging>,
 }
+
+/// Finds all the choices that lead to the network of a genome, given what it is known by, where they are several.
+pub type Merging = Box<dyn FnMut(&[usize], &str) -> Option<Merged> + Send>;
 
 impl std::fmt::Debug for Search {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -120,7 +125,20 @@ impl Search {
             arrived: HashMap::new(),
             first: None,
             recalled: VecDeque::new(),
+            merging: None,
         }
+    }
+
+    /// Has it look for the other choices that lead to each candidate's network, so that the network counts for all of them.
+    pub fn merging(mut self, merging: Merging) -> Self {
+        self.merging = Some(merging);
+        self
+    }
+
+    /// Has it propose none of these networks, by their hashes, since they are trained already.
+    pub fn without(mut self, networks: HashSet<String>) -> Self {
+        self.breeder.leave_out(networks);
+        self
     }
 
     /// Whether what it orders depends on how earlier trials ended.
@@ -165,6 +183,9 @@ impl Search {
                 Next::New(epochs) => match self.ask()? {
                     Ask::Train(mut made) => {
                         self.left -= 1;
+                        if let Some(merging) = &mut self.merging {
+                            made.merged = merging(&made.genome, &made.hash);
+                        }
                         if self.strategy.skips() {
                             made.proposal = Some(Box::new(self.breeder.proposal(&made.genome)));
                         }
@@ -260,7 +281,9 @@ mod tests {
         let mut config = SearchConfig::new("s.yaml".into(), StrategyKind::Nsga2, Some(9));
         change(&mut config);
         let costs = Costs { params: 7, madds: 5, activation_memory: 3, size: 28 };
-        let judge = Box::new(move |_: &Candidate| Judged::Fits(costs, None));
+        let judge = Box::new(move |candidate: &Candidate| {
+            Judged::Fits(costs, crate::space::text_hash(&candidate.text()))
+        });
         let mut search = Search::new(Settings { config: &config, space, seed: 1, epochs: 9, judge });
         let Order::Train(made, _) = search.order().unwrap() else { panic!("it begins with a candidate") };
         (search, *made)

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::netadapt::Adapted;
 use crate::config::Objective;
-use crate::space::{Candidate, Choices, Genome};
+use crate::space::{Candidate, Choices, Genome, Merged};
 
 /// What is known of a candidate before it is trained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,14 +34,12 @@ impl Costs {
 /// Whether a candidate may be trained. Its network is known further down than here, so the judgement is passed in.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Judged {
-    /// The second is by what its network is told from others, where that is not plain from its text.
-    Fits(Costs, Option<[u8; 32]>),
+    /// What it costs, and the hash that its network is known by.
+    Fits(Costs, String),
     /// It breaks constraints, by so much: what it is above or below them, each as a share of the constraint, summed.
     Breaks { excess: f64, reason: String },
     /// It is no network at all.
     NoNetwork { reason: String },
-    /// It is trained already without the search.
-    Repeats,
 }
 
 pub type Judge = Box<dyn FnMut(&Candidate) -> Judged + Send>;
@@ -53,10 +51,11 @@ pub struct Made {
     pub candidate: Candidate,
     /// The choices that made it: (`stages[3].cap`, `8`).
     pub choices: Choices,
+    /// All the choices that lead to its network, where they are several and known.
+    pub merged: Option<Merged>,
+    /// What its network is known by.
     pub hash: String,
     pub costs: Costs,
-    /// By what its network is told from others, where that is not plain from its text.
-    pub network: Option<[u8; 32]>,
     /// Whose weights it inherits, where it does not begin from chance.
     pub adapted: Option<Box<Adapted>>,
     /// Where its search stood once it was proposed, in a search that listens.
@@ -92,11 +91,11 @@ impl Made {
         let candidate = crate::space::notation::parse(text).expect("a candidate");
         Self {
             genome: Vec::new(),
-            hash: candidate.hash(),
+            merged: None,
+            hash: crate::space::text_hash(&candidate.text()),
             candidate,
             choices: Vec::new(),
             costs,
-            network: None,
             adapted: None,
             proposal: None,
         }

@@ -32,7 +32,7 @@ mod tpe;
 pub mod volume;
 
 pub use breeder::Breeder;
-pub use driver::{Order, Search, Settings};
+pub use driver::{Merging, Order, Search, Settings};
 pub use made::{Costs, Judge, Judged, Made, Proposal};
 pub use mnas::Reward;
 pub use netadapt::Adapted;

@@ -297,6 +297,7 @@ mod tests {
     fn made(levels: &[&str], params: u64) -> Made {
         let choices = levels.iter().enumerate().map(|(i, level)| (format!("f{i}"), (*level).to_owned()));
         Made {
+            merged: None,
             choices: choices.collect(),
             hash: format!("{levels:?} {params}"),
             costs: Costs { params, madds: params, activation_memory: 1, size: 1 },

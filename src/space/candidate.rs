@@ -6,7 +6,8 @@ use crate::text::hex;
 
 /// One network of a space: stem, stages and head with every choice made.
 ///
-/// Two candidates are the same network exactly when their [texts](Candidate::text) are equal.
+/// Two candidates that build the same layers are one network, whatever they say: [`arch::canonical`](crate::arch::canonical)
+/// gives both the same text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Candidate {
     /// First convolution; `None` where the first stage reads the image itself.
@@ -149,19 +150,14 @@ pub struct HeadConv {
 }
 
 impl Candidate {
-    /// The block notation of this candidate: canonical, parses back to the same value.
+    /// The block notation of this candidate, as it stands: parses back to the same value.
     pub fn text(&self) -> String {
         super::notation::print(self)
     }
-
-    /// SHA-256 of [`text`](Self::text), first 16 hex digits: the candidate's identity in journals and file names.
-    pub fn hash(&self) -> String {
-        hash(&self.text())
-    }
 }
 
-/// SHA-256 of a network's text, first 16 hex digits.
-pub fn hash(text: &str) -> String {
+/// SHA-256 of a network's text, first 16 hex digits: what journals of before knew a network by.
+pub fn text_hash(text: &str) -> String {
     hex(&Sha256::digest(text.as_bytes())[..8])
 }
 

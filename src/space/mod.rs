@@ -5,6 +5,7 @@ mod constraints;
 mod count;
 mod file;
 mod level;
+mod merged;
 pub mod notation;
 mod search_space;
 mod shared;
@@ -12,9 +13,10 @@ mod unit;
 
 pub use candidate::{
     Activation, Block, Candidate, CapMode, CseForm, Expand, Head, HeadConv, Projection, Shortcut, Stage,
-    Stem, hash,
+    Stem, text_hash,
 };
 pub use constraints::{Constraints, Range};
+pub use merged::Merged;
 pub use search_space::{Choices, Drawn, Factor, Genome, SearchSpace};
 
 #[cfg(test)]

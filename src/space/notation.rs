@@ -20,7 +20,8 @@
 //! `expansion` the previous block's expanded tensor, with `noskip` none; `nonlinear` has the activation after the projection too.
 //!
 //! Activations: `nre` ReLU, `nr6` ReLU6, `nhs` h-swish, `npr` PReLU; the default (ReLU6, in a CSE block PReLU) is not
-//! printed, nor is any part without effect, so that one network has one text.
+//! printed, nor is a part that never has an effect next to the others. What has none for images of some size, and other
+//! spellings of one network, are told from its layers: [`arch::canonical`](crate::arch::canonical).
 
 use super::candidate::{
     Activation, Block, Candidate, CapMode, CseForm, Expand, Head, HeadConv, Projection, Shortcut, Stage, Stem,
@@ -29,7 +30,7 @@ use super::candidate::{
 /// What a token may begin with.
 pub const KINDS: [&str; 8] = ["stem", "ir", "cse", "dsa", "cn", "head", "dropout", "bias"];
 
-/// The canonical text of a candidate.
+/// The text of a candidate, as it stands.
 pub fn print(candidate: &Candidate) -> String {
     let mut tokens = Vec::new();
     if let Some(stem) = &candidate.stem {
@@ -339,8 +340,8 @@ mod tests {
     }
 
     #[test]
-    fn the_hash_is_that_of_the_text() {
+    fn journals_of_before_knew_networks_by_their_texts() {
         // printf '%s' 'ir_r1_k3_s1_e6_c24' | sha256sum
-        assert_eq!(parse("ir_e6_c24").unwrap().hash(), "416f71c195ba1afd");
+        assert_eq!(super::super::text_hash(&parse("ir_e6_c24").unwrap().text()), "416f71c195ba1afd");
     }
 }

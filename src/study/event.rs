@@ -6,6 +6,7 @@ use crate::config::Experiment;
 pub use crate::data::DataRecord;
 pub use crate::engine::Latency;
 use crate::search::{Adapted, Proposal};
+use crate::space::Merged;
 
 /// Version of the journal's format, written in its first line.
 pub const FORMAT: u32 = 3;
@@ -23,8 +24,7 @@ impl Record {
     /// The record without its candidate's choices, which are most of what a candidate takes in memory, and how it was found.
     pub fn without_choices(mut self) -> Self {
         if let Event::TrialQueued { candidate, proposal, .. } = &mut self.event {
-            candidate.choices = Vec::new();
-            *proposal = None;
+            (candidate.choices, candidate.merged, *proposal) = (Vec::new(), None, None);
         }
         self
     }
@@ -186,12 +186,16 @@ pub struct CandidateRecord {
     pub label: String,
     /// True where `label` is the name of a variant of the experiment file.
     pub is_variant: bool,
-    /// Block notation.
+    /// Block notation, or a name with its options: the one text of the network. In journals of before as it was written.
     pub text: String,
-    /// Hash of `text`.
+    /// What the network is known by, a hash of its layers ([`Network::hash`](crate::arch::Network::hash)). In journals of
+    /// before a hash of `text`, which stays what random streams and checkpoints go by.
     pub hash: String,
     /// The choices that made it: (factor, level), such as (`stages[3].cap`, `8`). Empty for variants.
     pub choices: Vec<(String, String)>,
+    /// All the choices that lead to its network, where they are several and known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged: Option<Box<Merged>>,
     pub params: u64,
     pub madds: u64,
     /// Peak activation memory of inference, bytes for one image.
@@ -199,6 +203,24 @@ pub struct CandidateRecord {
     /// Whose weights its trials inherit, where they do not begin anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adapted: Option<Box<Adapted>>,
+}
+
+impl CandidateRecord {
+    /// Every level that leads to its network: factor, level, and how many combinations of levels have it, 1 where its own are
+    /// the only ones.
+    pub fn levels(&self) -> impl Iterator<Item = (&str, &str, u64)> {
+        let merged = self.merged.as_deref().map_or(&[][..], |merged| &merged.levels);
+        let own = if merged.is_empty() { &self.choices[..] } else { &[] };
+        let merged = merged.iter().map(|(factor, level, count)| (factor.as_str(), level.as_str(), *count));
+        own.iter().map(|(factor, level)| (factor.as_str(), level.as_str(), 1)).chain(merged)
+    }
+
+    /// The level of a factor; all that lead to its network, `0.125|0.25` say, where they are several. `None` where it has none.
+    pub fn level(&self, factor: &str) -> Option<String> {
+        let levels: Vec<&str> =
+            self.levels().filter(|(name, ..)| *name == factor).map(|(_, level, _)| level).collect();
+        (!levels.is_empty()).then(|| levels.join("|"))
+    }
 }
 
 /// Loss and accuracy over one pass.

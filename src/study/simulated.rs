@@ -185,6 +185,7 @@ pub fn plan(experiment: &Experiment) -> Vec<PlannedTrial> {
             text: format!("text of {label}"),
             hash: format!("{label}-hash"),
             choices: vec![("stages[3].cap".into(), "8".into())],
+            merged: None,
             params: 362_992,
             madds: 81_434_112,
             activation_memory: 1 << 20,

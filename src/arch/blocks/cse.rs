@@ -71,15 +71,16 @@ fn lite(
 }
 
 /// What limits the width of the squeezed map.
-#[derive(Clone, Copy)]
-struct Guard {
-    cap: Option<usize>,
-    reduction: usize,
-    mode: CapMode,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Guard {
+    pub cap: Option<usize>,
+    pub reduction: usize,
+    pub mode: CapMode,
 }
 
 impl Guard {
-    fn width(&self, pixels: usize) -> usize {
+    /// The width for a map of so many pixels.
+    pub fn width(&self, pixels: usize) -> usize {
         let reduced = pixels / self.reduction;
         match (self.cap, self.mode) {
             (None, _) => reduced,

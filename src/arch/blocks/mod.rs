@@ -1,6 +1,6 @@
 //! The blocks of the notation, one file each; the named networks use them too.
 
-mod cse;
+pub mod cse;
 mod inverted_residual;
 pub mod squeeze_excite;
 

@@ -72,6 +72,7 @@ pub(super) enum Definition {
 }
 
 /// The options of an entry, all known, each with an allowed value.
+#[derive(Clone)]
 pub(super) struct Settings<'a> {
     entry: &'a Entry,
     set: BTreeMap<&'a str, String>,
@@ -117,7 +118,24 @@ impl<'a> Settings<'a> {
         self.set.get(option).and_then(|value| value.parse().ok()).unwrap_or(default)
     }
 
-    fn values(&self, option: &str) -> Option<&Values> {
+    /// The options that are set.
+    pub fn options(&self) -> Vec<&'a str> {
+        self.set.keys().copied().collect()
+    }
+
+    /// With an option at another value; at its default where there is none.
+    pub fn with(&self, option: &'a str, value: Option<String>) -> Self {
+        let mut settings = self.clone();
+        let default = self.values(option).map(Values::default_text);
+        match value.filter(|value| Some(value) != default.as_ref()) {
+            Some(value) => settings.set.insert(option, value),
+            None => settings.set.remove(option),
+        };
+        settings
+    }
+
+    /// The values of an option.
+    pub fn values(&self, option: &str) -> Option<&'a Values> {
         self.entry.options.iter().find(|choice| choice.name == option).map(|choice| &choice.values)
     }
 

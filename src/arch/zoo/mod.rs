@@ -20,11 +20,11 @@ mod vgg;
 
 use std::collections::BTreeMap;
 
-use super::build;
 use super::network::{Network, Shape};
+use super::{build, canonical};
 use crate::error::{Error, Result};
 use crate::space::notation;
-use entry::{Definition, Entry, Settings, did_you_mean};
+use entry::{Definition, Entry, Settings, Values, did_you_mean};
 
 /// What `--set`, `--classes` and `--input` (or the same keys in YAML) ask of a named network.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -34,20 +34,15 @@ pub struct Options {
     pub input: Option<Shape>,
 }
 
-/// A network with the text that is its identity.
+/// A network with its text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Named {
     pub network: Network,
     /// Block notation, or a name with the options that differ from its defaults, such as `shufflenet_v2 width=0.5`:
-    /// [`resolve`] reads it back. One network at its input and classes has one text.
+    /// [`resolve`] reads it back. One network at its input and classes has one text, however it was asked for.
     pub text: String,
-}
-
-impl Named {
-    /// SHA-256 of the text, first 16 hex digits: the network's identity in journals and file names.
-    pub fn hash(&self) -> String {
-        crate::space::hash(&self.text)
-    }
+    /// The same as it was asked for: what journals of before have.
+    pub written: String,
 }
 
 const ENTRIES: &[Entry] = &[
@@ -134,16 +129,84 @@ pub fn resolve(network: &str, options: &Options) -> Result<Named> {
         Definition::Notation(text) => {
             let candidate = notation::parse(&text(&settings))
                 .map_err(|what| Error::run(format!("the definition of {name} is broken: {what}")))?;
-            let built = build::network(&candidate, input, classes).map_err(impossible)?;
-            Ok(Named { network: Network { name: settings.text(), ..built }, text: candidate.text() })
+            let written = candidate.text();
+            let (candidate, built) = canonical::network(&candidate, input, classes).map_err(impossible)?;
+            Ok(Named { network: Network { name: settings.text(), ..built }, text: candidate.text(), written })
         }
         Definition::Built(make) => {
-            let made = build::enough(classes).and_then(|()| make(&settings, input, classes));
-            let built = made.map_err(impossible)?;
-            let text = settings.text();
-            Ok(Named { network: Network { name: text.clone(), ..built }, text })
+            let make = |settings: &Settings<'_>| {
+                build::enough(classes).and_then(|()| make(settings, input, classes))
+            };
+            let built = make(&settings).map_err(impossible)?;
+            let hash = built.hash();
+            let is_same = |other: &Settings<'_>| make(other).is_ok_and(|other| other.hash() == hash);
+            let written = settings.text();
+            let text = plainest(settings, is_same).text();
+            Ok(Named { network: Network { name: text.clone(), ..built }, text, written })
         }
     }
+}
+
+/// The plainest options that give the same network: each left out where that gives it, else the first of its values, else
+/// the number with the fewest decimals.
+fn plainest<'a>(mut settings: Settings<'a>, is_same: impl Fn(&Settings<'a>) -> bool) -> Settings<'a> {
+    for option in settings.options() {
+        let others = match settings.values(option) {
+            Some(Values::Words(words)) => words.iter().map(|word| (*word).to_owned()).collect(),
+            Some(Values::Numbers(_, numbers)) => numbers.iter().map(f64::to_string).collect(),
+            Some(Values::Number(_, least, most)) => {
+                let fits = |value: f64| is_same(&settings.with(option, Some(value.to_string())));
+                let value = settings.number(option);
+                plain_number(value, (*least, *most), fits)
+                    .map(|plain| plain.to_string())
+                    .into_iter()
+                    .collect()
+            }
+            None => Vec::new(),
+        };
+        let others = std::iter::once(None).chain(others.into_iter().map(Some));
+        let mut others = others.map(|value| settings.with(option, value));
+        if let Some(plain) = others.find(&is_same) {
+            settings = plain;
+        }
+    }
+    settings
+}
+
+/// The smallest of the numbers with the fewest decimals that fit as `value` does, where all between two that fit do.
+fn plain_number(value: f64, (least, most): (f64, f64), fits: impl Fn(f64) -> bool) -> Option<f64> {
+    for decimals in 0..=6 {
+        let scale = 10_f64.powi(decimals);
+        let fits = |number: f64| {
+            let value = number / scale;
+            (least..=most).contains(&value) && fits(value)
+        };
+        let mut number = (value * scale).floor();
+        if !fits(number) {
+            number += 1.0;
+        }
+        if fits(number) {
+            while fits(number - 1.0) {
+                number -= 1.0;
+            }
+            return Some(number / scale);
+        }
+    }
+    None
+}
+
+/// As [`resolve`], but layers of a text in block notation are named after its own stages, where there are other spellings of
+/// the network: as files of weights name them that were written for this text.
+///
+/// # Errors
+/// As [`resolve`].
+pub fn as_written(network: &str, options: &Options) -> Result<Named> {
+    let named = resolve(network, options)?;
+    let is_name = ENTRIES.iter().any(|entry| network.split_whitespace().next() == Some(entry.name));
+    let (false, Ok(candidate)) = (is_name, notation::parse(network)) else { return Ok(named) };
+    let (input, classes) = (named.network.input(), named.network.classes);
+    let network = build::network(&candidate, input, classes).map_err(Error::Request)?;
+    Ok(Named { network, ..named })
 }
 
 fn notation_with_options(network: &str, options: &Options) -> Result<Named> {
@@ -168,10 +231,10 @@ fn notation_with_options(network: &str, options: &Options) -> Result<Named> {
     }
     let candidate = notation::parse(network).map_err(Error::Request)?;
     let (input, classes) = (options.input.unwrap_or(Shape::new(3, 32, 32)), options.classes.unwrap_or(10));
-    let built = build::network(&candidate, input, classes)
+    let written = candidate.text();
+    let (candidate, network) = canonical::network(&candidate, input, classes)
         .map_err(|what| Error::request(format!("{network} at {input}: {what}")))?;
-    let text = candidate.text();
-    Ok(Named { network: Network { name: text.clone(), ..built }, text })
+    Ok(Named { network, text: candidate.text(), written })
 }
 
 /// The network of [`resolve`] alone.

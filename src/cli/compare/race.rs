@@ -9,7 +9,7 @@ use crate::analysis::hypervolume::hypervolume;
 use crate::config::{Objective, SearchConfig};
 use crate::error::{Error, Result};
 use crate::search::{Costs, Figures, Judged, Order, Search, Settings};
-use crate::space::{Candidate, SearchSpace};
+use crate::space::{Candidate, SearchSpace, text_hash};
 use crate::train::{Table, TableEnd};
 
 /// A table to race on.
@@ -61,7 +61,9 @@ impl Course {
             .into_iter()
             .map(|(text, (cost, sum, n))| (text.to_owned(), (cost, sum / n as f64)))
             .collect();
-        let known = space.iter().take(1000).any(|drawn| truth.contains_key(&drawn.candidate.text()));
+        let finished =
+            |text: &str| table.trial(text, 0).is_some_and(|row| truth.contains_key(&row.candidate));
+        let known = space.iter().take(1000).any(|drawn| finished(&drawn.candidate.text()));
         if !known {
             return Err(Error::request(format!(
                 "the table has no finished trial of a candidate of the space `{}`: give the space that it was made from",
@@ -98,15 +100,15 @@ impl Course {
     fn run(&self, config: &SearchConfig, seed: u64) -> Run {
         let table = Arc::clone(&self.table);
         let judge = Box::new(move |candidate: &Candidate| match table.trial(&candidate.text(), seed) {
-            Some(row) => Judged::Fits(
-                Costs {
+            Some(row) => {
+                let costs = Costs {
                     params: row.params,
                     madds: row.madds,
                     activation_memory: row.activation_memory,
                     size: 4 * row.params,
-                },
-                None,
-            ),
+                };
+                Judged::Fits(costs, text_hash(&row.candidate))
+            }
             None => Judged::NoNetwork { reason: "it is not in the table".into() },
         });
         let space = Arc::clone(&self.space);
@@ -137,7 +139,7 @@ impl Course {
             let epoch = row.and_then(|row| row.epochs.get(epochs - 1));
             let figures = epoch.map(|e| Figures { accuracy: e.accuracy, loss: e.loss, latency: None });
             if let (Some(epoch), true) = (epoch, epochs == self.epochs()) {
-                found.add(text, epoch.accuracy);
+                found.add(row.map_or(text, |row| &row.candidate), epoch.accuracy);
             }
             search.tell(&hash, epochs, figures);
         }

@@ -10,6 +10,7 @@ use crate::analysis::{Adaptation, StudySummary};
 use crate::cli::memory::Budget;
 use crate::cli::place::Place;
 use crate::cli::plan;
+use crate::cli::recorded::Recorded;
 use crate::cli::trained::Trained;
 use crate::cli::{adapted, claim, interrupt, output};
 use crate::config::Experiment;
@@ -126,7 +127,7 @@ fn check(args: &Args, phases: &Phases, dir: &Path) -> Result<()> {
                 Trained::load(&experiment, args.data.as_deref(), Budget::new(args.memory), place)?.shape(),
             ),
         };
-        plan::variants(&experiment, place, input, classes)?;
+        plan::variants(&experiment, place, (input, classes), &Recorded::default())?;
     }
     Ok(())
 }

@@ -140,7 +140,8 @@ fn config(target: f64, delta: f64) -> SearchConfig {
 fn search(config: &SearchConfig) -> Search {
     let judge = Box::new(|candidate: &Candidate| {
         let params = cost(candidate) as u64;
-        Judged::Fits(Costs { params, madds: 1, activation_memory: 1, size: 4 * params }, None)
+        let costs = Costs { params, madds: 1, activation_memory: 1, size: 4 * params };
+        Judged::Fits(costs, crate::space::text_hash(&candidate.text()))
     });
     let space = Arc::new(SearchSpace::fixed([3, 32, 32], 10).unwrap());
     Search::new(Settings { config, space, seed: 1, epochs: 9, judge })
@@ -251,8 +252,8 @@ fn the_way_is_that_of_an_independent_listing() {
         // What was taken is what the next step's proposals inherit from.
         let mut from: Vec<String> = orders[1..].iter().filter_map(|(_, _, from)| from.clone()).collect();
         from.dedup();
-        assert_eq!(from[0], crate::space::hash(NETWORK));
-        let hashes: Vec<String> = expected.iter().map(|text| crate::space::hash(text)).collect();
+        assert_eq!(from[0], crate::space::text_hash(NETWORK));
+        let hashes: Vec<String> = expected.iter().map(|text| crate::space::text_hash(text)).collect();
         assert_eq!(from[1..], hashes[..hashes.len() - 1], "to {target} by {delta}");
         // The last that was taken is among the last proposals.
         let last =
@@ -268,7 +269,7 @@ fn the_way_is_that_of_an_independent_listing() {
 fn what_fails_is_not_taken() {
     let orders = run(search(&config(6000.0, 0.05)), 3, |_| false);
     let taken = orders[6].2.clone().unwrap();
-    let failed = orders.iter().find(|(text, ..)| crate::space::hash(text) == taken).unwrap().0.clone();
+    let failed = orders.iter().find(|(text, ..)| crate::space::text_hash(text) == taken).unwrap().0.clone();
     let others = run(search(&config(6000.0, 0.05)), 3, |text| text == failed);
     assert_eq!(others[..6], orders[..6]);
     assert_ne!(others[6].2, Some(taken));

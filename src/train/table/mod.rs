@@ -9,8 +9,9 @@ mod units;
 mod write;
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
-use crate::arch::Shape;
+use crate::arch::{Shape, zoo};
 use crate::study::event::Metrics;
 
 /// Version of the format, told in a table's first line.
@@ -39,6 +40,17 @@ pub struct Table {
     rows: Vec<Row>,
     /// Rows of each candidate, by seed.
     index: HashMap<String, Vec<usize>>,
+    networks: Networks,
+}
+
+/// Candidates by what their networks are known by, found when first needed: a table says the same whether or not it was.
+#[derive(Debug, Clone, Default)]
+struct Networks(OnceLock<HashMap<String, String>>);
+
+impl PartialEq for Networks {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 /// Where a table comes from.
@@ -139,7 +151,7 @@ impl Table {
         for same in index.values_mut() {
             same.sort_by_key(|&number| rows[number].seed);
         }
-        Ok(Self { about, factors, epochs, rows, index })
+        Ok(Self { about, factors, epochs, rows, index, networks: Networks::default() })
     }
 
     /// Every trial, in the order of the table.
@@ -162,13 +174,39 @@ impl Table {
 
     /// Whether the table has the candidate.
     pub fn has(&self, candidate: &str) -> bool {
-        self.index.contains_key(candidate)
+        self.rows_of(candidate).is_some()
+    }
+
+    /// The rows of a candidate: under its text, or under another text of its network.
+    fn rows_of(&self, candidate: &str) -> Option<&[usize]> {
+        let same = self.index.get(candidate).or_else(|| {
+            let network = self.hash_of(candidate)?;
+            self.index.get(self.networks.0.get_or_init(|| self.networks()).get(&network)?)
+        })?;
+        Some(same)
+    }
+
+    /// Of two texts of one network the later in the alphabet, whatever their order here.
+    fn networks(&self) -> HashMap<String, String> {
+        let mut texts: Vec<&String> = self.index.keys().collect();
+        texts.sort_unstable();
+        texts.into_iter().filter_map(|text| Some((self.hash_of(text)?, text.clone()))).collect()
+    }
+
+    /// What the network of a text is known by, for the table's images.
+    fn hash_of(&self, text: &str) -> Option<String> {
+        let options = zoo::Options {
+            input: Some(self.about.input),
+            classes: Some(self.about.classes),
+            ..Default::default()
+        };
+        Some(zoo::network(text, &options).ok()?.hash())
     }
 
     /// The trial of a candidate that stands for `seed`: that seed's own where there is one; else, of the candidate's seeds in
     /// rising order, the one with the number `seed` modulo how many there are, counted from 0.
     pub fn trial(&self, candidate: &str, seed: u64) -> Option<&Row> {
-        let same = self.index.get(candidate)?;
+        let same = self.rows_of(candidate)?;
         let at = match same.binary_search_by_key(&seed, |&number| self.rows[number].seed) {
             Ok(own) => own,
             Err(_) => usize::try_from(seed.checked_rem(same.len() as u64)?).ok()?,
@@ -178,7 +216,7 @@ impl Table {
 
     /// Seconds of an epoch of a candidate, on the mean of its trials.
     pub fn seconds(&self, candidate: &str) -> Option<f64> {
-        let same = self.index.get(candidate)?;
+        let same = self.rows_of(candidate)?;
         Some(same.iter().map(|&number| self.rows[number].seconds).sum::<f64>() / same.len() as f64)
     }
 }

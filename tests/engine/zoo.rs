@@ -1,17 +1,14 @@
 //! Published networks against torchvision's, and candidates of a search space against PyTorch:
 //! `tests/fixtures/make_zoo_fixtures.py` made the numbers.
 
-#[path = "support/engine_fixtures.rs"]
-mod fixtures;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::fixtures::{Fixture, difference, labels, parameter, transposed, unit};
 use blocksmith::arch::{Network, Shape, zoo};
 use blocksmith::engine::grad::Grads;
 use blocksmith::engine::{Batch, Model, Real, Workers, weights};
 use blocksmith::export::Naming;
-use fixtures::{Fixture, difference, labels, parameter, transposed, unit};
 use serde_json::Value as Json;
 
 fn size(case: &Json, key: &str) -> usize {

@@ -1,15 +1,12 @@
 //! Whole training steps and SGD against PyTorch: `tests/fixtures/make_engine_fixtures.py` made the numbers.
 
-#[path = "support/engine_fixtures.rs"]
-mod fixtures;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::fixtures::{Fixture, difference, labels, parameter, transposed, unit};
 use blocksmith::arch::{Network, zoo};
 use blocksmith::engine::grad::{self, Grads};
 use blocksmith::engine::{Batch, Model, Real, Sgd, SgdSettings, Workers};
-use fixtures::{Fixture, difference, labels, parameter, transposed, unit};
 use serde_json::Value as Json;
 
 fn network(case: &Json) -> Network {

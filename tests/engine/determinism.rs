@@ -2,13 +2,9 @@
 
 use std::sync::Arc;
 
-use blocksmith::arch::{self, Network, Shape, zoo};
+use blocksmith::arch::{Network, Shape, zoo};
 use blocksmith::engine::simd::Isa;
 use blocksmith::engine::{Batch, Model, Sgd, SgdSettings, Workers, grad};
-use blocksmith::space;
-
-#[path = "support/engine_networks.rs"]
-mod networks;
 
 /// A network with squeeze-and-excitation, h-swish, 5x5 and 7x7 kernels, a projected shortcut and a CSE block.
 const SE: &str = "stem_k3_s2_c12_nhs ir_r2_k5_s1_e3_c20_se0.25_nhs_project ir_r1_k7_s2_h30_c24_se0.5 \
@@ -19,10 +15,10 @@ fn network(name: &str) -> Network {
     let options =
         zoo::Options { classes: Some(10), input: Some(Shape::new(3, 32, 32)), ..Default::default() };
     match name {
-        "shuffle unit" => networks::shuffle_unit(1, 20),
-        "shuffle unit, stride 2" => networks::shuffle_unit(2, 20),
-        "inception" => networks::inception(1),
-        "residual pool" => networks::residual_pool(1),
+        "shuffle unit" => crate::networks::shuffle_unit(1, 20),
+        "shuffle unit, stride 2" => crate::networks::shuffle_unit(2, 20),
+        "inception" => crate::networks::inception(1),
+        "residual pool" => crate::networks::residual_pool(1),
         _ => zoo::network(name, &options).unwrap(),
     }
 }
@@ -103,7 +99,7 @@ fn what_is_dropped_is_the_steps_alone() {
     let batch = Batch { images: &images, labels: &[1, 2, 3, 4] };
     let workers = Arc::new(Workers::new(1).unwrap());
     let losses = |seed: u8, steps: &[u64]| -> Vec<f64> {
-        let mut model = Model::<f32>::new(networks::inception(1), [seed; 32], workers.clone());
+        let mut model = Model::<f32>::new(crate::networks::inception(1), [seed; 32], workers.clone());
         let mut loss = |step: &u64| {
             model.set_step(*step);
             model.gradients(batch, 0.0).0.loss
