@@ -83,7 +83,7 @@ fn impossible_shapes_of_variants() {
         ),
         (
             "stem_s4_c8 ir_s2_e1_c8 cse_c8_rr64",
-            "stages.1.0: a 4x4 map has fewer pixels than the reduction 64; lower",
+            "stages.1.0: the 4x4 map has fewer pixels than the reduction 64; lower",
         ),
     ] {
         let text = experiment(&format!("variants:\n- name: a\n  network: {network}\n"));

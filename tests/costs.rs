@@ -153,7 +153,7 @@ fn nothing_that_satisfies_is_said() {
     for command in ["enumerate", "profile"] {
         let message = refusal(&[command, &wide]);
         assert!(message.starts_with(&format!("{wide}:5:3: stages[0]: ")), "{message}");
-        assert!(message.contains("a 4x4 map has fewer pixels than the reduction 32; lower"), "{message}");
+        assert!(message.contains("the 4x4 map has fewer pixels than the reduction 32; lower"), "{message}");
     }
 }
 
@@ -204,13 +204,13 @@ fn what_cannot_be_built_is_counted_with_its_reason() {
     let satisfying = run(&["enumerate", &space, "--json"])["satisfying"].clone();
     assert_eq!((&satisfying["count"], &satisfying["unbuildable"]), (&json!(4), &json!(8)));
     let expected = json!([
-        {"key": "stages[0].reduction", "reason": "a 8x8 map has fewer pixels than the reduction 128", "count": 3},
-        {"key": "stages[0].reduction", "reason": "a 8x8 map has fewer pixels than the reduction 256", "count": 3},
+        {"key": "stages[0].reduction", "reason": "the 8x8 map has fewer pixels than the reduction 128", "count": 3},
+        {"key": "stages[0].reduction", "reason": "the 8x8 map has fewer pixels than the reduction 256", "count": 3},
         {"key": "head.groups", "reason": "8 input and 24 output channels do not divide into 3 groups", "count": 2},
     ]);
     assert_eq!(satisfying["unbuildable_reasons"], expected);
-    let sentence = "8 of 12 candidates cannot be built: 3 x a 8x8 map has fewer pixels than the reduction 128 \
-                    (stages[0].reduction); 3 x a 8x8 map has fewer pixels than the reduction 256 (stages[0].reduction); \
+    let sentence = "8 of 12 candidates cannot be built: 3 x the 8x8 map has fewer pixels than the reduction 128 \
+                    (stages[0].reduction); 3 x the 8x8 map has fewer pixels than the reduction 256 (stages[0].reduction); \
                     2 x 8 input and 24 output channels do not divide into 3 groups (head.groups)";
     assert!(stdout(&["enumerate", &space]).contains(sentence));
     // The log of a run and its report say it, the report also when the study goes on.
@@ -225,10 +225,14 @@ fn what_cannot_be_built_is_counted_with_its_reason() {
         let report = std::fs::read_to_string(folder.join("study/report.md")).unwrap();
         (stderr.replace('\n', " "), report)
     };
+    assert!(
+        stdout(&["run", &file, "--out", &dir, "--dry-run"]).contains(sentence),
+        "the dry run says it too"
+    );
     let (log, report) = said(&[]);
     assert!(log.contains(sentence), "{log}");
     // Words of a space are escaped or not, the counts stand.
-    let in_report = |report: &str| report.contains("8 of 12 candidates cannot be built: 3 x a 8x8 map");
+    let in_report = |report: &str| report.contains("8 of 12 candidates cannot be built: 3 x the 8x8 map");
     assert!(in_report(&report), "{report}");
     assert!(in_report(&said(&[]).1));
     folder.write("e.yaml", experiment.replace("TRIALS", "3"));

@@ -111,6 +111,13 @@ fn every_file_is_read_or_counted() {
                     that are no images";
     assert!(said.contains(sentence), "{said}");
     assert!(report.contains(sentence), "{report}");
+    let folder = Folder::new();
+    let (file, data_path) = (folder.write("e.yaml", EXPERIMENT), data.path().to_str().unwrap());
+    let dry = stdout(&["run", &file, "--data", data_path, "--dry-run", "--out", &folder.at("study")]);
+    assert!(
+        dry.contains(sentence) && dry.contains("21 for training, 4 for validation, 12 for the test"),
+        "{dry}"
+    );
     // What names itself an image and holds none is a mistake.
     put(data.path(), "train/ant/page.png", b"<html>");
     assert!(

@@ -21,10 +21,10 @@ use super::trained::Trained;
 use super::view::simulated;
 use crate::arch::Network;
 use crate::config::{Experiment, TrainConfig};
-use crate::data::{CHANNELS, Data, epoch_images};
+use crate::data::{CHANNELS, Data, DataRecord, epoch_images};
 use crate::error::Result;
 use crate::report::format::{counted, thousands};
-use crate::report::recipe;
+use crate::report::{recipe, unbuildable};
 use crate::study::event::CandidateRecord;
 use crate::study::{Next, Plan, StudyState};
 
@@ -245,6 +245,21 @@ impl Foretold {
         line("epochs", format!("{}{steps}", thousands(self.epochs)));
         if let Some(data) = request.trained.images() {
             line("", format!("each takes {}", recipe::epoch(&experiment.train, data.train.len())));
+            let DataRecord { train, validation, test, classes, reading, .. } = &data.record;
+            line(
+                "images",
+                format!(
+                    "{} for training, {} for validation, {} for the test, {} classes",
+                    number(*train),
+                    number(*validation),
+                    number(*test),
+                    number(classes.len())
+                ),
+            );
+            reading.sentences().into_iter().for_each(|text| line("", text));
+        }
+        if let Some(text) = unbuildable::of(experiment) {
+            line("space", text);
         }
         let what = if self.steps.is_none() { " of simulated time" } else { "" };
         let shared = format!(
@@ -297,6 +312,11 @@ impl Foretold {
             "disk": self.disk.json(),
             "memory_bytes": self.memory,
             "image_bytes": self.images,
+            "images": request.trained.images().map(|data| json!({
+                "train": data.record.train, "validation": data.record.validation, "test": data.record.test,
+                "notes": data.record.reading.sentences(),
+            })),
+            "unbuildable": unbuildable::of(experiment),
         })
     }
 }

@@ -197,9 +197,7 @@ pub fn run_study(args: &Args, mut experiment: Experiment, dir: &Path, place: Pla
                 output::print(&text)?;
             }
             let display = progress::display();
-            let content = experiment.search.as_ref().and_then(|search| search.content.as_ref());
-            let unbuildable = content.and_then(|content| content.unbuildable.as_ref());
-            let unbuildable = unbuildable.and_then(report::unbuildable::sentence);
+            let unbuildable = report::unbuildable::of(&experiment);
             warnings.iter().for_each(|warning| display.on_warning(warning));
             let reading = trained.images().map(|data| data.record.reading.sentences()).unwrap_or_default();
             let notices = reading.iter().chain(&notes).chain(&unbuildable).chain(&shares.notices);

@@ -229,9 +229,9 @@ mod tests {
         let found = &all.unbuildable;
         assert_eq!((found.count, found.judged, found.all), (2, 6, true));
         assert_eq!(found.reasons[0].key, "stages[0].reduction");
-        assert!(found.reasons[0].reason.starts_with("a 4x4 map has fewer pixels"), "{found:?}");
+        assert!(found.reasons[0].reason.starts_with("the 4x4 map has fewer pixels"), "{found:?}");
         let (_, rejection) = all.rejected.clone().unwrap();
-        assert!(rejection.reason().starts_with("stages.0.0: a 4x4 map"), "{rejection:?}");
+        assert!(rejection.reason().starts_with("stages.0.0: the 4x4 map"), "{rejection:?}");
     }
 
     #[test]

@@ -65,8 +65,8 @@ mod tests {
         let mut tally = Tally::default();
         for sentence in [
             "head: 24 input and 64 output channels do not divide into 48 groups",
-            "stages.1.0: a 4x4 map has fewer pixels than the reduction 64; lower `reduction` or stride later",
-            "stages.1.3: a 4x4 map has fewer pixels than the reduction 64; lower `reduction` or stride later",
+            "stages.1.0: the 4x4 map has fewer pixels than the reduction 64; lower `reduction` or stride later",
+            "stages.1.3: the 4x4 map has fewer pixels than the reduction 64; lower `reduction` or stride later",
             "stages.2.0.down: a 2x2 kernel is larger than the 1x1 map; use fewer strides",
             "the input 3x0x9 has no pixels or too many",
         ] {
@@ -79,7 +79,7 @@ mod tests {
         assert_eq!(
             reasons,
             [
-                (2, "stages[1].reduction", "a 4x4 map has fewer pixels than the reduction 64"),
+                (2, "stages[1].reduction", "the 4x4 map has fewer pixels than the reduction 64"),
                 (1, "head.groups", "24 input and 64 output channels do not divide into 48 groups"),
                 (1, "stages[2].stride", "a 2x2 kernel is larger than the 1x1 map"),
                 (1, "input", "the input 3x0x9 has no pixels or too many"),

@@ -5,8 +5,10 @@
 
 mod input;
 mod output;
+mod temporary;
 mod text;
 
 pub use input::{is_stream, kind, open, read, stream};
 pub use output::{Output, own};
-pub use text::{NotText, str, text};
+pub use temporary::{is_temporary, left_behind, lives, temporary_name};
+pub use text::{MARK, NotText, str, text};

@@ -4,6 +4,7 @@
 //! is written. What is no regular file (`/dev/stdout`, a pipe, a device) is written through, never renamed over: that would put
 //! a file in the place of the device.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
@@ -11,11 +12,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::input::kind;
+use super::temporary::{left_behind, temporary_name};
 use crate::error::{Error, Result};
 
 /// How long a pipe may be without a reader, in tries and the pause between: two seconds in all.
 const TRIES: u32 = 40;
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// Without a change for so long, what another process wrote is left behind.
+const OLD: Duration = Duration::from_secs(600);
 
 /// A file that a command writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,8 +119,12 @@ impl Output {
     }
 }
 
-/// Writes a regular file so that it is there whole or not at all.
+/// Writes a regular file so that it is there whole or not at all; what a killed run left next to it goes.
 fn whole(target: &Path, bytes: &[u8], replace: bool) -> io::Result<()> {
+    left_behind(folder_of(target))
+        .into_iter()
+        .filter(|path| is_old(path))
+        .for_each(|path| drop(fs::remove_file(path)));
     let (mut file, temporary) = temporary(target)?;
     let mut write = || -> io::Result<()> {
         file.write_all(bytes)?;
@@ -128,12 +137,18 @@ fn whole(target: &Path, bytes: &[u8], replace: bool) -> io::Result<()> {
     write().inspect_err(|_| drop(fs::remove_file(&temporary)))
 }
 
+/// Whether nothing was written to a file for a while: in a folder that hosts share, another host may be at it.
+fn is_old(path: &Path) -> bool {
+    let changed = fs::metadata(path).and_then(|meta| meta.modified());
+    changed.is_ok_and(|changed| changed.elapsed().is_ok_and(|since| since >= OLD))
+}
+
 /// A new file next to `target`; one that is there, by whatever name, is not opened.
 fn temporary(target: &Path) -> io::Result<(File, PathBuf)> {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     loop {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let path = folder_of(target).join(format!(".blocksmith-{}-{number}.tmp", std::process::id()));
+        let path = folder_of(target).join(temporary_name(OsStr::new(""), Some(number)));
         match OpenOptions::new().write(true).create_new(true).open(&path) {
             Ok(file) => return Ok((file, path)),
             Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
@@ -265,6 +280,20 @@ mod tests {
             fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
+    }
+
+    #[test]
+    fn what_a_killed_run_left_goes_once_it_is_old() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["old", "young"] {
+            let name = format!("{name}.svg.blocksmith-4000000000-1.tmp");
+            let file = File::create(folder.path().join(&name)).unwrap();
+            if name.starts_with("old") {
+                file.set_modified(std::time::SystemTime::now() - 2 * OLD).unwrap();
+            }
+        }
+        write(&folder.path().join("a.svg"), false, "one").unwrap();
+        assert_eq!(names(folder.path()), ["a.svg", "young.svg.blocksmith-4000000000-1.tmp"]);
     }
 
     #[test]

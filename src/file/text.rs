@@ -7,6 +7,9 @@ pub struct NotText {
     pub why: &'static str,
 }
 
+/// The byte order mark of UTF-8, which some editors put before a text.
+pub const MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// UTF-8 text, without the byte order mark that some editors put before it.
 ///
 /// # Errors

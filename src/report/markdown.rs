@@ -298,10 +298,7 @@ fn how(findings: &Findings) -> String {
         let seeds: Vec<String> = e.seeds.iter().map(ToString::to_string).collect();
         let searched = study.candidates().iter().filter(|c| !c.record.is_variant).count();
         item("Candidates", recipe::candidates(e, (study.progress == Progress::Finished).then_some(searched)));
-        let content = e.search.as_ref().and_then(|search| search.content.as_ref());
-        if let Some(sentence) =
-            content.and_then(|content| content.unbuildable.as_ref()).and_then(unbuildable::sentence)
-        {
+        if let Some(sentence) = unbuildable::of(e) {
             item("Not built", sentence);
         }
         if let Some(definitions) = recipe::definitions(e) {

@@ -1,14 +1,19 @@
 //! What is said of the candidates of a space that are no networks.
 
 use super::format::thousands;
-use crate::config::Unbuildable;
+use crate::config::{Experiment, Unbuildable};
 
 /// Reasons that are told; those of fewer candidates are only counted.
 const TOLD: usize = 5;
 
+/// What is said of the space that an experiment searches.
+pub fn of(experiment: &Experiment) -> Option<String> {
+    experiment.search.as_ref()?.content.as_ref()?.unbuildable.as_ref().and_then(sentence)
+}
+
 /// The reasons in words; `None` where every candidate can be built.
 ///
-/// Of a space that was judged whole: `81 of 729 candidates cannot be built: 60 x a 4x4 map ... (stages[1].reduction); ...`. Of a
+/// Of a space that was judged whole: `81 of 729 candidates cannot be built: 60 x the 4x4 map ... (stages[1].reduction); ...`. Of a
 /// sample: `about 3.2 % of the candidates cannot be built (64 of 2,000 drawn by chance): ...`.
 pub fn sentence(unbuildable: &Unbuildable) -> Option<String> {
     let Unbuildable { judged, all, count, reasons } = unbuildable;

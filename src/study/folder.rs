@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::disk;
 use crate::error::{Error, Result};
-use crate::text;
+use crate::{file, text};
 
 /// The journal of the study in `dir`.
 pub fn journal(dir: &Path) -> PathBuf {
@@ -61,54 +61,31 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     })
 }
 
-/// What a file is called while it is written, such as `report.md.blocksmith-4711.tmp`: its own name for every file and process,
-/// so that two at work in one folder never write into one another's.
 fn temporary(path: &Path) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!("{MARK}{}{TEMPORARY}", std::process::id()));
-    path.with_file_name(name)
+    path.with_file_name(file::temporary_name(path.file_name().unwrap_or_default(), None))
 }
 
-const MARK: &str = ".blocksmith-";
-const TEMPORARY: &str = ".tmp";
-
-/// The process that a temporary file is of, such as `x.blocksmith-4711.tmp` or `.blocksmith-4711-2.tmp`; `None` where it is none
-/// of ours.
-fn writer(name: &str) -> Option<u32> {
-    let numbers = name.strip_suffix(TEMPORARY)?.rsplit_once(MARK)?.1;
-    let (process, number) = numbers.split_once('-').unwrap_or((numbers, "0"));
-    number.parse::<u32>().ok()?;
-    process.parse().ok()
-}
-
-/// Removes what processes that were killed left half written in a study's folder, and leaves those that still write alone. A
-/// file of another host's process is taken for one that is gone: no two hosts write one study at once.
+/// Removes what processes that were killed left half written in a study's folder, and leaves those that still write alone.
+/// No two hosts write one study at once, so a file of another host's process is one that is gone.
 pub fn sweep(dir: &Path) {
     for folder in ["", "checkpoints", "logs"] {
         sweep_folder(&dir.join(folder));
     }
-}
-
-/// As [`sweep`], of one folder.
-pub fn sweep_folder(folder: &Path) {
-    let is_left = |name: &str| {
-        // Those of before had no mark.
-        let is_of_before = name.starts_with("trial-") && name.ends_with(TEMPORARY) && !name.contains(MARK);
-        is_of_before || writer(name).is_some_and(|writer| writer != std::process::id() && !lives(writer))
-    };
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
-        if is_left(&entry.file_name().to_string_lossy()) && entry.file_type().is_ok_and(|kind| kind.is_file())
-        {
+    // Temporary files of before had no process in their names.
+    for entry in fs::read_dir(dir.join("checkpoints")).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("trial-") && name.ends_with(".tmp") && !file::is_temporary(&name) {
             let _ = disk::remove(&entry.path());
         }
     }
 }
 
-/// Whether a process may still be there: of a system without `/proc` no one can tell.
-pub fn lives(process: u32) -> bool {
-    let proc = Path::new("/proc");
-    !proc.join("self").exists() || proc.join(process.to_string()).exists()
+/// As [`sweep`], of one folder.
+pub fn sweep_folder(folder: &Path) {
+    for path in file::left_behind(folder) {
+        let _ = disk::remove(&path);
+    }
 }
 
 /// Whether `path` still names the open file.
@@ -217,34 +194,17 @@ mod tests {
         assert_eq!(shortage(StorageFull, None).0, "");
     }
 
-    /// Files of processes that are gone go, in the study's folder and below; others stay, whatever they are called.
+    /// Files of processes that are gone go, in the study's folder and below.
     #[test]
     fn what_killed_processes_left_is_swept() {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir_all(dir.path().join("checkpoints")).unwrap();
-        // Far beyond any system's highest process number.
-        let gone = 4_000_000_000_u32;
-        let ours = std::process::id();
-        let (left, kept) = (
-            [
-                format!("report.md{MARK}{gone}.tmp"),
-                format!("checkpoints/trial-0001.unfinished{MARK}{gone}.tmp"),
-                format!("{MARK}{gone}-3.tmp"),
-                "checkpoints/trial-0002.safetensors.17.tmp".into(),
-            ],
-            [
-                format!("report.md{MARK}{ours}.tmp"),
-                "notes.tmp".into(),
-                format!("x{MARK}tmp"),
-                format!("a{MARK}1x.tmp"),
-                "report.md".into(),
-            ],
-        );
-        for name in left.iter().chain(&kept) {
+        let left = ["report.md.blocksmith-4000000000.tmp", "checkpoints/trial-0002.safetensors.17.tmp"];
+        for name in left.iter().chain(&["report.md"]) {
             fs::write(dir.path().join(name), "x").unwrap();
         }
         sweep(dir.path());
         assert!(left.iter().all(|name| !dir.path().join(name).exists()));
-        assert!(kept.iter().all(|name| dir.path().join(name).exists()));
+        assert!(dir.path().join("report.md").exists());
     }
 }

@@ -18,7 +18,7 @@ use super::rescue::Rescue;
 use super::{disk, figures, folder};
 use crate::error::{Error, Result};
 use crate::file;
-use crate::text::one_line;
+use crate::text::{self, one_line};
 
 /// A journal open for appending.
 #[derive(Debug)]
@@ -272,10 +272,25 @@ fn read(
         Err(e) => return Err(unreadable(e)),
     };
     let mut reader = BufReader::with_capacity(1 << 16, file);
+    if reader.fill_buf().map_err(unreadable)?.starts_with(file::MARK) {
+        reader.consume(file::MARK.len());
+        replay.add(0, file::MARK);
+    }
     let mut block = Vec::new();
     let mut chain = Chain::new(true);
     loop {
-        let torn = !read_block(&mut reader, &mut block).map_err(unreadable)?;
+        let torn = match read_block(&mut reader, &mut block).map_err(unreadable)? {
+            Block::Lines => false,
+            Block::Torn => true,
+            Block::Endless => {
+                let line = replay.lines + 1 + block.iter().filter(|byte| **byte == b'\n').count();
+                return Err(Error::request(format!(
+                    "{}:{line}: this line has more than {}, which no event has: name the folder of a study",
+                    path.display(),
+                    text::bytes(LONGEST)
+                )));
+            }
+        };
         let lines: Vec<&[u8]> = block.split_inclusive(|byte| *byte == b'\n').collect();
         let lines = &lines[..lines.len() - usize::from(torn && !block.is_empty())];
         if let (0, Some(first)) = (replay.lines, lines.first()) {
@@ -314,19 +329,31 @@ fn read(
 /// Bytes of a journal read at once: enough lines to share among threads.
 const BLOCK: usize = 1 << 20;
 
-/// Reads lines until there is a block of them; false where the last has no end, or there is none.
-fn read_block(reader: &mut impl BufRead, block: &mut Vec<u8>) -> io::Result<bool> {
+/// Bytes of a line, at most: an event with the longest candidate that can be written has far fewer.
+const LONGEST: u64 = 256 << 20;
+
+/// What a block is.
+enum Block {
+    Lines,
+    /// The last line has no end, or there is none.
+    Torn,
+    /// The last line is longer than any event.
+    Endless,
+}
+
+/// Reads lines until there is a block of them.
+fn read_block(reader: &mut impl BufRead, block: &mut Vec<u8>) -> io::Result<Block> {
     block.clear();
     while block.len() < BLOCK {
-        reader.read_until(b'\n', block)?;
+        let read = reader.by_ref().take(LONGEST).read_until(b'\n', block)?;
         if block.last() != Some(&b'\n') {
-            return Ok(false);
+            return Ok(if read as u64 == LONGEST { Block::Endless } else { Block::Torn });
         }
         if reader.fill_buf()?.is_empty() {
             break;
         }
     }
-    Ok(true)
+    Ok(Block::Lines)
 }
 
 /// Looks whether lines are gone from the end of a journal that were there when a run ended.

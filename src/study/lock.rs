@@ -122,7 +122,7 @@ impl Owner {
 
     /// Whether the process may still be there: of another host, or of a system without `/proc`, nobody can tell.
     fn lives(&self) -> bool {
-        self.host != host() || folder::lives(self.pid)
+        self.host != host() || file::lives(self.pid)
     }
 }
 

@@ -97,7 +97,7 @@ fn excite(builder: &mut Builder, name: &str, from: LayerId, guard: Guard) -> Res
     let width = guard.width(pixels);
     if width == 0 {
         return Err(format!(
-            "{name}: a {}x{} map has fewer pixels than the reduction {}; lower `reduction`, stride later or use `cap_mode: max`",
+            "{name}: the {}x{} map has fewer pixels than the reduction {}; lower `reduction`, stride later or use `cap_mode: max`",
             map.h, map.w, guard.reduction
         ));
     }

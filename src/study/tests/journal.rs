@@ -78,6 +78,35 @@ fn a_torn_line_is_cut_off_before_the_next() {
 }
 
 #[test]
+fn a_byte_order_mark_is_passed_over() {
+    let dir = scratch();
+    run_simply(dir.path(), &experiment(&["a"], &[0]), 1).unwrap();
+    let path = folder::journal(dir.path());
+    let whole = fs::read(&path).unwrap();
+    let before = replay(&path, |_| Ok(())).unwrap();
+    fs::write(&path, [b"\xef\xbb\xbf", &whole[..]].concat()).unwrap();
+    let read = replay(&path, |_| Ok(())).unwrap();
+    assert_eq!((read.lines, read.whole, read.link), (before.lines, before.whole + 3, before.link));
+    Journal::open(&path, read).unwrap().append(vec![Event::StudyInterrupted], Vec::new).unwrap();
+    assert_eq!(replay(&path, |_| Ok(())).unwrap().lines, read.lines + 1);
+}
+
+/// Sparse: it takes no room on the disk.
+#[test]
+fn a_line_without_an_end_is_not_read_to_its_end() {
+    let dir = scratch();
+    run_simply(dir.path(), &experiment(&["a"], &[0]), 1).unwrap();
+    let path = folder::journal(dir.path());
+    let lines = replay(&path, |_| Ok(())).unwrap().lines;
+    fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(1 << 40).unwrap();
+    let error = replay(&path, |_| Ok(())).unwrap_err().to_string();
+    assert!(
+        error.contains(&format!("journal.jsonl:{}: this line has more than 256 MiB", lines + 1)),
+        "{error}"
+    );
+}
+
+#[test]
 fn damage_is_named_with_its_line() {
     let dir = scratch();
     run_simply(dir.path(), &experiment(&["a"], &[0]), 1).unwrap();

@@ -18,9 +18,6 @@ const MOST_BYTES: u64 = 1 << 30;
 /// Bytes of memory that a byte of text takes at most while it is read: twice itself, its share of the list of lines, and
 /// its figures.
 const TIMES: u64 = 12;
-/// What some editors put before a text.
-const BOM: &[u8] = b"\xef\xbb\xbf";
-
 /// A line and what is wrong with it.
 type Wrong = (u64, String);
 
@@ -62,9 +59,9 @@ impl Table {
             (Box::new(whole), |error| format!("cannot read this table: {error}"))
         };
         // What does not begin as a table is not read to its end, which it may not have.
-        let title = (TITLE.len() + BOM.len()) as u64;
+        let title = (TITLE.len() + file::MARK.len()) as u64;
         reader.by_ref().take(title).read_to_end(&mut bytes).map_err(|e| fail(unreadable(e)))?;
-        if bytes.strip_prefix(BOM).unwrap_or(&bytes).starts_with(TITLE.as_bytes()) {
+        if bytes.strip_prefix(file::MARK).unwrap_or(&bytes).starts_with(TITLE.as_bytes()) {
             reader.take(most + 1).read_to_end(&mut bytes).map_err(|e| fail(unreadable(e)))?;
         }
         if bytes.len() as u64 > most {
