@@ -2,7 +2,7 @@
 """What a search costs beside its training: user CPU seconds of simulated searches, of going on with them, and of their reports.
 
     python3 benches/scale.py target/release/blocksmith
-    python3 benches/scale.py target/release/blocksmith --sizes 1000,10000 --only tpe,sh_emoa
+    python3 benches/scale.py target/release/blocksmith --sizes 1000,10000 --only "tpe;sh_emoa"
 
 For each strategy and number of candidates: the search itself with its report; the same command again once it is finished;
 what is left after a kill half way through (the journal cut after half of its lines); and `blocksmith report`.

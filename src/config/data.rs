@@ -125,7 +125,7 @@ impl DataConfig {
             format,
             path: keys.optional("path").map(|at| at.text().map(PathBuf::from)).transpose()?,
             side: keys.optional("side").map(side).transpose()?,
-            background: keys.get("background").map(|at| Background::read(&at)).transpose()?,
+            background: keys.get("background").map(|at| background(&at, format)).transpose()?,
             test: keys.optional("test").map(|at| test(&at, format)).transpose()?,
             validation: keys.or("validation", 0.1, |at| held_out(&at, "validation"))?,
             limit: match keys.optional("limit") {
@@ -152,6 +152,14 @@ fn held_out(at: &At<'_>, split: &str) -> Read<f64> {
     }
     let remedy = at.if_percent(f64::MIN_POSITIVE..1.0).unwrap_or_default();
     Err(at.problem(format!("{} is not {what}{remedy}", at.node.describe())))
+}
+
+/// Only pictures of files are transparent.
+fn background(at: &At<'_>, format: DataFormat) -> Read<Background> {
+    if format != DataFormat::Images {
+        return Err(at.problem("only `format: images` has transparent pictures: leave this key out"));
+    }
+    Background::read(at)
 }
 
 fn test(at: &At<'_>, format: DataFormat) -> Read<f64> {

@@ -12,6 +12,7 @@ use super::netadapt::NetAdaptConfig;
 use super::objective::Objective;
 use super::reward::RewardConfig;
 use super::yaml::{At, Read};
+use crate::file;
 
 /// Candidates of a search space that a strategy proposes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -234,10 +235,8 @@ impl SearchConfig {
         let at = keys.required("space", "space: ../search-spaces/quickstart.yaml")?;
         let space = resolve(folder, at.text()?);
         if !space.is_file() {
-            return Err(at.problem(format!(
-                "there is no file {}; the path of a space is relative to the experiment file's folder",
-                space.display()
-            )));
+            let missing = missing(&space, "the path of a space is relative to the experiment file's folder");
+            return Err(at.problem(missing));
         }
         let strategy =
             keys.or("strategy", StrategyKind::ShEmoa, |at| at.one_of("a strategy", &StrategyKind::NAMES))?;
@@ -332,6 +331,15 @@ fn constraints(at: &At<'_>) -> Read<Option<f64>> {
     }
     let keys = at.keys("constraints of a search", &["latency"])?;
     keys.optional("latency").map(|at| read_limit(&at)).transpose()
+}
+
+/// What to say of a file that an experiment names and that is none, with the remedy where nothing has its name.
+pub(super) fn missing(path: &Path, remedy: &str) -> String {
+    let shown = path.display();
+    match std::fs::metadata(path).ok().and_then(|meta| file::kind(meta.file_type())) {
+        Some(kind) => format!("{shown} is {kind}, not a file: name a file"),
+        None => format!("there is no file {shown}; {remedy}"),
+    }
 }
 
 /// A path of the file as seen from here, without `folder/..` where that is the same file.

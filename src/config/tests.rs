@@ -116,6 +116,22 @@ fn the_space_and_the_data_are_found_from_the_files_folder() {
     assert_eq!(experiment.data.path, Some(inner.join("../pictures")));
 }
 
+/// What a format has no use for is refused, not passed over.
+#[test]
+fn keys_that_do_nothing_are_refused() {
+    for (keys, part) in [
+        (
+            "background: black",
+            "data.background: only `format: images` has transparent pictures: leave this key out",
+        ),
+        ("test: 0.2", "data.test: only `format: images` may lack a test split"),
+    ] {
+        let text = SMALL.replace("shapes", &format!("shapes, {keys}"));
+        let error = message(&text, &[]);
+        assert!(error.contains(part), "{error}");
+    }
+}
+
 /// Numbers that are right in another unit are refused with what to write; a text with `%` says which unit is meant.
 #[test]
 fn numbers_of_another_unit_are_refused_with_the_right_one() {

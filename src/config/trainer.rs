@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::formula::{Formula, WORDS};
-use super::search::resolve;
+use super::search::{missing, resolve};
 use super::yaml::{At, Node, Read};
 
 /// What trains the candidates of a study.
@@ -144,11 +144,9 @@ impl TabularConfig {
         if table.is_file() {
             return Ok(Self { table });
         }
-        Err(at.problem(format!(
-            "there is no file {}; the path of a table is relative to the experiment file's folder, and \
-             `blocksmith table DIR` makes one of a study",
-            table.display()
-        )))
+        let remedy = "the path of a table is relative to the experiment file's folder, and `blocksmith table DIR` makes one \
+                      of a study";
+        Err(at.problem(missing(&table, remedy)))
     }
 }
 

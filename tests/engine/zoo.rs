@@ -29,7 +29,7 @@ fn network(case: &Json) -> Network {
     let input = Some(Shape::new(3, side, side));
     let classes = Some(size(case, "classes"));
     let text = case["notation"].as_str().unwrap_or(name(case));
-    zoo::network(text, &zoo::Options { set, classes, input }).unwrap()
+    zoo::as_written(text, &zoo::Options { set, classes, input }).unwrap().network
 }
 
 /// PyTorch's name and shape of every parameter, in the order of ours.

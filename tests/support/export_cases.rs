@@ -26,7 +26,7 @@ pub fn cases() -> Vec<Case> {
     let zoo = |name, text: &str, set: &[(&str, &str)], side, fold| {
         let set: BTreeMap<_, _> = set.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
         let options = zoo::Options { set, classes: Some(10), input: Some(Shape::new(3, side, side)) };
-        Case { name, network: zoo::network(text, &options).unwrap(), fold }
+        Case { name, network: zoo::as_written(text, &options).unwrap().network, fold }
     };
     let built = |name, network, fold| Case { name, network, fold };
     let varied = "stem_s2_c8_nhs ir_s2_e2_c12_se0.25_nhs ir_s1_e3_c12_nre cse_s2_c16_cap4_rr4 bias";

@@ -17,7 +17,7 @@ use crate::text;
 use system::Segment;
 
 /// Buffers from this size on come from the pool.
-const LARGE: usize = 8 << 10;
+const LARGE: usize = 32 << 10;
 /// Sizes of large buffers are multiples of this.
 const GRAIN: usize = 4 << 10;
 
