@@ -110,13 +110,24 @@ impl<'a> Batcher<'a> {
     /// Writes the next batch: `x` becomes its normalised images, `(N, H, W, 3)`, and `y` its N labels. False, with both
     /// empty, at the end of the epoch.
     pub fn next_batch(&mut self, x: &mut Vec<f32>, y: &mut Vec<u32>) -> bool {
+        // Every number is overwritten; only what is longer than the last batch is filled twice.
+        x.resize(self.next_len(), 0.0);
+        self.write_next(x, y);
+        !y.is_empty()
+    }
+
+    /// Numbers of the next batch's images; 0 at the end of the epoch.
+    pub fn next_len(&self) -> usize {
+        (self.images() - self.next).min(self.batch) * self.split.image_len()
+    }
+
+    /// As [`next_batch`](Self::next_batch), into a place for [`next_len`](Self::next_len) numbers.
+    pub fn write_next(&mut self, x: &mut [f32], y: &mut Vec<u32>) {
         let end = (self.next + self.batch).min(self.images());
         let (split, order) = (self.split, &self.order[self.next..end]);
         self.next = end;
         y.clear();
         y.extend(order.iter().map(|&index| split.label(index as usize)));
-        // Every number below is overwritten; only what is longer than the last batch is filled twice.
-        x.resize(order.len() * split.image_len(), 0.0);
         let images = x.chunks_exact_mut(split.image_len().max(1));
         for (&index, out) in order.iter().zip(images) {
             let view = match &mut self.training {
@@ -125,7 +136,6 @@ impl<'a> Batcher<'a> {
             };
             self.row.write(split.image(index as usize), view, out);
         }
-        !order.is_empty()
     }
 }
 

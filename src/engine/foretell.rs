@@ -16,13 +16,11 @@ const AT_ONCE: usize = 128;
 /// Tiles and planes of a training step.
 const SCRATCH: u64 = 4 << 20;
 
-/// Bytes that a training step of `network` at batch size `batch` needs in this process, at its peak: the images twice, the
+/// Bytes that a training step of `network` at batch size `batch` needs in this process, at its peak: the images, the
 /// activations kept for the backward pass, the gradients alive with them, and weight, gradient and velocity of every
 /// param. At most `u64::MAX`.
 pub fn training_bytes(network: &Network, batch: usize) -> u64 {
-    let images = (network.input().len() as u64).saturating_mul(batch as u64);
-    let values = training_values(network, batch).saturating_add(images);
-    bytes(values, 3, network).saturating_add(SCRATCH)
+    bytes(training_values(network, batch), 3, network).saturating_add(SCRATCH)
 }
 
 /// The most values that buffers hold at once in a training step: a walk forward and back over the layers, with what each

@@ -26,6 +26,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::measure::noise;
+use super::pool::Buf;
 use super::{Inference, Model, Workers};
 use crate::arch::{Network, Shape, build};
 use crate::config::LatencyConfig;
@@ -172,7 +173,7 @@ fn reference() -> Result<Network> {
 /// A network that is measured.
 struct Subject {
     inference: Inference<f32>,
-    images: Vec<f32>,
+    images: Buf<f32>,
     /// Inferences of a sample.
     each: usize,
     /// Seconds of an inference, one for each round.

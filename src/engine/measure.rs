@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use layers::layer_times;
 pub use layers::{Clock, LayerTime, Pass};
 
-use super::{Batch, Model, Sgd, SgdSettings, Workers};
+use super::pool::Buf;
+use super::{Model, Sgd, SgdSettings, Workers};
 use crate::arch::{LayerId, Network, Op};
 use crate::config::Precision;
 use crate::cost;
@@ -86,18 +87,17 @@ pub fn measure(network: &Network, settings: &Settings) -> Result<Measurement> {
     let momentum =
         SgdSettings { momentum: 0.9, nesterov: false, weight_decay: 4e-5, decay_norm_and_bias: true };
     let mut sgd = Sgd::new(momentum);
-    let images = noise(batch * network.input().len());
     let labels: Vec<u32> = (0..batch).map(|image| (image % network.classes) as u32).collect();
-    let batch_of = Batch { images: &images, labels: &labels };
     let inference = (work == Work::Infer).then(|| model.inference());
     let mut steps = Vec::new();
     let mut counted = 0.0;
     for step in 0.. {
+        let images = noise(batch * network.input().len());
         let start = Instant::now();
         match &inference {
             Some(inference) => drop(inference.logits(&images)),
             None => {
-                let (_, mut grads) = model.gradients(batch_of, 0.0);
+                let (_, mut grads) = model.gradients_of(images, &labels, 0.0);
                 sgd.update(&mut model, &mut grads, 1e-3)?;
             }
         }
@@ -138,9 +138,11 @@ fn operations(network: &Network, work: Work) -> f64 {
 }
 
 /// Values between -1 and 1 that look like nothing, the same every time.
-pub(super) fn noise(len: usize) -> Vec<f32> {
+pub(super) fn noise(len: usize) -> Buf<f32> {
     let hash = |i: usize| (i as u32).wrapping_mul(2_654_435_761) >> 8;
-    (0..len).map(|i| hash(i) as f32 / (1 << 23) as f32 - 1.0).collect()
+    let mut values = Buf::take(len);
+    values.iter_mut().enumerate().for_each(|(i, value)| *value = hash(i) as f32 / (1 << 23) as f32 - 1.0);
+    values
 }
 
 /// The process's peak resident memory, from Linux's own account.

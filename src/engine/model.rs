@@ -131,7 +131,7 @@ impl<E: Real> Model<E> {
     /// Logits `(N, classes)` in training mode, of one batch: normalised by its own statistics, dropout at work.
     pub fn training_logits(&self, images: &[E]) -> Vec<E> {
         let mut context = self.context(None);
-        self.forward(&mut context, self.input(images), forward::Mode::Train).0.materialised()
+        self.forward(&mut context, self.input(Buf::copy_of(images)), forward::Mode::Train).0.materialised()
     }
 
     /// Loss and hits in evaluation mode, of one batch.
@@ -153,8 +153,13 @@ impl<E: Real> Model<E> {
 
     /// Loss and hits in training mode (batch statistics) with all gradients; running statistics are updated.
     pub fn gradients(&mut self, batch: Batch<'_, E>, smoothing: f64) -> (Outcome, Grads<E>) {
+        self.gradients_of(Buf::copy_of(batch.images), batch.labels, smoothing)
+    }
+
+    /// As [`gradients`](Self::gradients), of images that the step may keep, so that they are in memory once.
+    pub fn gradients_of(&mut self, images: Buf<E>, labels: &[u32], smoothing: f64) -> (Outcome, Grads<E>) {
         let mut context = self.context(Some(OwnedTape::default()));
-        let images = self.input(batch.images);
+        let images = self.input(images);
         let (logits, statistics) = self.forward(&mut context, images, forward::Mode::Train);
         let values = logits.materialised();
         for (layer, mean, variance) in statistics {
@@ -163,7 +168,7 @@ impl<E: Real> Model<E> {
             }
         }
         let (outcome, grads) =
-            outcome(values, batch.labels, self.network.classes, smoothing, Some((context, logits)));
+            outcome(values, labels, self.network.classes, smoothing, Some((context, logits)));
         (outcome, grads.unwrap_or_else(Grads::leaky))
     }
 
@@ -173,9 +178,9 @@ impl<E: Real> Model<E> {
     }
 
     /// The images as an activation whose gradient nobody needs.
-    fn input(&self, images: &[E]) -> Value<E> {
-        let shape = self.network.input();
-        Value::plain(Buf::copy_of(images), images.len() / shape.len(), (shape.h, shape.w, shape.c), false)
+    fn input(&self, images: Buf<E>) -> Value<E> {
+        let (shape, count) = (self.network.input(), images.len());
+        Value::plain(images, count / shape.len(), (shape.h, shape.w, shape.c), false)
     }
 
     /// Replaces a parameter's values.

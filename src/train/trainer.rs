@@ -11,7 +11,7 @@ use super::{Left, Trainer, TrialEnd, TrialObserver, TrialTask, learning_rate, st
 use crate::arch::Shape;
 use crate::config::{Augment, LatencyConfig, TrainConfig};
 use crate::data::{Batcher, Data, Split};
-use crate::engine::pool::exhausted;
+use crate::engine::pool::{Buf, exhausted};
 use crate::engine::weights::inherited as inherit;
 use crate::engine::{Batch, Latency, Model, Sgd, SgdSettings, Workers, latency};
 use crate::error::{Error, Result};
@@ -113,7 +113,7 @@ impl Trainer for NetworkTrainer {
         let seed = streams::seed(task, "batches");
         let mut batches = Batcher::train(&self.data.train, self.config.batch, seed, self.augment)
             .with_last(self.config.drop_last);
-        let (mut images, mut labels) = (Vec::new(), Vec::new());
+        let mut labels = Vec::new();
         let per_epoch = batches.batches();
         let mut at = Progress { epoch: 1, ..Progress::default() };
         if let Some(kept) = kept {
@@ -143,12 +143,13 @@ impl Trainer for NetworkTrainer {
                 if stop {
                     return Ok(TrialEnd::Interrupted);
                 }
-                if !batches.next_batch(&mut images, &mut labels) {
+                let mut images = Buf::take(batches.next_len());
+                batches.write_next(&mut images, &mut labels);
+                if labels.is_empty() {
                     break;
                 }
-                let batch = Batch { images: &images, labels: &labels };
                 model.set_step(((epoch - 1) * per_epoch + at.done) as u64);
-                let (outcome, mut grads) = model.gradients(batch, self.config.label_smoothing);
+                let (outcome, mut grads) = model.gradients_of(images, &labels, self.config.label_smoothing);
                 if diverged(outcome.loss) {
                     let what =
                         format!("the loss is {:.3e} at step {} of epoch {epoch}", outcome.loss, at.done + 1);

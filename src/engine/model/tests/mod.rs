@@ -35,12 +35,12 @@ fn model<E: Real>(network: Network) -> Model<E> {
 /// Output of the last layer.
 fn output<E: Real>(model: &Model<E>, mode: Mode, images: &[E]) -> Vec<E> {
     let mut context = model.context(None);
-    model.forward(&mut context, model.input(images), mode).0.materialised()
+    model.forward(&mut context, model.input(Buf::copy_of(images)), mode).0.materialised()
 }
 
 /// Forward and backward from `upstream`, the gradient of the output; running statistics are updated.
 fn pass<E: Real>(model: &mut Model<E>, mode: Mode, images: &[E], upstream: &[E]) -> Pass<E> {
-    let images = Value { needs_grad: true, ..model.input(images) };
+    let images = Value { needs_grad: true, ..model.input(Buf::copy_of(images)) };
     pass_from(model, mode, images, upstream)
 }
 
