@@ -66,7 +66,7 @@ def user_seconds(command):
 
 def halve(whole, half):
     """A study as a kill leaves it: half of the journal's lines."""
-    shutil.copytree(whole, half, ignore=shutil.ignore_patterns("random"))
+    shutil.copytree(whole, half, ignore=shutil.ignore_patterns("random", "journal.end"))
     journal = os.path.join(half, "journal.jsonl")
     with open(journal, "rb") as file:
         lines = file.readlines()

@@ -60,7 +60,9 @@ pub fn time(seconds: f64) -> String {
 
 /// Lower-case hexadecimal digits of `bytes`, as hashes are written.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |half: u8| char::from(DIGITS[usize::from(half & 15)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
 }
 
 /// Whether a character is not to be seen, or steers how others are shown: control characters (C0, DEL, C1), separators of lines

@@ -9,7 +9,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::network::{Elementwise, LayerId, Network, Norm, Op, Shape, Window};
+use super::network::{Elementwise, Layer, LayerId, Network, Norm, Op, Shape, Window};
 use crate::text::hex;
 
 /// First bytes of every encoding: what follows is read by this version of it.
@@ -27,8 +27,7 @@ pub fn fingerprint(network: &Network) -> [u8; 32] {
             continue;
         }
         for id in graph.postorder(root, &numbers) {
-            let layer = graph.encoded(id);
-            bytes.extend(layer);
+            bytes.extend_from_slice(graph.encoded(id));
             number(&mut bytes, graph.inputs[id].len());
             for input in &graph.inputs[id] {
                 number(&mut bytes, numbers[*input].unwrap_or(u64::MAX) as usize);
@@ -52,14 +51,23 @@ struct Graph<'a> {
     source: Vec<LayerId>,
     /// Of each layer the sources it reads; those of an addition in an order that does not depend on how it was written.
     inputs: Vec<Vec<LayerId>>,
+    /// Kind, constants and output of all layers, as bytes, and where those of each end.
+    encoded: Vec<u8>,
+    ends: Vec<usize>,
 }
 
 impl<'a> Graph<'a> {
     fn new(network: &'a Network) -> Self {
         let count = network.layers.len();
-        let mut graph =
-            Self { network, source: Vec::with_capacity(count), inputs: Vec::with_capacity(count) };
-        // A number for each layer with all that leads to it.
+        let mut graph = Self {
+            network,
+            source: Vec::with_capacity(count),
+            inputs: Vec::with_capacity(count),
+            encoded: Vec::with_capacity(64 * count),
+            ends: Vec::with_capacity(count),
+        };
+        // A number for each layer with all that leads to it, where an addition is to order what it reads.
+        let adds = network.layers.iter().any(|layer| layer.op == Op::Add);
         let mut trees: Vec<u64> = Vec::with_capacity(count);
         for (id, layer) in network.layers.iter().enumerate() {
             let mut inputs: Vec<LayerId> = layer.inputs.iter().map(|input| graph.source[*input]).collect();
@@ -70,11 +78,13 @@ impl<'a> Graph<'a> {
             if layer.op == Op::Add {
                 inputs.sort_by_key(|input| trees[*input]);
             }
-            graph.inputs.push(inputs);
             graph.source.push(source);
-            let mut bytes = graph.encoded(id);
-            graph.inputs[id].iter().for_each(|input| bytes.extend(trees[*input].to_le_bytes()));
-            trees.push(fnv(&bytes));
+            graph.encode(layer, inputs.first().copied());
+            if adds {
+                let read = inputs.iter().flat_map(|input| trees[*input].to_le_bytes());
+                trees.push(fnv(graph.encoded(id).iter().copied().chain(read)));
+            }
+            graph.inputs.push(inputs);
         }
         graph
     }
@@ -99,14 +109,18 @@ impl<'a> Graph<'a> {
     }
 
     /// Kind, constants and output of a layer, as bytes.
-    fn encoded(&self, id: LayerId) -> Vec<u8> {
-        let layer = &self.network.layers[id];
-        let input = self.inputs[id].first().map_or(layer.output, |first| self.network.layers[*first].output);
-        let mut bytes = Vec::with_capacity(96);
-        op(&mut bytes, &layer.op, input, layer.output);
+    fn encoded(&self, id: LayerId) -> &[u8] {
+        let start = if id == 0 { 0 } else { self.ends[id - 1] };
+        &self.encoded[start..self.ends[id]]
+    }
+
+    fn encode(&mut self, layer: &Layer, first: Option<LayerId>) {
+        let input = first.map_or(layer.output, |first| self.network.layers[first].output);
+        let bytes = &mut self.encoded;
+        op(bytes, &layer.op, input, layer.output);
         let Shape { c, h, w } = layer.output;
-        [c, h, w].into_iter().for_each(|side| number(&mut bytes, side));
-        bytes
+        [c, h, w].into_iter().for_each(|side| number(bytes, side));
+        self.ends.push(bytes.len());
     }
 }
 
@@ -177,16 +191,13 @@ fn number(bytes: &mut Vec<u8>, number: usize) {
 }
 
 /// FNV-1a of 64 bits (Fowler, Noll and Vo), which is the same in every version of Rust.
-fn fnv(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+fn fnv(bytes: impl Iterator<Item = u8>) -> u64 {
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arch::network::Layer;
 
     /// A network of some layers after the input: op, inputs, output.
     fn network(input: Shape, layers: &[(Op, &[LayerId], Shape)]) -> Network {

@@ -241,6 +241,11 @@ impl Plan for ExperimentPlan {
         build::network(&parsed, input, classes).ok()
     }
 
+    fn has_network(&self, candidate: &CandidateRecord) -> bool {
+        // What was built of a text once can be built again.
+        !candidate.is_variant || self.network(candidate).is_some()
+    }
+
     fn total(&self) -> Option<usize> {
         let started = self.current.as_ref().map_or(0, |ordered| ordered.seeds.len());
         // Beyond what can be counted it is as good as not known.

@@ -184,7 +184,9 @@ impl Rungs {
     pub fn renew(&mut self, belief: Belief<'_>) {
         // With halving a rung is ranked once it is complete.
         if let Self::Asha(asha) = self {
-            asha.rungs.iter_mut().for_each(|rung| rung.renew(false, belief));
+            // From the last rung nobody goes on.
+            let below = asha.rungs.len().saturating_sub(1);
+            asha.rungs[..below].iter_mut().for_each(|rung| rung.renew(false, belief));
         }
     }
 

@@ -145,22 +145,24 @@ impl Surrogate {
         let scales = self.scales();
         let levels = self.columns.len();
         let columns = levels + scales.len() + rungs.len();
-        let features = |row: &Row| {
+        let fill = |row: &Row, features: &mut Vec<(usize, f64)>| {
             let seen = &self.seen[row.of];
-            let mut features: Vec<(usize, f64)> = seen.levels.iter().map(|column| (*column, 1.0)).collect();
+            features.clear();
+            features.extend(seen.levels.iter().map(|column| (*column, 1.0)));
             features.extend((levels..).zip(scaled(seen, &scales)));
             features.push((levels + scales.len() + row.rung, 1.0));
-            features
         };
+        let mut features = Vec::new();
         // (X'WX + penalty) b = X'Wy.
         let mut matrix = vec![vec![0.0; columns]; columns];
         let mut right = vec![0.0; columns];
         for row in &rows {
-            let features = features(row);
+            fill(row, &mut features);
             for (i, a) in &features {
                 right[*i] += row.weight * a * row.value;
+                let line = &mut matrix[*i];
                 for (j, b) in &features {
-                    matrix[*i][*j] += row.weight * a * b;
+                    line[*j] += row.weight * a * b;
                 }
             }
         }
@@ -171,7 +173,8 @@ impl Surrogate {
         let mut coefficients = solve(matrix, right)?;
         let mut own = vec![0.0; self.seen.len()];
         for row in &rows {
-            let explained: f64 = features(row).iter().map(|(i, a)| coefficients[*i] * a).sum();
+            fill(row, &mut features);
+            let explained: f64 = features.iter().map(|(i, a)| coefficients[*i] * a).sum();
             // The last is that of most epochs.
             own[row.of] = OWN * row.weight * (row.value - explained);
         }

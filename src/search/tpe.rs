@@ -94,15 +94,20 @@ impl Learnt {
 
     /// Of so many draws the first with the highest score.
     fn draw(&self, draws: usize, rng: &mut ChaCha8Rng) -> Genome {
-        let mut best: Option<(f64, Genome)> = None;
+        let mut most: Option<f64> = None;
+        let (mut genome, mut best) = (vec![0; self.better.len()], vec![0; self.better.len()]);
         for _ in 0..draws {
-            let genome: Genome = self.better.iter().map(|shares| pick(shares, rng)).collect();
-            let score = genome.iter().zip(&self.scores).map(|(level, scores)| scores[*level]).sum();
-            if best.as_ref().is_none_or(|(most, _)| score > *most) {
-                best = Some((score, genome));
+            let mut score = 0.0;
+            for ((level, shares), scores) in genome.iter_mut().zip(&self.better).zip(&self.scores) {
+                *level = pick(shares, rng);
+                score += scores[*level];
+            }
+            if most.is_none_or(|most| score > most) {
+                most = Some(score);
+                std::mem::swap(&mut genome, &mut best);
             }
         }
-        best.map_or_else(Vec::new, |(_, genome)| genome)
+        best
     }
 }
 

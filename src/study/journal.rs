@@ -227,7 +227,7 @@ pub fn chained(records: &[Record], link: &mut Link) -> std::result::Result<Vec<u
         figures::check(&record.event)?;
         serde_json::to_writer(&mut lines, record).map_err(|e| e.to_string())?;
         // A learning rate that is not a number, say.
-        serde_json::from_slice::<Record>(&lines[start..]).map_err(|e| e.to_string())?;
+        line::parse(&lines[start..], Detail::All).map_err(|e| e.to_string())?;
         link.seal(&mut lines, start);
         lines.push(b'\n');
     }

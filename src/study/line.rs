@@ -26,7 +26,8 @@ pub fn parse_all(lines: &[&[u8]], detail: Detail) -> Vec<serde_json::Result<Reco
     lines.par_iter().with_min_len(MANY / 4).map(|line| parse(line, detail)).collect()
 }
 
-fn parse(line: &[u8], detail: Detail) -> serde_json::Result<Record> {
+/// Reads one line.
+pub fn parse(line: &[u8], detail: Detail) -> serde_json::Result<Record> {
     match common(line, detail) {
         Some(record) => Ok(record),
         None => serde_json::from_slice(line),

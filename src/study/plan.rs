@@ -81,6 +81,11 @@ pub trait Plan: Send {
         None
     }
 
+    /// Whether [`network`](Self::network) gives a candidate's.
+    fn has_network(&self, candidate: &CandidateRecord) -> bool {
+        self.network(candidate).is_some()
+    }
+
     /// How many trials there will be in all, where that is known beforehand.
     fn total(&self) -> Option<usize> {
         None

@@ -405,6 +405,10 @@ impl Plan for Rest<'_> {
     fn network(&self, candidate: &CandidateRecord) -> Option<Network> {
         self.plan.network(candidate)
     }
+
+    fn has_network(&self, candidate: &CandidateRecord) -> bool {
+        self.plan.has_network(candidate)
+    }
 }
 
 /// The experiment without what is only said of its space.

@@ -39,8 +39,8 @@ pub struct Untested {
 impl Untested {
     /// Of a trial that `plan` planned.
     pub fn new(next: Numbered, plan: &dyn Plan) -> Self {
-        let again = plan.network(&next.planned.candidate);
-        let network = if again.is_some() { None } else { Some(next.planned.network) };
+        let again = plan.has_network(&next.planned.candidate);
+        let network = if again { None } else { Some(next.planned.network) };
         Self { trial: next.trial, network }
     }
 }
