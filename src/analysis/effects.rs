@@ -67,18 +67,23 @@ pub fn is_grid(study: &StudySummary, split: Split) -> bool {
     let seen = candidates.iter().filter(|candidate| candidate.accuracy(split).is_some());
     let seen: Vec<_> = seen.map(|candidate| candidate.record).filter(|of| !of.choices.is_empty()).collect();
     let mut levels: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    let mut rows: BTreeSet<BTreeMap<&str, &str>> = BTreeSet::new();
     let mut cells = 0_usize;
     for record in &seen {
         for (factor, level, _) in record.levels() {
             levels.entry(factor).or_default().insert(level);
         }
-        rows.insert(record.choices.iter().map(|(factor, level)| (factor.as_str(), level.as_str())).collect());
         let spellings = record.merged.as_ref().map_or(1, |merged| merged.spellings);
         cells = cells.saturating_add(usize::try_from(spellings).unwrap_or(usize::MAX));
     }
     let all = levels.values().try_fold(1_usize, |all, levels| all.checked_mul(levels.len()));
-    all == Some(cells) && rows.len() == seen.len() && rows.iter().all(|row| row.len() == levels.len())
+    if all != Some(cells) {
+        return false;
+    }
+    let row = |record: &&crate::study::event::CandidateRecord| -> BTreeMap<&str, &str> {
+        record.choices.iter().map(|(factor, level)| (factor.as_str(), level.as_str())).collect()
+    };
+    let rows: BTreeSet<_> = seen.iter().map(row).collect();
+    rows.len() == seen.len() && rows.iter().all(|row| row.len() == levels.len())
 }
 
 fn effect(factor: &str, levels: BTreeMap<&str, Vec<(f64, u64)>>) -> Effect {

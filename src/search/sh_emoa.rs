@@ -25,7 +25,7 @@ pub const MARGIN: f64 = 0.1;
 /// widen the front most. Measured objectives of children, and of candidates that wait to go on, are as a linear model of all
 /// outcomes has them: single outcomes are of one training or few, and after few epochs they say little.
 ///
-/// From [`EXACT`] members on, ranking, model and front are renewed each time a fiftieth more are known, and litters are smaller.
+/// From [`EXACT`] members on, ranking, model and front are renewed each time a twentieth more are known, and litters are smaller.
 #[derive(Debug)]
 pub struct ShEmoa {
     /// Members by chance before the first child.

@@ -23,6 +23,21 @@ pub struct Obstacles {
     pub lines: Vec<Segment>,
 }
 
+impl Obstacles {
+    /// Those that a label of this size at some place near `point`, or its leader, can touch.
+    fn near(&self, (x, y): (f64, f64), (width, height): (f64, f64)) -> Self {
+        let (dx, dy) = (FARTHEST + width + 2.0 * CLEAR_OF_OTHERS, FARTHEST + height + 2.0 * CLEAR_OF_OTHERS);
+        let is_near = |(px, py): &&(f64, f64)| (px - x).abs() <= dx && (py - y).abs() <= dy;
+        let comes_near = |((ax, ay), (bx, by)): &&Segment| {
+            ax.min(*bx) <= x + dx && ax.max(*bx) >= x - dx && ay.min(*by) <= y + dy && ay.max(*by) >= y - dy
+        };
+        Self {
+            points: self.points.iter().filter(is_near).copied().collect(),
+            lines: self.lines.iter().filter(comes_near).copied().collect(),
+        }
+    }
+}
+
 /// A label with its place: the box of its text, and a line to its point where it is not beside it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Placed {
@@ -34,6 +49,10 @@ pub struct Placed {
 const HEIGHT: f64 = SMALL * 1.15;
 /// Room kept free round a point's marker.
 const CLEAR: f64 = 6.0;
+/// Nearer than so to another point a name would be read as that point's.
+const CLEAR_OF_OTHERS: f64 = 14.0;
+/// How far from its point a name may be.
+const FARTHEST: f64 = 115.0;
 
 /// Places labels one after the other, each where it covers least, then looks again at each with the others in place.
 /// A label with no place free of other labels is left out.
@@ -51,6 +70,7 @@ pub fn place(labels: Vec<Label>, obstacles: &Obstacles, frame: Frame) -> Vec<Pla
 
 fn best_place(label: &Label, others: &[&Placed], obstacles: &Obstacles, frame: Frame) -> Option<Placed> {
     let width = text_width(&label.text, SMALL, false) + 2.0;
+    let obstacles = &obstacles.near(label.point, (width, HEIGHT));
     positions(label.point, width)
         .into_iter()
         .filter(|(area, _)| inside(*area, frame))
@@ -91,7 +111,7 @@ pub fn draw(scene: &mut Scene, placed: &[Placed]) {
 /// Boxes round a point, near ones first, with their distance from it.
 fn positions((x, y): (f64, f64), width: f64) -> Vec<(Rect, f64)> {
     let mut found = Vec::new();
-    for distance in [7.0, 11.0, 18.0, 28.0, 42.0, 60.0, 85.0, 115.0] {
+    for distance in [7.0, 11.0, 18.0, 28.0, 42.0, 60.0, 85.0, FARTHEST] {
         for step in 0..16 {
             let angle = f64::from(step) * std::f64::consts::PI / 8.0;
             let (dx, dy) = (angle.cos(), angle.sin());
@@ -146,8 +166,7 @@ fn cost(
         if *p != label.point && overlap(area, around(*p, CLEAR)) {
             cost += 120.0;
         }
-        // A name just beside another point would be read as that point's.
-        if *p != label.point && overlap(area, around(*p, 14.0)) {
+        if *p != label.point && overlap(area, around(*p, CLEAR_OF_OTHERS)) {
             cost += 20.0;
         }
         if *p != label.point && leader.is_some_and(|l| hits(l, around(*p, 3.0))) {
