@@ -79,10 +79,11 @@ pub fn is_grid(study: &StudySummary, split: Split) -> bool {
     if all != Some(cells) {
         return false;
     }
-    let row = |record: &&crate::study::event::CandidateRecord| -> BTreeMap<&str, &str> {
-        record.choices.iter().map(|(factor, level)| (factor.as_str(), level.as_str())).collect()
-    };
-    let rows: BTreeSet<_> = seen.iter().map(row).collect();
+    let rows: BTreeSet<BTreeMap<&str, &str>> = (seen.iter())
+        .map(|record| {
+            record.choices.iter().map(|(factor, level)| (factor.as_str(), level.as_str())).collect()
+        })
+        .collect();
     rows.len() == seen.len() && rows.iter().all(|row| row.len() == levels.len())
 }
 
