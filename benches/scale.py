@@ -5,17 +5,17 @@
     python3 benches/scale.py target/release/blocksmith --sizes 1000,10000 --only "tpe;sh_emoa"
 
 For each strategy and number of candidates: the search itself with its report; the same command again once it is finished;
-what is left after a kill half way through (the journal cut after half of its lines); and `blocksmith report`.
+what is left after a kill half way through; and `blocksmith report`.
 Prints a table in Markdown. CPU seconds are those of the process in user mode, so that other work on the machine and the disk matter little.
 """
 
 import argparse
 import os
 import resource
-import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 SPACE = """name: scale
 input: 3x32x32
@@ -64,14 +64,15 @@ def user_seconds(command):
     return after.ru_utime - before.ru_utime
 
 
-def halve(whole, half):
-    """A study as a kill leaves it: half of the journal's lines."""
-    shutil.copytree(whole, half, ignore=shutil.ignore_patterns("random", "journal.end"))
-    journal = os.path.join(half, "journal.jsonl")
-    with open(journal, "rb") as file:
-        lines = file.readlines()
-    with open(journal, "wb") as file:
-        file.writelines(lines[: len(lines) // 2])
+def halve(command, whole, half):
+    """A study as a kill leaves it: killed once its journal is half as long as that of the whole one."""
+    journal, enough = os.path.join(half, "journal.jsonl"), os.path.getsize(os.path.join(whole, "journal.jsonl")) // 2
+    with subprocess.Popen(command + [half], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            if os.path.exists(journal) and os.path.getsize(journal) >= enough:
+                process.kill()
+                break
+            time.sleep(0.002)
 
 
 def measure(binary, search, trials, folder):
@@ -83,7 +84,7 @@ def measure(binary, search, trials, folder):
     whole, half = os.path.join(folder, "whole"), os.path.join(folder, "half")
     run = [binary, "run", path, "--jobs", "1", "--threads", "1", "--json", "--out"]
     found = {"run": user_seconds(run + [whole]), "again": user_seconds(run + [whole])}
-    halve(whole, half)
+    halve(run, whole, half)
     found["other half"] = user_seconds(run + [half])
     found["report"] = user_seconds([binary, "report", whole])
     found["status"] = user_seconds([binary, "status", whole])

@@ -17,7 +17,7 @@ use crate::error::Result;
 
 /// Children of which one is trained: while few are known, and once so many are that the next makes little difference.
 const LITTER: usize = 24;
-const LATE_LITTER: usize = 3;
+const LATE_LITTER: usize = 2;
 /// How far beyond the worst value known the region reaches that a front is measured in, in ranges of the values.
 pub const MARGIN: f64 = 0.1;
 

@@ -32,6 +32,10 @@ pub struct Tally {
     /// When the front was computed last and how long that took; `None` where it is due.
     computed: Option<(Instant, Duration)>,
     is_due: bool,
+    /// Whether a trial that had finished has lost its weights and is trained again, so that all is to be counted anew; and when
+    /// that was done last and how long it took.
+    is_stale: bool,
+    recounted: Option<(Instant, Duration)>,
 }
 
 /// A candidate on the front.
@@ -42,9 +46,13 @@ pub struct Point {
     pub accuracy: f64,
 }
 
-/// Candidates up to which the front is computed at once; of more, only where the last time is a hundred times longer ago
-/// than it took.
+/// Candidates up to which the front is computed, and all is counted anew, at once; of more, only where the last time is a
+/// hundred times longer ago than it took.
 const AT_ONCE: usize = 1000;
+
+fn is_time(last: Option<(Instant, Duration)>) -> bool {
+    last.is_none_or(|(at, took)| at.elapsed() >= 100 * took)
+}
 
 impl Tally {
     /// A study as it stands, without its epochs' seconds: what they say of the time left is of an earlier run.
@@ -86,10 +94,11 @@ impl Tally {
             self.hear_epoch(trial, epoch.seconds);
         }
         let before = number.checked_sub(1).and_then(|index| self.statuses.get(index)).copied();
-        if before == Some(TrialStatus::Finished) && trial.status != TrialStatus::Finished {
-            // Its weights are gone, and it is trained again. Rare, so counted anew.
-            let (seconds, cost) = (self.seconds, self.cost);
+        self.is_stale |= before == Some(TrialStatus::Finished) && trial.status != TrialStatus::Finished;
+        if self.is_stale && (state.trials.len() <= AT_ONCE || is_time(self.recounted)) {
+            let (start, seconds, cost) = (Instant::now(), self.seconds, self.cost);
             *self = Self { seconds, cost, ..Self::of(state, self.total) };
+            self.recounted = Some((start, start.elapsed()));
         } else {
             self.update(trial);
         }
@@ -175,8 +184,7 @@ impl Tally {
 
     /// The Pareto front of params against validation accuracy, by rising params.
     pub fn front(&mut self) -> &[Point] {
-        let is_time = |(at, took): (Instant, Duration)| at.elapsed() >= 100 * took;
-        if self.is_due && (self.means.candidates() <= AT_ONCE || self.computed.is_none_or(is_time)) {
+        if self.is_due && (self.means.candidates() <= AT_ONCE || is_time(self.computed)) {
             let start = Instant::now();
             let front = self.means.front().into_iter();
             self.front = front.map(|mean| Point { params: mean.params, accuracy: mean.accuracy() }).collect();
