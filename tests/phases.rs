@@ -52,6 +52,13 @@ fn a_later_phase_trains_what_an_earlier_one_found() {
     let run = |jobs: &str| json(&["run", &file, "--out", &dir, "--jobs", jobs, "--json"]);
     let first = run("2");
     assert_eq!(first["phases"].as_array().unwrap().len(), 3);
+    for command in ["status", "report", "profile", "draw"] {
+        let told = refusal(&[command, &dir]);
+        let expected = format!(
+            "there is no study here, but 3 in its folders, as phases of an experiment have them: name one, such as {dir}/"
+        );
+        assert!(told.contains(&expected), "{told}");
+    }
     let found = first["found"]["netadapt"].as_str().unwrap();
     let status = |phase: &str| json(&["status", &folder.at(&format!("way/{phase}")), "--json"]);
     // What NetAdapt came to is within its target, and is what the last phase trained.

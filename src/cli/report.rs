@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::output;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::report::{self, Findings, Headline, files};
 use crate::study::event::Record;
 use crate::study::{folder, journal};
@@ -95,10 +95,7 @@ pub fn random(dir: &Path) -> Result<Option<Vec<Record>>> {
 pub fn read(dir: &Path) -> Result<Vec<Record>> {
     let path = folder::journal(dir);
     if !path.exists() {
-        return Err(Error::request(format!(
-            "{}: there is no study here (no journal.jsonl): name the folder that `blocksmith run` wrote",
-            dir.display()
-        )));
+        return Err(folder::no_study(dir));
     }
     let mut records = Vec::new();
     journal::replay(&path, |record| {

@@ -28,6 +28,25 @@ pub fn log(dir: &Path, trial: usize) -> PathBuf {
     dir.join("logs").join(format!("trial-{trial:04}.log"))
 }
 
+/// What to say where no study is in `dir`: that its phases are, where they are.
+pub fn no_study(dir: &Path) -> Error {
+    let shown = dir.display();
+    let folders = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut within: Vec<String> =
+        folders.filter(|path| journal(path).exists()).map(|path| path.display().to_string()).collect();
+    within.sort();
+    Error::request(match &within[..] {
+        [] => format!(
+            "{shown}: there is no study here (no journal.jsonl with a whole line): name the folder that `blocksmith run` wrote"
+        ),
+        [one] => format!("{shown}: there is no study here, but one in {one}: name that folder"),
+        [first, ..] => format!(
+            "{shown}: there is no study here, but {} in its folders, as phases of an experiment have them: name one, such as {first}",
+            within.len()
+        ),
+    })
+}
+
 /// Makes the folder of a study and that of its checkpoints.
 ///
 /// # Errors

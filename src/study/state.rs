@@ -10,7 +10,7 @@ use super::event::{CandidateRecord, Environment, Event, Latency, Record, TimeLim
 pub use super::trial::{Failure, Rung, RungEnd, Trial, TrialStatus};
 use super::{figures, folder, journal};
 use crate::config::Experiment;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::search::Proposal;
 use crate::text::hex;
 
@@ -356,12 +356,7 @@ pub fn replay(dir: &Path) -> Result<(Option<StudyState>, journal::Replay)> {
 /// # Errors
 /// A sentence where there is no study, or its journal does not read.
 pub fn read(dir: &Path) -> Result<StudyState> {
-    replay(dir)?.0.ok_or_else(|| {
-        Error::request(format!(
-            "{}: there is no study here (no journal.jsonl with a whole line): name the folder that `blocksmith run` wrote",
-            dir.display()
-        ))
-    })
+    replay(dir)?.0.ok_or_else(|| folder::no_study(dir))
 }
 
 /// The candidates that a search proposed in the study in `dir`, with their choices, each once in the order of their first
