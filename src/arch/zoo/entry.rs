@@ -181,8 +181,9 @@ impl Values {
                     Ok((number != *default).then(|| number.to_string()))
                 }
                 _ => Err(Error::request(format!(
-                    "{name}: {option} cannot be `{value}` (values: {})",
-                    list(allowed)
+                    "{name}: {option} cannot be `{value}` (values: {}){}",
+                    list(allowed),
+                    if_percent(value, |share| allowed.contains(&share))
                 ))),
             },
             Self::Number(default, least, most) => match value.parse::<f64>() {
@@ -190,10 +191,21 @@ impl Values {
                     Ok((number != *default).then(|| number.to_string()))
                 }
                 _ => Err(Error::request(format!(
-                    "{name}: {option} cannot be `{value}`; it is a number from {least} to {most}"
+                    "{name}: {option} cannot be `{value}`; it is a number from {least} to {most}{}",
+                    if_percent(value, |share| (*least..=*most).contains(&share))
                 ))),
             },
         }
+    }
+}
+
+/// `; for 75 % write 0.75`, where a value is right as a percentage.
+fn if_percent(value: &str, is_allowed: impl Fn(f64) -> bool) -> String {
+    let percent =
+        value.trim_end_matches('%').trim_end().parse::<f64>().ok().filter(|percent| *percent >= 1.0);
+    match percent.map(|percent| (percent, percent / 100.0)).filter(|(_, share)| is_allowed(*share)) {
+        Some((percent, share)) => format!("; for {percent} % write {share}"),
+        None => String::new(),
     }
 }
 

@@ -289,6 +289,9 @@ fn mistakes_name_what_is_nearest() {
         ("shufflenet_v1", &[("groups", "5")], "groups cannot be `5` (values: 1, 2, 3, 4, 8)"),
         ("shufflenet_v2", &[("width", "0.75")], "width cannot be `0.75` (values: 0.5, 1, 1.5, 2)"),
         ("shufflenet_v1", &[("width", "0.05")], "width 0.05 leaves 12 channels in the first stage"),
+        ("mobilenet_v1", &[("width", "75")], "from 0.05 to 4; for 75 % write 0.75"),
+        ("vgg16", &[("dropout", "20%")], "from 0 to 0.95; for 20 % write 0.2"),
+        ("shufflenet_v2", &[("width", "50")], "(values: 0.5, 1, 1.5, 2); for 50 % write 0.5"),
         ("vgg16", &[("dropout", "1")], "dropout cannot be `1`; it is a number from 0 to 0.95"),
         ("vgg16 dropout", &[], "`dropout` is no option; write KEY=VALUE"),
     ] {
