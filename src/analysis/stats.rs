@@ -58,7 +58,8 @@ pub fn spread_of_many(values: &[(f64, u64)]) -> Option<Spread> {
         return None;
     }
     let mean = values.iter().map(|(value, count)| value * *count as f64).sum::<f64>() / n as f64;
-    let sd = (n > 1).then(|| {
+    // However many it stands for, one value has no spread.
+    let sd = (values.len() > 1).then(|| {
         let squares: f64 = values.iter().map(|(v, count)| (v - mean) * (v - mean) * *count as f64).sum();
         (squares / (n - 1) as f64).sqrt()
     });
