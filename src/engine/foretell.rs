@@ -210,10 +210,9 @@ mod tests {
         let values = (3 + 4 + 8 + 4) * 64 + (4 + 8) * 64;
         let weights_and_parts = (1 + 5) * 8 * 4;
         assert_eq!(training_values(&network, 5), 5 * values + weights_and_parts);
-        let images = 5 * 3 * 64;
         assert_eq!(
             training_bytes(&network, 5),
-            (5 * values + weights_and_parts + images + 3 * params) * 4 + BASE + SCRATCH
+            (5 * values + weights_and_parts + 3 * params) * 4 + BASE + SCRATCH
         );
         assert_eq!(inference_bytes(&network, 5), (5 * (2 * 8 + 3) * 64 + 2 * params) * 4 + BASE);
     }

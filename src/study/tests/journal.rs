@@ -101,7 +101,7 @@ fn a_line_without_an_end_is_not_read_to_its_end() {
     fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(1 << 40).unwrap();
     let error = replay(&path, |_| Ok(())).unwrap_err().to_string();
     assert!(
-        error.contains(&format!("journal.jsonl:{}: this line has more than 256 MiB", lines + 1)),
+        error.contains(&format!("journal.jsonl:{}: this line has more than 256.00 MiB", lines + 1)),
         "{error}"
     );
 }
