@@ -107,7 +107,7 @@ fn mistakes_in_the_search_space() {
         ("- {block: ir, expand: 1, kernel: 4, channels: 8}\n", "DIR/s.yaml:6:34: stages[0].kernel: 4 is not"),
         (
             &format!("{stage}- {{block: cse, channels: 8, reduction: [64, 128]}}\n"),
-            "DIR/s.yaml:7:3: stages[1]: none of the 4 candidates can be built (the first: stages.1.0: a 2x2 map has fewer pixels than the reduction 64",
+            "DIR/s.yaml:7:3: stages[1]: none of the 4 candidates can be built (the first: stages.1.0: the 2x2 map has fewer pixels than the reduction 64",
         ),
         (
             &format!("{stage}constraints:\n  params: <= 10\n"),
