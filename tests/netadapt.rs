@@ -180,7 +180,7 @@ fn what_makes_no_sense_is_refused() {
         (
             &format!("from: {NETWORK}"),
             "from: ir_r1_k3_s4_e2_c8 ir_r1_k3_s4_e2_c8 ir_r1_k3_s2_e2_c8 cse_r1_k3_s2_c16_cap4_rr16",
-            ["search.from", "a 1x1 map has fewer pixels than the reduction 16"],
+            ["search.from", "the 1x1 map has fewer pixels than the reduction 16"],
         ),
     ] {
         let message = refused(from, to);
