@@ -28,6 +28,17 @@ pub fn counted(n: usize, noun: &str) -> String {
     format!("{} {noun}{end}", thousands(n as u64))
 }
 
+/// A number as people write it: what scaling by a hundred leaves beyond the tenth digit is rounding.
+pub fn decimal(value: f64) -> String {
+    format!("{value:.10}").trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// `; for 90 % write 0.9`, where a hundredth of a number is what was wanted.
+pub fn if_percent(percent: f64, is_wanted: impl Fn(f64) -> bool) -> Option<String> {
+    let share = percent / 100.0;
+    is_wanted(share).then(|| format!("; for {percent} % write {}", decimal(share)))
+}
+
 /// Bytes in binary units: `640 KiB`, `1.50 MiB`.
 pub fn bytes(value: u64) -> String {
     const KIB: f64 = 1024.0;

@@ -70,6 +70,13 @@ fn find<'a>(value: &'a serde_json::Value, key: &str) -> Option<&'a serde_json::V
     map.get(key).filter(|of| of.get("hash").is_some()).or_else(|| map.values().find_map(|of| find(of, key)))
 }
 
+/// A file with weights of a small network for 16x16 images in 3 classes.
+fn weights(folder: &Folder) -> String {
+    let (network, weights) = ("stem_k3_s2_c8 ir_r1_k3_s2_e2_c8", folder.at("w.safetensors"));
+    stdout(&["export", network, "--input", "3x16x16", "--classes", "3", "--out", &weights]);
+    weights
+}
+
 fn refused(data: &Path, more: &[&str]) -> String {
     let folder = Folder::new();
     let (file, out) = (folder.write("e.yaml", EXPERIMENT), folder.at("study"));
@@ -178,17 +185,7 @@ fn predict_shows_transparency_as_training_did() {
     };
     on([255; 3], "white.png");
     on([0, 0, 255], "blue.png");
-    let weights = folder.at("w.safetensors");
-    stdout(&[
-        "export",
-        "stem_k3_s2_c8 ir_r1_k3_s2_e2_c8",
-        "--input",
-        "3x16x16",
-        "--classes",
-        "3",
-        "--out",
-        &weights,
-    ]);
+    let weights = weights(&folder);
     let names = ["clear.png", "white.png", "blue.png"].map(|name| folder.at(name));
     let mut args =
         vec!["predict", "--weights", &weights, "--mean", "0.5,0.5,0.5", "--std", "0.2,0.2,0.2", "--json"];
@@ -344,20 +341,9 @@ fn what_is_no_file_is_never_waited_for() {
         said.contains("4 files are not read: 1 device, 1 link to nothing, 1 named pipe, 1 socket"),
         "{said}"
     );
+    let weights = weights(&data);
     for path in [Path::new("/dev/zero"), &fifo] {
         assert!(refused(path, &[]).contains("not a file"));
-        let weights = data.at("w.safetensors");
-        stdout(&[
-            "export",
-            "stem_k3_s2_c8 ir_r1_k3_s2_e2_c8",
-            "--input",
-            "3x16x16",
-            "--classes",
-            "3",
-            "--out",
-            &weights,
-            "--force",
-        ]);
         let predicted = refusal(&[
             "predict",
             "--weights",

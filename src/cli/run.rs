@@ -172,7 +172,8 @@ pub fn run_study(args: &Args, mut experiment: Experiment, dir: &Path, place: Pla
     let mut plan = ExperimentPlan::new(&experiment.seeds, experiment.train.epochs, variants, searched);
     let notes = start.check(plan.look_ahead(LOOK_AHEAD).map(|(_, network)| network), place)?;
     if args.dry_run {
-        return dry_run(args, dir, (&experiment, &warnings), &trained, &mut plan, place).map(|()| None);
+        let study = (dir, replayed.as_ref());
+        return dry_run(args, study, (&experiment, &warnings), &trained, &mut plan, place).map(|()| None);
     }
     let before = existing.as_ref().and_then(Study::state);
     let shares = shares(args, &experiment, &trained, &mut plan, before, place);
@@ -223,27 +224,25 @@ pub fn run_study(args: &Args, mut experiment: Experiment, dir: &Path, place: Pla
 /// Says what it will cost, beside what an earlier run of the study did.
 fn dry_run(
     args: &Args,
-    dir: &Path,
+    (dir, before): (&Path, Option<&StudyState>),
     (experiment, warnings): (&Experiment, &[String]),
     trained: &Trained,
     plan: &mut ExperimentPlan,
     place: Place,
 ) -> Result<()> {
-    let before = if folder::journal(dir).exists() { state::replay(dir)?.0 } else { None };
     let is_accepted = |extend| {
         let changes = |state: &StudyState| accepted_changes(dir, &state.experiment, experiment, extend);
-        before.as_ref().is_none_or(|state| changes(state).is_ok())
+        before.is_none_or(|state| changes(state).is_ok())
     };
     let fits = if is_accepted(args.extend) {
         Fits::Yes
-    } else if is_accepted(true)
-        && before.as_ref().is_none_or(|state| keeps_trials(dir, &state.experiment, experiment))
+    } else if is_accepted(true) && before.is_none_or(|state| keeps_trials(dir, &state.experiment, experiment))
     {
         Fits::Extended
     } else {
         Fits::No
     };
-    let ended = before.as_ref().filter(|_| fits != Fits::No);
+    let ended = before.filter(|_| fits != Fits::No);
     let shares = shares(args, experiment, trained, plan, ended, place)?;
     let shares = fastest(args, experiment, trained, plan, (ended, shares))?;
     let request = dry_run::Request {

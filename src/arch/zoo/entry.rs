@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::arch::network::{Network, Shape};
 use crate::config::yaml::nearest;
 use crate::error::{Error, Result};
+use crate::text;
 
 /// A named network before its options: how it is made and what it is made for.
 pub(super) struct Entry {
@@ -203,10 +204,7 @@ impl Values {
 fn if_percent(value: &str, is_allowed: impl Fn(f64) -> bool) -> String {
     let percent =
         value.trim_end_matches('%').trim_end().parse::<f64>().ok().filter(|percent| *percent >= 1.0);
-    match percent.map(|percent| (percent, percent / 100.0)).filter(|(_, share)| is_allowed(*share)) {
-        Some((percent, share)) => format!("; for {percent} % write {share}"),
-        None => String::new(),
-    }
+    percent.and_then(|percent| text::if_percent(percent, is_allowed)).unwrap_or_default()
 }
 
 fn no_option(entry: &Entry, option: &str) -> String {

@@ -5,7 +5,7 @@ use std::ops::RangeBounds;
 
 use super::node::Node;
 use super::read::{At, Read};
-use crate::text::thousands;
+use crate::text::{self, decimal, thousands};
 
 /// The amount a text such as `400k`, `0.5M` or `2MiB` stands for; k, M and G are powers of 1000, KiB and so on of 1024.
 pub fn amount(text: &str) -> Option<f64> {
@@ -76,7 +76,7 @@ impl At<'_> {
         }
         let value = self.number(.., what).map_err(|_| is_not())?;
         if value > 0.0 && value <= 1.0 {
-            let (written, meant) = (self.node.describe(), written(value * 100.0));
+            let (written, meant) = (self.node.describe(), decimal(value * 100.0));
             return Err(self.problem(format!(
                 "{written} looks like a fraction, and {what} here is in percent: write {meant} (or {written}% where that is meant)"
             )));
@@ -99,14 +99,8 @@ impl At<'_> {
 
     /// `; for 90 % write 0.9`, where this is a number from 1 to 100 whose hundredth is within `range`.
     pub fn if_percent(&self, range: impl RangeBounds<f64>) -> Option<String> {
-        let value = self.number(1.0..=100.0, "").ok().filter(|value| range.contains(&(value / 100.0)))?;
-        Some(format!("; for {value} % write {}", written(value / 100.0)))
+        text::if_percent(self.number(1.0..=100.0, "").ok()?, |share| range.contains(&share))
     }
-}
-
-/// A number as people write it: what scaling by a hundred leaves beyond the tenth digit is rounding.
-fn written(value: f64) -> String {
-    format!("{value:.10}").trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 #[cfg(test)]
